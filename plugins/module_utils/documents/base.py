@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every document format shares: the text, its edits, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Optional, Tuple
+
+from ..errors import OperatorError
+
+KeyPath = Tuple[str, ...]
+"""Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI."""
+
+Undo = Tuple[int, int, str]
+"""The inverse of one edit: at this offset, this many characters of ours, replace them by this text."""
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+"""No value stands at that key path (``null`` is a value)."""
+
+BOM = "\ufeff"
+
+
+class DocumentError(OperatorError):
+    """The file cannot be edited safely; nothing was written."""
+
+    def __init__(self, what: str, line: Optional[int] = None, column: Optional[int] = None, path: KeyPath = ()) -> None:
+        where = []
+        if line is not None:
+            where.append(f"line {line}" + (f", column {column}" if column is not None else ""))
+        if path:
+            where.append(f"key {'.'.join(path)}")
+        super().__init__(what, ", ".join(where))
+
+
+class Document:
+    """One file's text and its operations. Subclasses know one format.
+
+    Offsets of edits count characters of the decoded text, a byte order mark included.
+    """
+
+    format = ""
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            self.text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+            raise DocumentError("is not valid UTF-8", line, column) from None
+        if "\0" in self.text:
+            at = self.text.index("\0")
+            raise DocumentError("holds a NUL byte", *self._line_column(at))
+        self.undo: list[Undo] = []
+
+    @property
+    def content(self) -> bytes:
+        return self.text.encode("utf-8")
+
+    @classmethod
+    def blank(cls) -> bytes:
+        """The content that a file starts with when there was none."""
+        return b""
+
+    def is_blank(self) -> bool:
+        """Whether nothing but the blank content is left (then a file of our making can go)."""
+        raise NotImplementedError
+
+    def get(self, path: KeyPath) -> Any:
+        """The value at ``path`` or :data:`MISSING`. Raises DocumentError if something on the way is no container."""
+        raise NotImplementedError
+
+    def set(self, path: KeyPath, value: Any) -> None:
+        """Put ``value`` at ``path``, making containers on the way."""
+        raise NotImplementedError
+
+    def remove(self, path: KeyPath) -> None:
+        """Take the value at ``path`` out; nothing happens if there is none. Containers stay."""
+        raise NotImplementedError
+
+    def is_empty_container(self, path: KeyPath) -> bool:
+        raise NotImplementedError
+
+    def add_element(self, path: KeyPath, element: Any) -> None:
+        raise DocumentError(f"has no lists ({self.format})", path=path)
+
+    def remove_element(self, path: KeyPath, element: Any) -> None:
+        raise DocumentError(f"has no lists ({self.format})", path=path)
+
+    def _splice(self, start: int, end: int, new: str) -> None:
+        self.undo.append((start, len(new), self.text[start:end]))
+        self.text = self.text[:start] + new + self.text[end:]
+
+    def _line_column(self, offset: int) -> tuple[int, int]:
+        return self.text.count("\n", 0, offset) + 1, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+
+    @property
+    def _line_end(self) -> str:
+        """The line end that the file uses (the first one counts in a mixed file)."""
+        at = self.text.find("\n")
+        return "\r\n" if at > 0 and self.text[at - 1] == "\r" else "\n"
+
+
+def revert(content: bytes, undo: list[Undo]) -> bytes:
+    """The content as it stood before the edits in ``undo`` (oldest first). Pure."""
+    text = content.decode("utf-8")
+    for start, length, old in reversed(undo):
+        text = text[:start] + old + text[start + length :]
+    return text.encode("utf-8")
