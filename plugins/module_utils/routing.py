@@ -67,7 +67,8 @@ _WORKSPACE_ID = re.compile(r"[0-9]{1,20}")
 def _host_of(host: str) -> str | None:
     """Return the lower-case form of a host name, an IPv4 address or an IPv6 address in brackets; None if it is none."""
     if host.startswith("["):
-        if not host.endswith("]"):
+        # A zone (%eth0) names an interface of one machine: it cannot be written to many.
+        if not host.endswith("]") or "%" in host:
             return None
         try:
             return f"[{ipaddress.IPv6Address(host[1:-1])}]"
@@ -159,15 +160,13 @@ def validate_ttl_minutes(value: object, option: str = "coding_agents_token_ttl_m
     :param value: an int, or its decimal digits as Ansible's ``key=value`` forms give them.
     :raises ValueError: anything else, true and false included.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        minutes = int(value)
-    elif isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}", value):
-        minutes = int(value)
-    else:
+    text = str(value) if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
         raise ValueError(
             f"{option} is {str(value)!r}, which is not a whole number. "
             f"Give minutes from {TTL_MINUTES_MIN} to {TTL_MINUTES_MAX}; {TTL_MINUTES_DEFAULT} suits most."
         )
+    minutes = int(text)
     if not TTL_MINUTES_MIN <= minutes <= TTL_MINUTES_MAX:
         raise ValueError(
             f"{option} is {minutes}. Access tokens live for {TTL_MINUTES_MAX} minutes: "
