@@ -1,0 +1,722 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask a Databricks workspace, on the control node, through databricks-sdk. Reads only.
+
+What this adds to the SDK: every call ends within seconds whether the workspace answers or not; a private CA is trusted
+besides the usual ones; what the operator gave is never mixed with ``DATABRICKS_*`` of the environment; nothing opens a
+browser; and everything that goes wrong becomes one :class:`WorkspaceError` with what, where and the way out. Messages
+never hold a secret.
+
+databricks-sdk and requests are imported here and nowhere else. Callers check :data:`IMPORT_ERROR` first.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import logging
+import os
+import re
+import ssl
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TypeVar
+from urllib.parse import urlsplit
+
+from .errors import OperatorError
+from .routing import normalize_workspace_url
+from .version import VERSION
+
+IMPORT_ERROR: str | None = None
+"""The traceback of the import that failed, for missing_required_lib; None when databricks-sdk is there."""
+
+try:
+    import certifi
+    import requests
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk import errors as sdk_errors
+    from databricks.sdk.config import Config
+    from databricks.sdk.errors.base import DatabricksError
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+PRODUCT = "fmapi-coding-agents"
+
+HTTP_TIMEOUT_SECONDS = 5.0
+"""Longest silence in one request."""
+
+RETRY_SECONDS = 5
+"""How long the SDK starts retries of one request that is throttled or finds no connection."""
+
+CALL_SECONDS = 9.0
+"""Longest time for one call, retries, token and helper programs included: some of the SDK's own requests (the token's)
+have no limit. A workspace that is dead from the start costs one probe, one that dies later one call: both are told
+within 15 seconds."""
+
+LIST_SECONDS = 30.0
+"""The same for a listing that may have many pages; the silence in one request stays bounded."""
+
+# Options that say who asks, by the auth_type of databricks-sdk that they belong to. The first complete group is used.
+_IDENTITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("pat", ("token",)),
+    ("oauth-m2m", ("client_id", "client_secret")),
+    ("basic", ("username", "password")),
+    ("azure-client-secret", ("azure_client_id", "azure_client_secret")),
+    ("google-credentials", ("google_credentials",)),
+    ("google-id", ("google_service_account",)),
+    ("metadata-service", ("metadata_service_url",)),
+    ("env-oidc", ("oidc_token_env",)),
+    ("file-oidc", ("oidc_token_filepath",)),
+)
+
+SECRET_OPTIONS = ("token", "client_secret", "password", "azure_client_secret", "google_credentials")
+
+# Options that go to the SDK under their own names.
+_SDK_OPTIONS = (
+    "account_id",
+    "auth_type",
+    "azure_client_id",
+    "azure_client_secret",
+    "azure_environment",
+    "azure_tenant_id",
+    "azure_use_msi",
+    "azure_workspace_resource_id",
+    "client_id",
+    "client_secret",
+    "config_file",
+    "databricks_cli_path",
+    "discovery_url",
+    "google_credentials",
+    "google_service_account",
+    "group_id",
+    "metadata_service_url",
+    "oidc_token_env",
+    "oidc_token_filepath",
+    "password",
+    "profile",
+    "scopes",
+    "token",
+    "token_audience",
+    "username",
+    "workspace_id",
+)
+
+# They say where things are or how much is logged, not who asks: they stay in force whatever the operator gave.
+_NEUTRAL_VARIABLES = frozenset(
+    (
+        "DATABRICKS_CONFIG_FILE",
+        "DATABRICKS_CLI_PATH",
+        "DATABRICKS_DEBUG_HEADERS",
+        "DATABRICKS_DEBUG_TRUNCATE_BYTES",
+        "DATABRICKS_RATE_LIMIT",
+    )
+)
+
+GRANTS = (
+    "USE CATALOG on system, USE SCHEMA and EXECUTE on system.ai, CAN QUERY on the serving endpoints, "
+    "and the entitlement Workspace access or Consumer access"
+)
+
+_T = TypeVar("_T")
+
+
+class WorkspaceError(OperatorError):
+    """What a workspace, or the way to it, refused.
+
+    ``kind`` is one of: no_credentials, wrong_secret, unauthorized, forbidden, not_found, unreachable, timeout, tls,
+    wrong_host, not_databricks, throttled, server_error, configuration, other.
+    """
+
+    def __init__(self, kind: str, what: str, where: str = "", way_out: str = "") -> None:
+        super().__init__(what, where, way_out)
+        self.kind = kind
+
+
+class _TooLong(Exception):
+    """A call took longer than its share."""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an exception to what caused it: the SDK wraps the interesting one two or three times."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def clean_message(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return one short line of an SDK message, without the configuration it appends and without any of the secrets."""
+    line = " ".join(re.split(r"\.? *(?:Config|Env): ", text, maxsplit=1)[0].split())
+    for secret in secrets:
+        line = line.replace(secret, "********")
+    return line if len(line) <= 300 else line[:297] + "..."
+
+
+def _explain_tls(text: str, url: str, ca_file: str | None) -> WorkspaceError:
+    if "mismatch" in text or "doesn't match" in text:
+        return WorkspaceError(
+            "tls",
+            "the certificate that answers was issued for another host name",
+            url,
+            "Use the name that the certificate has as coding_agents_workspace_url, or let the workspace's "
+            "administrator mend the certificate.",
+        )
+    if "expired" in text:
+        return WorkspaceError(
+            "tls", "its certificate has expired", url, "Renew it, and check the control node's clock."
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        way_out = (
+            f"coding_agents_ca_file ({ca_file}) does not hold the authority that issued it: put that one in."
+            if ca_file
+            else "If your network uses a private authority, name its PEM file in coding_agents_ca_file."
+        )
+        return WorkspaceError("tls", "its certificate was issued by an authority that is not trusted", url, way_out)
+    return WorkspaceError(
+        "tls", "no encrypted connection could be made", url, "Check that this port speaks https, and what is between."
+    )
+
+
+def _explain_connection(error: BaseException, url: str, ca_file: str | None) -> WorkspaceError:
+    text = " ".join(str(link) for link in _chain(error))
+    if isinstance(error, requests.exceptions.SSLError):
+        return _explain_tls(text, url, ca_file)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return WorkspaceError(
+            "unreachable",
+            "the proxy did not let us through",
+            url,
+            "Check HTTPS_PROXY and NO_PROXY on the control node.",
+        )
+    if isinstance(error, requests.exceptions.Timeout):
+        return _late(url, HTTP_TIMEOUT_SECONDS)
+    if any(type(link).__name__ == "NameResolutionError" for link in _chain(error)) or "resolve" in text:
+        what = "the host name is not known"
+    elif "refused" in text:
+        what = "the connection was refused"
+    else:
+        what = "no connection could be made"
+    return WorkspaceError(
+        "unreachable",
+        f"cannot be reached from the control node: {what}",
+        url,
+        "Check coding_agents_workspace_url, and that the control node reaches it (proxy, VPN, private link).",
+    )
+
+
+def _late(url: str, seconds: float) -> WorkspaceError:
+    return WorkspaceError(
+        "timeout",
+        f"did not answer within {seconds:.0f} s",
+        url,
+        "Check coding_agents_workspace_url, and that the control node reaches it (proxy, VPN, private link).",
+    )
+
+
+def _explain_refusal(error: Exception, text: str, url: str) -> WorkspaceError:
+    """Map an answer of the API that is an error. ``text`` is the cleaned message."""
+    lowered = text.lower()
+    told = f' ("{text}")' if text else ""
+    if "invalid token" in lowered or "invalid access token" in lowered:
+        # A token of another workspace is answered with 400 or 403, not with 401.
+        return WorkspaceError(
+            "unauthorized", f"the credentials are not valid for this workspace{told}", url, _SIGN_IN_AGAIN
+        )
+    if isinstance(error, sdk_errors.Unauthenticated):
+        return WorkspaceError("unauthorized", f"rejects the credentials (HTTP 401){told}", url, _SIGN_IN_AGAIN)
+    if isinstance(error, sdk_errors.PermissionDenied):
+        if "ip acl" in lowered or "ip access list" in lowered or "private link" in lowered or "privatelink" in lowered:
+            return WorkspaceError(
+                "forbidden",
+                f"does not let this network in (HTTP 403){told}",
+                url,
+                "Run from an address that the workspace's IP access list or private link admits.",
+            )
+        if "required scopes" in lowered:
+            return WorkspaceError(
+                "forbidden",
+                f"the credentials lack a scope (HTTP 403){told}",
+                url,
+                "Sign in again, or give the service principal the scope all-apis.",
+            )
+        return WorkspaceError("forbidden", f"the identity lacks a grant (HTTP 403){told}", url, f"It needs: {GRANTS}.")
+    if isinstance(error, sdk_errors.NotFound):
+        return WorkspaceError("not_found", f"does not know what was asked for (HTTP 404){told}", url)
+    if isinstance(error, (sdk_errors.TooManyRequests, sdk_errors.ResourceExhausted)):
+        return WorkspaceError("throttled", f"answers too many requests (HTTP 429){told}", url, "Try again in a minute.")
+    if isinstance(error, (sdk_errors.InternalError, sdk_errors.TemporarilyUnavailable, sdk_errors.DeadlineExceeded)):
+        return WorkspaceError("server_error", f"has trouble of its own{told}", url, "Try again later.")
+    return WorkspaceError("other", f"refuses the request{told}", url)
+
+
+_SIGN_IN_AGAIN = (
+    "Check that coding_agents_client_id and coding_agents_client_secret (or the control node's own sign-in) "
+    "belong to this workspace; renew them if they expired."
+)
+
+
+def explain(
+    error: BaseException, url: str, ca_file: str | None = None, secrets: tuple[str, ...] = ()
+) -> WorkspaceError:
+    """Return the one error to show for whatever the SDK or requests raised.
+
+    :param url: the workspace, named as the place.
+    :param ca_file: the operator's private CA file, if any; the message on an unknown authority depends on it.
+    :param secrets: values that must not appear even if a server repeats them.
+    """
+    links = list(_chain(error))
+    for link in links:
+        if isinstance(link, WorkspaceError):
+            return link
+        if isinstance(link, _TooLong):
+            return _late(url, CALL_SECONDS)
+    for link in links:
+        if isinstance(link, (requests.exceptions.InvalidJSONError, json.JSONDecodeError)):
+            return _not_databricks(url, "answers with something that is not JSON")
+        if isinstance(link, (requests.exceptions.ConnectionError, requests.exceptions.Timeout)):
+            return _explain_connection(link, url, ca_file)
+    text = clean_message(str(error), secrets)
+    for link in links:
+        if isinstance(link, DatabricksError):
+            message = clean_message(str(link), secrets)
+            if "<html" in message.lower() or "bug in the databricks sdk" in message.lower():
+                return _not_databricks(url, "answers with a web page or another format that is not Databricks'")
+            return _explain_refusal(link, message, url)
+    if "invalid_client" in text or "unauthorized_client" in text:
+        return WorkspaceError(
+            "wrong_secret",
+            "rejects the client id or the client secret of the service principal",
+            url,
+            "Check coding_agents_client_id and coding_agents_client_secret: the secret is shown once, when it is made, "
+            "expires, and belongs to a service principal that must be added to this workspace.",
+        )
+    if "cannot configure default credentials" in text or "not configured" in text:
+        return WorkspaceError(
+            "no_credentials", "the control node has no credentials for it", url, NO_CREDENTIALS_WAY_OUT
+        )
+    if "auth login" in text or "refresh token is invalid" in text:
+        return WorkspaceError(
+            "unauthorized",
+            "the control node's sign-in has ended",
+            url,
+            f"Sign in again: databricks auth login --host {url}",
+        )
+    if "profile configured" in text or "more than one authorization method" in text or "reserved section" in text:
+        return WorkspaceError("configuration", text, "databricks-sdk", "Name one profile, or one identity.")
+    return WorkspaceError("other", f"cannot be asked ({type(error).__name__}: {text})", url)
+
+
+NO_CREDENTIALS_WAY_OUT = (
+    "Set coding_agents_client_id and coding_agents_client_secret, name a profile of the control node's "
+    "~/.databrickscfg in coding_agents_auth_profile, or sign in there with the Databricks CLI."
+)
+
+
+def _not_databricks(url: str, what: str) -> WorkspaceError:
+    return WorkspaceError(
+        "not_databricks",
+        what,
+        url,
+        "Check that coding_agents_workspace_url is the workspace itself (not the account console, not a page behind a "
+        "proxy that wants a sign-in).",
+    )
+
+
+def read_certificates(path: str) -> str:
+    """Return the certificates of a PEM file and nothing else of it (a private key beside them stays where it is).
+
+    :raises OperatorError: the file cannot be read, holds no certificate or one that does not parse.
+    """
+    where = f"coding_agents_ca_file ({path})"
+    way_out = (
+        "Give the PEM file of the authority that issued the workspace's certificate, readable on the control node."
+    )
+    try:
+        text = Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise OperatorError(f"cannot be read: {reason}", where, way_out) from error
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL)
+    if not blocks:
+        raise OperatorError("holds no certificate in PEM form", where, way_out)
+    certificates = "\n".join(blocks) + "\n"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
+    except (ssl.SSLError, ValueError) as error:
+        raise OperatorError("holds a certificate that cannot be read", where, way_out) from error
+    return certificates
+
+
+def _usual_roots(environ: Mapping[str, str]) -> str:
+    """Return the authorities that requests would trust by itself: the operator's own bundle, or certifi's."""
+    chosen = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or certifi.where()
+    path = Path(chosen)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return "\n".join(file.read_text("utf-8", errors="replace") for file in files if file.is_file())
+
+
+def _read_profiles(config_file: str | None, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the sections of the control node's ``~/.databrickscfg`` as the SDK reads them; empty if there is none."""
+    path = Path(config_file or environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
+    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+    try:
+        parser.read_string(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise OperatorError(
+            f"cannot be read ({type(error).__name__})", str(path), "Mend the file, or name another in config_file."
+        ) from error
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def _loose_url(value: str | None) -> str | None:
+    """Return the normal form of a host as profiles and variables hold it (often without scheme, or with ``?o=``)."""
+    if not value:
+        return None
+    parts = urlsplit(value if "://" in value else f"https://{value}")
+    try:
+        return normalize_workspace_url(f"{parts.scheme}://{parts.netloc}", "the workspace's host")
+    except ValueError as error:
+        raise WorkspaceError("configuration", str(error).rstrip("."), "databricks-sdk") from error
+
+
+def pinned_auth_type(options: Mapping[str, Any]) -> str | None:
+    """Return the one way of signing in that the options ask for, None if they leave it to the SDK.
+
+    :raises WorkspaceError: they give two identities, or ask for a browser.
+    """
+    named = options.get("auth_type")
+    given = [kind for kind, keys in _IDENTITIES if all(options.get(key) for key in keys)]
+    if named is None and len(given) > 1:
+        raise WorkspaceError(
+            "configuration",
+            f"more than one identity is given ({', '.join(given)})",
+            "the authentication options",
+            "Give one, or say which with auth_type.",
+        )
+    return str(named) if named else given[0] if given else None
+
+
+class Workspace:
+    """One workspace, asked with one identity. Use as a context manager: it may own a temporary file.
+
+    :param options: what the operator gave, with the names of the ``databricks_auth`` documentation fragment; absent and
+        None mean the same.
+    :param environ: the environment of the control node.
+    :raises OperatorError: the options cannot be used as they are; nothing was sent.
+    """
+
+    def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._options = {key: value for key, value in options.items() if value not in (None, "", [])}
+        self.secrets = tuple(str(self._options[key]) for key in SECRET_OPTIONS if key in self._options)
+        self._client: WorkspaceClient | None = None
+        self._bundle: IO[str] | None = None
+        self.ca_file: str | None = self._options.get("ca_file")
+        self._certificates = read_certificates(self.ca_file) if self.ca_file else None
+        self._auth_type = pinned_auth_type(self._options)
+        self._choose_host()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bundle is not None:
+            self._bundle.close()
+
+    @property
+    def where(self) -> str:
+        """The workspace's name in messages."""
+        return self.url or "the workspace"
+
+    def _choose_host(self) -> None:
+        """Decide which host is asked, from which profile, and which variables of the environment have no say.
+
+        The SDK lets variables of the environment fill whatever was not given, so that a token of workspace A is sent to
+        workspace B. Here they count only when the operator gave no identity, and only for the host they were set for.
+        """
+        profiles = _read_profiles(self._options.get("config_file"), self._environ)
+        given_url = self._options.get("workspace_url")
+        self.url: str | None = None
+        if given_url:
+            try:
+                self.url = normalize_workspace_url(given_url)
+            except ValueError as error:
+                raise WorkspaceError("configuration", str(error)) from error
+        named = self._options.get("profile")
+        identity_given = named is not None or any(
+            self._options.get(key) for _kind, keys in _IDENTITIES for key in keys if key != "client_id"
+        )
+        variables = {
+            name for attribute in Config.attributes() for name in (attribute.env, *attribute.env_aliases) if name
+        }
+        self._hidden = variables - _NEUTRAL_VARIABLES if identity_given else frozenset()
+        seen = {name: value for name, value in self._environ.items() if name not in self._hidden}
+
+        if (
+            not identity_given
+            and self.url is not None
+            and _loose_url(seen.get("DATABRICKS_HOST")) not in (None, self.url)
+        ):
+            self._hidden = variables - _NEUTRAL_VARIABLES
+            seen = {name: value for name, value in seen.items() if name not in self._hidden}
+        profile = named or seen.get("DATABRICKS_CONFIG_PROFILE")
+        if named is not None and named not in profiles:
+            raise WorkspaceError(
+                "configuration",
+                f'there is no profile "{named}" on the control node',
+                str(self._options.get("config_file") or "~/.databrickscfg"),
+                "Name one that exists, or sign in with: databricks auth login --profile NAME --host URL",
+            )
+        if profile and self.url is not None:
+            profile_url = _loose_url(profiles.get(profile, {}).get("host"))
+            if profile_url not in (None, self.url) or profile not in profiles:
+                if named is not None:
+                    raise WorkspaceError(
+                        "configuration",
+                        f'the profile "{named}" is for {profile_url}, not for {self.url}',
+                        str(self._options.get("config_file") or "~/.databrickscfg"),
+                        "Name the profile of this workspace.",
+                    )
+                self._hidden = self._hidden | {"DATABRICKS_CONFIG_PROFILE"}
+                profile = None
+        if self.url is None:
+            if not profile and not seen.get("DATABRICKS_HOST") and not identity_given:
+                profile = profiles.get("__settings__", {}).get("default_profile") or "DEFAULT"
+                profile = profile if profile in profiles else None
+            host = seen.get("DATABRICKS_HOST") if named is None else None
+            self.url = _loose_url(host or profiles.get(profile or "", {}).get("host"))
+        self._profile = profile
+        wanted = self._auth_type or profiles.get(profile or "", {}).get("auth_type") or seen.get("DATABRICKS_AUTH_TYPE")
+        if wanted == "external-browser":
+            raise WorkspaceError(
+                "configuration",
+                "the sign-in external-browser needs a person at a browser, which a run of Ansible never waits for",
+                "auth_type",
+                f"Sign in first with: databricks auth login --host {self.url or 'URL'}",
+            )
+
+    @contextlib.contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        """Lend this process the environment the SDK may see. requests takes an additional CA in no other way that also
+        reaches the requests which the SDK makes outside its own session."""
+        before = {name: os.environ.get(name) for name in (*self._hidden, "REQUESTS_CA_BUNDLE")}
+        try:
+            for name in self._hidden:
+                os.environ.pop(name, None)
+            if self._certificates is not None:
+                if self._bundle is None:
+                    self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
+                        "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
+                    )
+                    self._bundle.write(_usual_roots(self._environ) + "\n" + self._certificates)
+                    self._bundle.flush()
+                os.environ["REQUESTS_CA_BUNDLE"] = self._bundle.name
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+    def _call(self, function: Callable[[], _T], seconds: float = CALL_SECONDS) -> _T:
+        """Run something of the SDK in a thread of its own and give up on it after some seconds.
+
+        :raises WorkspaceError: whatever went wrong, explained.
+        """
+        outcome: list[_T] = []
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                outcome.append(function())
+            except BaseException as error:
+                failure.append(error)
+
+        with self._surroundings():
+            thread = threading.Thread(target=run, daemon=True, name="databricks-sdk")
+            thread.start()
+            thread.join(seconds)
+            if thread.is_alive():
+                raise _late(self.where, seconds)
+        if failure:
+            if not isinstance(failure[0], Exception):
+                raise failure[0]
+            raise explain(failure[0], self.where, self.ca_file, self.secrets) from None
+        return outcome[0]
+
+    def _fetch(self, path: str) -> requests.Response:
+        """GET a public path without credentials, without following redirects."""
+
+        def no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            return request
+
+        return requests.get(
+            f"{self.url}{path}",
+            timeout=HTTP_TIMEOUT_SECONDS,
+            allow_redirects=False,
+            auth=no_netrc,
+            headers={"User-Agent": f"{PRODUCT}/{VERSION}", "Accept": "application/json"},
+        )
+
+    @staticmethod
+    def _json(response: requests.Response) -> dict[str, Any]:
+        try:
+            body = response.json() if response.status_code == 200 else None
+        except ValueError:
+            body = None
+        return body if isinstance(body, dict) else {}
+
+    def probe(self) -> dict[str, Any]:
+        """See that a workspace answers there, without credentials; return what it tells about itself.
+
+        :return: ``/.well-known/databricks-config`` (``workspace_id``, ``account_id``, ``cloud``, ``oidc_endpoint``), or
+            an empty dictionary from a workspace that has no such page.
+        :raises WorkspaceError: not reachable, not trusted, too slow, another host, or no Databricks workspace.
+        """
+        if self.url is None:
+            return {}
+        response = self._call(lambda: self._fetch("/.well-known/databricks-config"), HTTP_TIMEOUT_SECONDS + 1)
+        target = urlsplit(response.headers.get("Location", "")) if response.is_redirect else None
+        if target is not None and target.netloc and target.netloc != urlsplit(self.url).netloc:
+            raise WorkspaceError(
+                "wrong_host",
+                f"sends us on to {target.netloc} (HTTP {response.status_code}): this is not the workspace's own URL",
+                self.url,
+                "Open the workspace and give the host in the address bar as coding_agents_workspace_url.",
+            )
+        metadata = self._json(response)
+        oidc = metadata.get("oidc_endpoint")
+        if isinstance(oidc, str):
+            if not metadata.get("workspace_id") and "/accounts/" in oidc:
+                raise WorkspaceError(
+                    "wrong_host",
+                    "is a Databricks account, not a workspace",
+                    self.url,
+                    "Open the workspace there and give its own URL as coding_agents_workspace_url.",
+                )
+            return metadata
+        if response.status_code >= 500:
+            raise WorkspaceError("server_error", f"answers HTTP {response.status_code}", self.url, "Try again later.")
+        discovery = self._call(
+            lambda: self._fetch("/oidc/.well-known/oauth-authorization-server"), HTTP_TIMEOUT_SECONDS + 1
+        )
+        if not isinstance(self._json(discovery).get("token_endpoint"), str):
+            raise _not_databricks(
+                self.url, f"answers, but not as a Databricks workspace does (HTTP {discovery.status_code})"
+            )
+        return {}
+
+    def public_status(self, path: str) -> int:
+        """Return the HTTP status of a GET without credentials. Redirects are not followed."""
+        return self._call(lambda: self._fetch(path).status_code, HTTP_TIMEOUT_SECONDS + 1)
+
+    def connect(self) -> str:
+        """Sign in; return the ``auth_type`` that the SDK uses.
+
+        :raises WorkspaceError: ``kind`` no_credentials when nothing on the control node signs in there.
+        """
+        # Its warnings would stand between the lines of the play, its debug log holds parts of answers.
+        logger = logging.getLogger("databricks.sdk")
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False
+        settings = {key: self._options[key] for key in _SDK_OPTIONS if key in self._options}
+        settings.update(host=self.url, profile=self._profile, auth_type=self._auth_type)
+
+        def build() -> WorkspaceClient:
+            return WorkspaceClient(
+                config=Config(
+                    product=PRODUCT,
+                    product_version=VERSION,
+                    http_timeout_seconds=HTTP_TIMEOUT_SECONDS,
+                    retry_timeout_seconds=RETRY_SECONDS,
+                    **settings,
+                )
+            )
+
+        self._client = self._call(build)
+        self.url = self.url or _loose_url(self._client.config.host)
+        return str(self._client.config.auth_type)
+
+    def get(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        response_headers: tuple[str, ...] = (),
+        seconds: float = CALL_SECONDS,
+    ) -> dict[str, Any]:
+        """GET a path of the API with credentials; return the JSON object, with the named response headers in it.
+
+        :raises WorkspaceError: whatever went wrong, explained.
+        """
+        client = self._client
+        if client is None:
+            raise RuntimeError("connect() comes first")
+        answer = self._call(
+            lambda: client.api_client.do(
+                "GET",
+                path,
+                query=dict(query or {}),
+                headers={"Accept": "application/json", **(headers or {})},
+                response_headers=list(response_headers),
+            ),
+            seconds,
+        )
+        if not isinstance(answer, dict):
+            raise _not_databricks(self.where, f"answers {path} with something that is not a JSON object")
+        return answer
+
+    def me(self) -> tuple[str | None, str | None]:
+        """Return who asks and where: the user name (a service principal's application id) and the workspace id."""
+        header = "X-Databricks-Org-Id"
+        answer = self.get("/api/2.0/preview/scim/v2/Me", response_headers=(header,))
+        user_name, workspace_id = answer.get("userName"), answer.get(header)
+        digits = str(workspace_id) if str(workspace_id).isdigit() and str(workspace_id) != "0" else None
+        return (user_name if isinstance(user_name, str) else None), digits
+
+    def serving_endpoints(self) -> list[dict[str, Any]]:
+        """Return every serving endpoint that the identity may see, as the API writes it."""
+        client = self._client
+        if client is None:
+            raise RuntimeError("connect() comes first")
+        return self._call(
+            lambda: [endpoint.as_dict() for endpoint in client.serving_endpoints.list()],
+            LIST_SECONDS,
+        )
+
+    def model_services(self, schema: str, workspace_id: str | None = None) -> list[str]:
+        """Return the full names of the Unity Catalog model services in one schema (``catalog.schema``).
+
+        The listing is asked page by page for one schema: without a parent it walks the whole metastore, and with large
+        pages it times out on the server.
+        """
+        names: list[str] = []
+        tokens: set[str] = set()
+        query = {"parent": f"schemas/{schema}", "page_size": "50"}
+        # Some workspaces answer "Invalid MetastoreId" unless they are told their own id.
+        headers = {"X-Databricks-Org-Id": workspace_id} if workspace_id else {}
+        for _page in range(20):
+            answer = self.get("/api/2.1/unity-catalog/model-services", query, headers, seconds=LIST_SECONDS)
+            for service in answer.get("model_services") or []:
+                name = service.get("name") if isinstance(service, dict) else None
+                if isinstance(name, str):
+                    names.append(name.split("/", 1)[-1])
+            token = answer.get("next_page_token")
+            if not isinstance(token, str) or not token or token in tokens:
+                break
+            tokens.add(token)
+            query["page_token"] = token
+        return names
