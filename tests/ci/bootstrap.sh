@@ -84,10 +84,10 @@ collection_tree() {
 environment() {
     local name=$1 requirements=$ROOT/tests/requirements python path
     case $name in
-        test) set -- "$requirements"/{ansible,test,molecule}.txt ;;
-        lint) set -- "$requirements"/{ansible,test,lint}.txt ;;
-        core-*) set -- "$requirements/matrix/$name.txt" ;;
-        *) die "unknown environment '$name' (known: test, lint, core-X.Y)" ;;
+        test) set -- "$requirements"/{ansible,control,test,molecule}.txt ;;
+        lint) set -- "$requirements"/{ansible,control,test,lint}.txt ;;
+        core-*) set -- "$requirements"/matrix/"$name".txt "$requirements"/test.txt ;;
+        *) die "unknown environment '$name' (known: test, lint, and core-X.Y as in tests/requirements/matrix)" ;;
     esac
     case $name in
         # ansible-core 2.18 and 2.19 end at 3.13, and 2.20 begins at 3.12.

@@ -29,7 +29,7 @@ PATH=$(clean_path)
 export PATH
 
 # The developer's own Ansible settings and an older installed copy of this collection must not take part.
-export ANSIBLE_CONFIG=/dev/null
+export ANSIBLE_CONFIG=$ROOT/tests/ci/ansible.cfg
 export ANSIBLE_HOME=$WORK/ansible-home
 export ANSIBLE_COLLECTIONS_PATH=$WORK/collections
 # Unix sockets have about 100 bytes for their path, and a clone may lie deep.

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The logic is in tests/ci/*.sh; this file only names it.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint sanity unit integration molecule agents matrix bench soak clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: ## the whole story on this machine in a throw-away home: dry run, rollout, real reply, uninstall
+	@tests/ci/demo.sh
+
+test: ## every test there is; installs what it needs (as root on Debian), prints each part's time
+	@tests/ci/test.sh
+
+lint: ## ruff, mypy, yamllint, shellcheck, ansible-lint, documentation and changelog
+	@tests/ci/lint.sh
+
+sanity: ## ansible-test sanity on a copy of the tracked tree
+	@tests/ci/sanity.sh
+
+unit: ## plain Python tests and the tests of the simulated workspace
+	@tests/ci/pytest.sh -m "not soak" tests/unit tests/workspace
+
+integration: ## real Ansible runs against this machine and against test hosts (podman)
+	@tests/ci/pytest.sh --system -m "not soak" tests/hosts tests/integration
+
+molecule: ## the Molecule scenario "default" on real separate hosts
+	@tests/ci/molecule.sh
+
+agents: ## the real command-line agents against the simulated workspace
+	@tests/ci/pytest.sh -m "not soak" tests/agents
+
+matrix: ## the short story with every supported ansible-core
+	@tests/ci/matrix.sh
+
+bench: ## measure ratios: rollout against ping, token helper against an empty Python
+	@tests/ci/bench.sh
+
+soak: ## long property and crash runs
+	@HYPOTHESIS_PROFILE=soak tests/ci/pytest.sh -m soak tests
+
+clean: ## remove what the targets made in this clone and the test hosts it left; the download cache stays
+	@tests/ci/clean.sh

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# bench.sh [ARGUMENTS...]: the benchmarks, as ratios measured in one run on hosts of its own making. Never part of a test.
+
+# shellcheck source=tests/ci/env.sh
+. "$(dirname "$0")/env.sh"
+"$ROOT/tests/ci/bootstrap.sh" --system test
+cd "$ROOT"
+PATH=$WORK/venv/test/bin:$PATH
+exec python -m tests.benchmarks "$@"
