@@ -309,6 +309,9 @@ def explain(
             url,
             f"Sign in again: databricks auth login --host {url}",
         )
+    if text == "unknown: unknown":
+        # What the SDK makes of a refusal by the token endpoint that is not OAuth's: mostly 429 and 500.
+        return WorkspaceError("server_error", "did not give a token and did not say why", url, "Try again in a minute.")
     if "profile configured" in text or "more than one authorization method" in text or "reserved section" in text:
         return WorkspaceError("configuration", text, "databricks-sdk", "Name one profile, or one identity.")
     return WorkspaceError("other", f"cannot be asked ({type(error).__name__}: {text})", url)

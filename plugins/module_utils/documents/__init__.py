@@ -9,11 +9,11 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 
 from __future__ import annotations
 
-from .base import MISSING, Document, DocumentError, KeyPath, Undo, revert
+from .base import MISSING, Document, DocumentError, KeyPath, Undo
 from .ini_document import IniDocument
 from .json_document import JsonDocument
 from .whole_file import WholeFile
 
 FORMATS: dict[str, type[Document]] = {"json": JsonDocument, "ini": IniDocument, "file": WholeFile}
 
-__all__ = ["FORMATS", "MISSING", "Document", "DocumentError", "KeyPath", "Undo", "revert"]
+__all__ = ["FORMATS", "MISSING", "Document", "DocumentError", "KeyPath", "Undo"]

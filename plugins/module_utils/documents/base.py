@@ -46,22 +46,29 @@ class Document:
     """
 
     format = ""
+    encoding = "utf-8"
 
     def __init__(self, content: bytes) -> None:
+        self.undo: list[Undo] = []
         try:
-            self.text = content.decode("utf-8")
+            self.text = content.decode(self.encoding)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
             raise DocumentError("is not valid UTF-8", line, column) from None
-        if "\0" in self.text:
-            at = self.text.index("\0")
-            raise DocumentError("holds a NUL byte", *self._line_column(at))
-        self.undo: list[Undo] = []
+        self._refuse_nul()
 
     @property
     def content(self) -> bytes:
-        return self.text.encode("utf-8")
+        return self.text.encode(self.encoding)
+
+    @classmethod
+    def reverted(cls, content: bytes, undo: list[Undo]) -> bytes:
+        """The content as it stood before the edits in ``undo`` (oldest first)."""
+        text = content.decode(cls.encoding)
+        for start, length, old in reversed(undo):
+            text = text[:start] + old + text[start + length :]
+        return text.encode(cls.encoding)
 
     @classmethod
     def blank(cls) -> bytes:
@@ -93,6 +100,11 @@ class Document:
     def remove_element(self, path: KeyPath, element: Any) -> None:
         raise DocumentError(f"has no lists ({self.format})", path=path)
 
+    def _refuse_nul(self) -> None:
+        at = self.text.find("\0")
+        if at >= 0:
+            raise DocumentError("holds a NUL byte", *self._line_column(at))
+
     def _splice(self, start: int, end: int, new: str) -> None:
         self.undo.append((start, len(new), self.text[start:end]))
         self.text = self.text[:start] + new + self.text[end:]
@@ -106,10 +118,3 @@ class Document:
         at = self.text.find("\n")
         return "\r\n" if at > 0 and self.text[at - 1] == "\r" else "\n"
 
-
-def revert(content: bytes, undo: list[Undo]) -> bytes:
-    """The content as it stood before the edits in ``undo`` (oldest first). Pure."""
-    text = content.decode("utf-8")
-    for start, length, old in reversed(undo):
-        text = text[:start] + old + text[start + length :]
-    return text.encode("utf-8")

@@ -19,14 +19,10 @@ class WholeFile(Document):
     """
 
     format = "file"
+    encoding = "latin-1"
 
-    def __init__(self, content: bytes) -> None:  # pylint: disable=super-init-not-called
-        self.text = content.decode("latin-1")
-        self.undo = []
-
-    @property
-    def content(self) -> bytes:
-        return self.text.encode("latin-1")
+    def _refuse_nul(self) -> None:
+        """Any byte may stand in a program."""
 
     def is_blank(self) -> bool:
         return not self.text

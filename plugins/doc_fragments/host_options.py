@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several host modules share, documented once."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Pick the parts: C(fmapi.coding_agents.host_options.owner), C(.workspace), C(.auth), C(.settings), C(.cli)."""
+
+    OWNER = r"""
+options:
+  home:
+    description:
+      - Home directory of the owner of the files, on the host. It must belong to the user that the task runs as.
+      - Without it, the home of that user.
+    type: path
+"""
+
+    WORKSPACE = r"""
+options:
+  workspace_url:
+    description:
+      - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
+      - Needed unless everything is to be removed.
+    type: str
+  token_ttl_minutes:
+    description:
+      - How long an agent keeps a token before it asks the token helper again, in minutes from 1 to 60.
+      - Access tokens live for 60 minutes, so at 60 a session meets an expired one.
+    type: int
+    default: 15
+  ca_file:
+    description:
+      - PEM file on the host with the certificate authority that signed the workspace's certificate (or a proxy's).
+    type: path
+"""
+
+    AUTH = r"""
+options:
+  profile:
+    description:
+      - Name of the profile in C(~/.databrickscfg).
+    type: str
+    default: fmapi-coding-agents
+  identity:
+    description:
+      - Who the tokens are for.
+      - V(user) is a person who signs in once with the Databricks CLI.
+      - V(service_principal) is an OAuth machine-to-machine identity; it needs O(client_id) and O(client_secret).
+    type: str
+    choices: [user, service_principal]
+    default: user
+  client_id:
+    description:
+      - Client id (application id) of the service principal.
+    type: str
+  client_secret:
+    description:
+      - OAuth secret of the service principal. It stands on the host in the profile, with mode 0600, and nowhere else.
+    type: str
+"""
+
+    SETTINGS = r"""
+options:
+  agents:
+    description:
+      - The coding agents. What was set for an agent that is not listed any more is taken back.
+    type: list
+    elements: str
+    choices: [claude_code]
+    default: [claude_code]
+  models:
+    description:
+      - Names of serving endpoints (or Unity Catalog model services) for the agents' model choices.
+      - A choice that is not named keeps the collection's default.
+    type: dict
+    default: {}
+    suboptions:
+      default:
+        description:
+          - The model that a session begins with.
+        type: str
+      opus:
+        description:
+          - The model behind the alias opus.
+        type: str
+      sonnet:
+        description:
+          - The model behind the alias sonnet.
+        type: str
+      haiku:
+        description:
+          - The model behind the alias haiku, also used for small tasks in the background.
+        type: str
+  routing:
+    description:
+      - How requests reach the models.
+      - V(gateway) is a path on the workspace's host, V(serving_endpoints) the older path, V(gateway_host) the gateway's own host.
+      - V(auto) can only be decided by M(fmapi.coding_agents.workspace_info); this module refuses it.
+    type: str
+    choices: [gateway, serving_endpoints, gateway_host, auto]
+    default: gateway
+  workspace_id:
+    description:
+      - The workspace's number. Needed for O(routing=gateway_host) only.
+    type: str
+  settings_location:
+    description:
+      - V(home), or the absolute path of an existing directory whose C(.claude/settings.json) is written instead.
+    type: str
+    default: home
+  experimental_betas:
+    description:
+      - Whether Claude Code may send its experimental beta headers. Gateways may refuse them.
+    type: bool
+    default: false
+"""
+
+    CLI = r"""
+options:
+  cli_versions:
+    description:
+      - Exact version of an agent's command line program, by agent, such as V({"claude_code": "2.1.197"}).
+      - For an agent that is not named, any version that works with a workspace will do, and the one that this collection
+        is tested with is installed where there is none.
+    type: dict
+    default: {}
+  npm_prefix:
+    description:
+      - Where npm puts programs (C(bin)) and packages (C(lib/node_modules)). Without it, C(~/.local).
+    type: path
+  npm_registry:
+    description:
+      - URL of the npm registry or mirror. Without it, what npm is set to on the host.
+    type: str
+"""

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an agent's file has to answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ..ownership import Wanted
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """What an agent's documents depend on. ``settings_directory`` is the home, or the directory the operator named."""
+
+    home: str
+    settings_directory: str
+    workspace_url: str
+    base_urls: Mapping[str, str]
+    """Base URL by wire dialect, by the routing in force."""
+    token_helper: str
+    token_ttl_minutes: int
+    models: Mapping[str, str] = field(default_factory=dict)
+    ca_file: Optional[str] = None
+    experimental_betas: bool = False
+
+
+class FoundCli(NamedTuple):
+    """An agent's program as it stands on a host, read from files: its command, version, and how it was installed."""
+
+    path: str
+    version: str
+    source: str
+
+
+class Problem(NamedTuple):
+    """Something on the host that keeps a configured agent from answering, or may; ``severity`` is ``FAIL`` or ``WARN``."""
+
+    severity: str
+    what: str
+    way_out: str
+
+
+class Agent:
+    """One coding agent."""
+
+    name = ""
+    title = ""
+    command = ""
+    npm_package = ""
+    pinned_version = ""
+    """What is installed when the operator names no version: the one that our tests prompt."""
+    minimum_version = ""
+    denied_versions: Tuple[str, ...] = ()
+    model_defaults: Mapping[str, str] = {}
+
+    def documents(self, options: AgentOptions) -> List[Wanted]:
+        """The agent's documents in writing order."""
+        raise NotImplementedError
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> List[Problem]:
+        """What the doctor should say about this host's environment and files, beyond drift."""
+        raise NotImplementedError
+
+    def prompt_command(self, program: str, prompt: str) -> List[str]:
+        """argv for one prompt without a terminal."""
+        raise NotImplementedError
+
+    def models(self, chosen: Mapping[str, str]) -> Dict[str, str]:
+        """The models in force: what the operator chose over our defaults."""
+        return {**self.model_defaults, **{slot: model for slot, model in chosen.items() if model}}
+
+    def find_cli(self, home: str, prefix: str, environment: Mapping[str, str]) -> Optional[FoundCli]:
+        """The agent's program: in our npm prefix, else on PATH and in the usual places. Never starts it."""
+        own = [os.path.join(prefix, "bin"), os.path.join(home, ".local", "bin"), os.path.join(home, "bin")]
+        usual = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"]
+        path = os.pathsep.join([*own, environment.get("PATH", ""), *usual])
+        program = shutil.which(self.command, path=path)
+        if program is None:
+            return None
+        version = self._npm_version(os.path.realpath(program))
+        if version:
+            return FoundCli(program, version, "npm")
+        return self._other_install(program)
+
+    def installed_by_npm(self, prefix: str) -> Optional[str]:
+        """The version that npm has put into ``prefix``, or None."""
+        return self._npm_version(os.path.join(prefix, "lib", "node_modules", *self.npm_package.split("/"), "program"))
+
+    def _npm_version(self, program: str) -> Optional[str]:
+        """The version in the package.json above a program that npm installed."""
+        directory = os.path.dirname(program)
+        for _level in range(4):
+            try:
+                with open(os.path.join(directory, "package.json"), encoding="utf-8") as stream:
+                    package = json.load(stream)
+                if package.get("name") == self.npm_package:
+                    return str(package["version"])
+            except (OSError, ValueError, KeyError, AttributeError):
+                pass
+            directory = os.path.dirname(directory)
+        return None
+
+    def _other_install(self, program: str) -> FoundCli:
+        return FoundCli(program, "", "unknown")
+
+    def accepts(self, version: str) -> bool:
+        """Whether this version works with a workspace; an unknown version is not judged."""
+        if not version:
+            return True
+        return version_key(version) >= version_key(self.minimum_version) and version not in self.denied_versions
+
+
+def version_key(version: str) -> Tuple[int, ...]:
+    """``2.1.197`` as numbers; a pre-release counts as its release."""
+    numbers = []
+    for part in version.split("-")[0].split("."):
+        numbers.append(int(part) if part.isdigit() else 0)
+    return tuple(numbers)

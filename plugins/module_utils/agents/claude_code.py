@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claude Code: all that this collection knows about it. Measured with 2.1.197 unless said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from typing import Any, Dict, List, Mapping, Optional
+
+from ..documents import MISSING, Document, KeyPath
+from ..masking import is_databricks_token
+from ..ownership import Wanted
+from .base import Agent, AgentOptions, FoundCli, Problem
+
+_TOKEN: KeyPath = ("env", "ANTHROPIC_AUTH_TOKEN")
+
+_OUTRANKING = (
+    "ANTHROPIC_AUTH_TOKEN",  # wins over apiKeyHelper in the Authorization header
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "ANTHROPIC_SMALL_FAST_MODEL",  # older name, outranks the haiku default
+)
+
+_CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
+_NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
+
+
+class ClaudeCode(Agent):
+    name = "claude_code"
+    title = "Claude Code"
+    command = "claude"
+    npm_package = "@anthropic-ai/claude-code"
+    pinned_version = "2.1.197"
+    minimum_version = "2.1.83"
+    # 2.1.265 to 2.1.267 send what a gateway refuses (a tool schema, a forced sign-in); reported, not measured.
+    denied_versions = ("2.1.265", "2.1.266", "2.1.267")
+    model_defaults = {
+        "default": "databricks-claude-opus-4-6",
+        "opus": "databricks-claude-opus-4-6",
+        "sonnet": "databricks-claude-sonnet-4-6",
+        "haiku": "databricks-claude-haiku-4-5",
+    }
+
+    def documents(self, options: AgentOptions) -> List[Wanted]:
+        state = Wanted(
+            path=os.path.join(options.home, ".claude.json"),
+            format="json",
+            component=self.name,
+            values={("hasCompletedOnboarding",): True},  # else a theme picker blocks the first start
+            mode=0o600,
+        )
+        settings = Wanted(
+            path=settings_file(options),
+            format="json",
+            component=self.name,
+            values={
+                # Run as /bin/sh -c, so a path with a space needs its quotes.
+                ("apiKeyHelper",): shlex.quote(options.token_helper),
+                **{("env", name): value for name, value in self._environment(options).items()},
+            },
+            elements={("permissions", "deny"): ("WebSearch",)},  # only the bare name removes the tool, which gateways refuse
+            superseded=tuple(("env", name) for name in self._superseded(options)),
+            forget=_databricks_token,
+            mode=0o644,
+        )
+        return [state, settings]
+
+    def _environment(self, options: AgentOptions) -> Dict[str, str]:
+        models = self.models(options.models)
+        environment = {
+            "ANTHROPIC_BASE_URL": options.base_urls["anthropic"],
+            "ANTHROPIC_MODEL": models["default"],
+            "ANTHROPIC_DEFAULT_OPUS_MODEL": models["opus"],
+            "ANTHROPIC_DEFAULT_SONNET_MODEL": models["sonnet"],
+            "ANTHROPIC_DEFAULT_HAIKU_MODEL": models["haiku"],
+            "ANTHROPIC_CUSTOM_HEADERS": _CODING_AGENT_HEADER,
+            "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": str(options.token_ttl_minutes * 60_000),
+            # Else it talks to api.anthropic.com in the background, and updates itself away from the pinned version.
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+        if not options.experimental_betas:
+            environment[_NO_BETAS] = "1"
+        if options.ca_file:
+            environment["NODE_EXTRA_CA_CERTS"] = options.ca_file
+        return environment
+
+    @staticmethod
+    def _superseded(options: AgentOptions) -> List[str]:
+        return [*_OUTRANKING, *([_NO_BETAS] if options.experimental_betas else [])]
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> List[Problem]:
+        found = []
+        for name in _OUTRANKING[:4]:
+            if environment.get(name):
+                found.append(Problem("FAIL", f"{name} is set in this user's environment and outranks the settings", f"Unset {name}"))
+        if environment.get("CLAUDE_CONFIG_DIR"):
+            found.append(
+                Problem("FAIL", "CLAUDE_CONFIG_DIR is set: Claude Code reads its settings from there", "Unset CLAUDE_CONFIG_DIR")
+            )
+        proxies = [name for name in ("HTTPS_PROXY", "https_proxy") if environment.get(name)]
+        if proxies:
+            found.append(Problem("WARN", f"{proxies[0]} is set: requests to the workspace go through it", "Check NO_PROXY"))
+        for path in ("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json"):
+            overridden = _managed_keys(path) & {"apiKeyHelper", *self._environment(options)}
+            if overridden:
+                found.append(Problem("WARN", f"{path} overrides {', '.join(sorted(overridden))}", "Take them out, or set them alike"))
+        return found
+
+    def prompt_command(self, program: str, prompt: str) -> List[str]:
+        return [program, "-p", prompt, "--max-turns", "1"]
+
+    def _other_install(self, program: str) -> FoundCli:
+        """Anthropic's own installer links ``~/.local/bin/claude`` to ``~/.local/share/claude/versions/VERSION``."""
+        version = os.path.basename(os.path.realpath(program))
+        return FoundCli(program, version if re.fullmatch(r"\d+\.\d+\.\d+", version) else "", "installer")
+
+
+def settings_file(options: AgentOptions) -> str:
+    return os.path.join(options.settings_directory, ".claude", "settings.json")
+
+
+def _databricks_token(document: Document, key: KeyPath) -> Optional[str]:
+    """A Databricks token in the settings is what older set-ups left: a live credential, not something to keep."""
+    value = document.get(key)
+    url = document.get(("env", "ANTHROPIC_BASE_URL"))
+    databricks_url = url is not MISSING and re.search(r"/serving-endpoints/|ai-gateway|databricks", str(url))
+    if key == _TOKEN and (is_databricks_token(value) or databricks_url):
+        return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
+    return None
+
+
+def _managed_keys(path: str) -> "set[str]":
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            managed: Any = json.load(stream)
+        return {key for key in managed if key == "apiKeyHelper"} | set(managed.get("env", {}))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return set()

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""INI as the Databricks CLI and SDKs read it: ``~/.databrickscfg``.
+
+A key path is ``(section, key)``; the path ``(section,)`` names the section itself. Lines that are not edited are not even
+parsed beyond "comment, section or key", so alignment, order and comments stay.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, Optional
+
+from .base import BOM, MISSING, Document, DocumentError, KeyPath
+
+_SECTION = re.compile(r"\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
+_KEY = re.compile(r"(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?\n|\Z)")
+_LINE = re.compile(r"[^\n]*\n?")
+
+
+class _Key(NamedTuple):
+    name: str
+    start: int
+    value_start: int
+    value_end: int
+    end: int
+
+
+class _Section(NamedTuple):
+    """``start`` is the first character of the header line; ``end`` is the end of the last line that is not blank or a comment."""
+
+    name: str
+    start: int
+    end: int
+    keys: tuple[_Key, ...]
+
+
+class IniDocument(Document):
+    """Sections of ``key = value`` lines. Continuation lines belong to the value above and go with it."""
+
+    format = "ini"
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._sections()
+
+    def is_blank(self) -> bool:
+        return not self.text.strip(BOM + " \t\r\n")
+
+    def get(self, path: KeyPath) -> Any:
+        section = self._section(path[0])
+        if section is None:
+            return MISSING
+        if len(path) == 1:
+            return {key.name: self.text[key.value_start : key.value_end] for key in section.keys}
+        key = self._key(section, path)
+        return MISSING if key is None else self.text[key.value_start : key.value_end]
+
+    def is_empty_container(self, path: KeyPath) -> bool:
+        section = self._section(path[0])
+        return section is not None and not section.keys
+
+    def set(self, path: KeyPath, value: Any) -> None:
+        name, wanted = path
+        section = self._section(name)
+        if section is None:
+            gap = self._line_end if self.text.strip(BOM + " \t\r\n") else ""
+            self._append_lines(len(self.text), f"{gap}[{name}]{self._line_end}{wanted} = {value}{self._line_end}")
+            return
+        key = self._key(section, path)
+        if key is None:
+            equals = self._equals_sign(section, wanted)
+            self._append_lines(section.end, f"{wanted}{equals}{value}{self._line_end}")
+        elif self.text[key.value_start : key.value_end] != value:
+            self._splice(key.value_start, key.value_end, value)
+
+    def remove(self, path: KeyPath) -> None:
+        section = self._section(path[0])
+        if section is None:
+            return
+        if len(path) == 1:
+            start = section.start
+            if self.text[:start].endswith(("\n\n", "\r\n\r\n")):  # the blank line that was put before our section
+                start -= 2 if self.text[:start].endswith("\r\n") else 1
+            self._splice(start, section.end, "")
+            return
+        key = self._key(section, path)
+        if key is not None:
+            self._splice(key.start, key.end, "")
+
+    # -- finding ---------------------------------------------------------------------------------------------------
+
+    def _section(self, name: str) -> Optional[_Section]:
+        found = [section for section in self._sections() if section.name == name]
+        if len(found) > 1:
+            raise DocumentError("stands twice", *self._line_column(found[1].start), path=(name,))
+        return found[0] if found else None
+
+    def _key(self, section: _Section, path: KeyPath) -> Optional[_Key]:
+        found = [key for key in section.keys if key.name.lower() == path[1].lower()]
+        if len(found) > 1:
+            raise DocumentError("stands twice in the same section", *self._line_column(found[1].start), path=path)
+        return found[0] if found else None
+
+    def _sections(self) -> list[_Section]:
+        sections: list[_Section] = []
+        name, start, end = None, 0, 0
+        keys: list[_Key] = []
+        at = len(BOM) if self.text.startswith(BOM) else 0
+        while at < len(self.text):
+            line = _LINE.match(self.text, at)
+            line_end = line.end() if line else len(self.text)
+            stripped = self.text[at:line_end].strip()
+            header = _SECTION.match(self.text, at)
+            entry = _KEY.match(self.text, at)
+            if header:
+                if name is not None:
+                    sections.append(_Section(name, start, end, tuple(keys)))
+                name, start, end, keys = header["name"].strip(), at, line_end, []
+            elif not stripped or stripped[0] in "#;":
+                pass
+            elif self.text[at] in " \t" and keys:
+                keys[-1] = keys[-1]._replace(value_end=at + len(self.text[at:line_end].rstrip()), end=line_end)
+                end = line_end
+            elif entry:
+                keys.append(_Key(entry["key"], at, entry.start("value"), entry.end("value"), line_end))
+                end = line_end
+            else:
+                raise DocumentError("is neither a section, a key nor a comment", *self._line_column(at))
+            at = line_end
+        if name is not None:
+            sections.append(_Section(name, start, end, tuple(keys)))
+        return sections
+
+    # -- editing ---------------------------------------------------------------------------------------------------
+
+    def _append_lines(self, at: int, lines: str) -> None:
+        """Insert whole lines at ``at``, which is the start of a line or the end of a text without a final newline."""
+        if at and self.text[at - 1] != "\n" and self.text[:at] != BOM:
+            lines = self._line_end + lines
+        self._splice(at, at, lines)
+
+    def _equals_sign(self, section: _Section, wanted: str) -> str:
+        """The equals sign as the section's last key writes it, aligned where that one is (the Databricks CLI aligns)."""
+        if not section.keys:
+            return " = "
+        last = section.keys[-1]
+        written = self.text[last.start + len(last.name) : last.value_start]
+        if not written.startswith("  "):
+            return written
+        return " " * max(len(last.name) + len(written) - len(written.lstrip()) - len(wanted), 1) + written.lstrip()

@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of one owner: read with care, replaced atomically. Every write of this collection on a host goes through here."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import stat
+import tempfile
+from typing import Iterable, List, NamedTuple, Optional
+
+from .errors import OperatorError
+
+_TEMPORARY = ".fmapi-tmp-"
+
+
+class Found(NamedTuple):
+    """A file as it stands: its bytes and permission bits, or None and None for no file."""
+
+    content: Optional[bytes]
+    mode: Optional[int]
+
+
+class ChangedMeanwhile(Exception):
+    """Another program wrote the file between our read and our write."""
+
+
+def read(path: str) -> Found:
+    """Read a file, through symbolic links. Raises OperatorError when it is there but cannot be read or is no regular file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise OperatorError(
+                f"is a symbolic link to {os.readlink(path)}, which does not exist", path, "Mend the link, or remove it"
+            ) from None
+        return Found(None, None)
+    except NotADirectoryError:
+        raise OperatorError("cannot be: a part of its path is a file", path, "Move that file away") from None
+    except OSError as error:
+        raise unusable(error, path, "read") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OperatorError("is not a regular file", path, "Move it away")
+        return Found(stream.read(), stat.S_IMODE(status.st_mode))
+
+
+def replace(path: str, content: bytes, mode: int, expected: Optional[Found] = None) -> None:
+    """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
+
+    A symbolic link stays one: its target is replaced. Owner, group and extended attributes (ACLs among them) of a file that was
+    there stay. With ``expected``, the file must still be as it was read: raises ChangedMeanwhile otherwise. Between that look and
+    the rename lie a few microseconds in which another program's write would be lost.
+    """
+    target = os.path.realpath(path)
+    directory, name = os.path.split(target)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{name}{_TEMPORARY}", dir=directory)
+    except OSError as error:
+        raise unusable(error, directory, "written to") from None
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            _copy_ownership(target, stream.fileno())
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        if expected is not None and read(path) != expected:
+            raise ChangedMeanwhile(path)
+        os.replace(temporary, target)
+        _sync_directory(directory)
+    except OSError as error:
+        _unlink(temporary)
+        raise unusable(error, target, "written") from None
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+def remove(path: str, expected: Optional[Found] = None) -> None:
+    """Remove a file if it is there (and, with ``expected``, still as it was read)."""
+    if expected is not None and read(path) != expected:
+        raise ChangedMeanwhile(path)
+    try:
+        os.unlink(path)
+        _sync_directory(os.path.dirname(path))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unusable(error, path, "removed") from None
+
+
+def set_mode(path: str, mode: int) -> None:
+    try:
+        os.chmod(path, mode)
+    except OSError as error:
+        raise unusable(error, path, "given another mode") from None
+
+
+def make_directories(directory: str, home: str) -> List[str]:
+    """Make a directory and what is missing above it; those in the home are 0700. Returns what was made, outermost first."""
+    missing = []
+    while not os.path.isdir(directory):
+        if os.path.lexists(directory):
+            raise OperatorError("is not a directory", directory, "Move it away")
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    inside = os.path.realpath(directory) == os.path.realpath(home) or os.path.realpath(directory).startswith(
+        os.path.join(os.path.realpath(home), "")
+    )
+    for path in reversed(missing):
+        try:
+            os.mkdir(path, 0o700 if inside else 0o755)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise unusable(error, path, "made") from None
+    return list(reversed(missing))
+
+
+def remove_empty_directories(directories: Iterable[str]) -> None:
+    """Remove those of ``directories`` that are empty, innermost first; whatever else is in one keeps it."""
+    for path in sorted(directories, key=len, reverse=True):
+        try:
+            os.rmdir(path)
+        except OSError:
+            continue
+
+
+def remove_leftovers(path: str) -> None:
+    """Remove what a run that was killed left beside ``path``."""
+    directory, name = os.path.split(os.path.realpath(path))
+    for leftover in glob.glob(os.path.join(glob.escape(directory), f".{glob.escape(name)}{_TEMPORARY}*")):
+        _unlink(leftover)
+
+
+def unusable(error: OSError, path: str, verb: str) -> OperatorError:
+    """An OSError as a message with a way out."""
+    way_out = {
+        errno.EACCES: "Check its owner and mode, and those of the directories above it",
+        errno.EPERM: "Check its owner, and that it is not marked immutable (lsattr, or ls -lO on macOS)",
+        errno.ENOSPC: "Free some space and run again",
+        errno.EDQUOT: "Free some of the owner's quota and run again",
+        errno.EROFS: "The file system is read-only: mount it writable and run again",
+        errno.ELOOP: "Its symbolic links lead in a circle: mend them",
+    }.get(error.errno or 0, "")
+    return OperatorError(f"cannot be {verb} ({error.strerror or error})", path, way_out)
+
+
+def _copy_ownership(source: str, descriptor: int) -> None:
+    try:
+        status = os.stat(source)
+    except FileNotFoundError:
+        return
+    mine = os.fstat(descriptor)
+    if (status.st_uid, status.st_gid) != (mine.st_uid, mine.st_gid):
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+    if hasattr(os, "listxattr"):
+        for name in os.listxattr(source):
+            try:
+                os.setxattr(descriptor, name, os.getxattr(source, name))
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENODATA):
+                    raise
+
+
+def _sync_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some file systems (NFS, FUSE) refuse to sync a directory; the rename itself is done
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

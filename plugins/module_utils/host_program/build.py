@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the host program and the sh front from the sources that the module brought along.
+
+A module arrives on the host with the source of every module_util that it imports; the program is packed from those. So nothing
+extra travels, and the look can tell from the same sources whether the program on the host is the current one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import shlex
+import zipfile
+from types import ModuleType
+from typing import List, Tuple
+
+from .. import documents, errors
+from ..documents import base, ini_document, json_document, whole_file
+from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in
+
+_PACKAGE = "coding_agents"
+_SOURCES: Tuple[ModuleType, ...] = (
+    *(documents, errors, base, ini_document, json_document, whole_file),
+    *(config, machine_to_machine, main, session, token, token_cache, user_sign_in),
+)
+_PACKAGES = ("documents",)
+
+_MAIN = f"import sys\nfrom {_PACKAGE}.host_program.main import main\nsys.exit(main())\n"
+
+_HELPER = """\
+#!/bin/sh
+# Token helper of fmapi.coding_agents: prints a Databricks access token and a newline, nothing else.
+# Answers from its cache while the token lives long enough; otherwise the host program asks for a new one.
+# Written by the rollout: edit the inventory, not this file.
+cache={cache}
+set -- --config {config} token
+if [ -O "$cache" ] && {{ read -r serve_until && read -r token; }} 2>/dev/null <"$cache" &&
+    [ "$serve_until" -gt "$(date +%s)" ] 2>/dev/null && [ -n "$token" ]; then
+    printf '%s\\n' "$token"
+    exit 0
+fi
+for python in {python} python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
+    command -v "$python" >/dev/null 2>&1 && "$python" -I -c '' 2>/dev/null && exec "$python" -I {program} "$@"
+done
+echo "token-helper: no working python3 found on this host. Install Python 3.9 or newer" >&2
+exit 1
+"""
+
+
+def program() -> bytes:
+    """The zipapp: the same bytes for the same sources on every host (nothing is compressed, times are fixed)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, source in sorted(_files()):
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), source)
+    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
+
+
+def helper(settings: config.Config, python: str) -> bytes:
+    """The sh front; ``python`` is the interpreter that the rollout ran on."""
+    return _HELPER.format(
+        cache=shlex.quote(settings.cache_file),
+        config=shlex.quote(settings.config_file),
+        program=shlex.quote(settings.program),
+        python=shlex.quote(python),
+    ).encode()
+
+
+def _files() -> List[Tuple[str, bytes]]:
+    root = __name__.rpartition(".host_program.")[0]
+    files = [("__main__.py", _MAIN.encode()), (f"{_PACKAGE}/__init__.py", b""), (f"{_PACKAGE}/host_program/__init__.py", b"")]
+    for module in _SOURCES:
+        name = module.__name__[len(root) + 1 :].replace(".", "/")
+        suffix = "/__init__.py" if name in _PACKAGES else ".py"
+        files.append((f"{_PACKAGE}/{name}{suffix}", _source(module)))
+    return files
+
+
+def _source(module: ModuleType) -> bytes:
+    spec = importlib.util.find_spec(module.__name__)
+    source = spec.loader.get_source(module.__name__) if spec and spec.loader else None  # type: ignore[attr-defined]
+    if source is None:
+        raise RuntimeError(f"the source of {module.__name__} is not at hand")
+    return source.encode()

@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the host program is told at rollout: one JSON file beside it, without a secret."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Optional
+
+DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
+CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
+"""Below the owner's home. XDG variables are not asked: a desktop session and an ssh session may disagree about them."""
+
+HELPER_NAME = "token-helper"
+PROGRAM_NAME = "coding-agents.pyz"
+CONFIG_NAME = "config.json"
+
+MARGIN_SECONDS = 120
+"""A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where tokens come from for one owner."""
+
+    home: str
+    workspace_url: str
+    profile: str
+    identity: str
+    token_ttl_minutes: int
+    ca_file: Optional[str] = None
+
+    @property
+    def data_directory(self) -> str:
+        return os.path.join(self.home, *DATA_DIRECTORY)
+
+    @property
+    def helper(self) -> str:
+        return os.path.join(self.data_directory, HELPER_NAME)
+
+    @property
+    def program(self) -> str:
+        return os.path.join(self.data_directory, PROGRAM_NAME)
+
+    @property
+    def config_file(self) -> str:
+        return os.path.join(self.data_directory, CONFIG_NAME)
+
+    @property
+    def databrickscfg(self) -> str:
+        return os.path.join(self.home, ".databrickscfg")
+
+    @property
+    def cache_directory(self) -> str:
+        return os.path.join(self.home, *CACHE_DIRECTORY)
+
+    @property
+    def cache_file(self) -> str:
+        """One cache for each workspace, profile and identity, so that a change never serves another's token."""
+        key = "\n".join((self.workspace_url, self.profile, self.identity))
+        return os.path.join(self.cache_directory, f"token-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+
+    @property
+    def wanted_life_seconds(self) -> int:
+        return self.token_ttl_minutes * 60 + MARGIN_SECONDS
+
+    def sign_in_command(self) -> str:
+        return f"databricks auth login --host {self.workspace_url} --profile {self.profile}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def load(cls, path: str) -> "Config":
+        """Raises OSError, ValueError, TypeError for a file that is not there or not ours."""
+        with open(path, encoding="utf-8") as stream:
+            return cls(**json.load(stream))

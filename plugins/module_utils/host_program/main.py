@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verbs of the host program. ``token`` is what agents call: stdout is the token and a newline, or nothing."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+from typing import List, Optional
+
+from . import session, token_cache
+from .config import Config
+from .token import RETRY_MAY_HELP, TokenError
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    parser = argparse.ArgumentParser(prog="coding-agents", description="Tokens of a Databricks workspace for coding agents.")
+    parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("token", help="print an access token and a newline, nothing else")
+    status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    options = parser.parse_args(arguments)
+    try:
+        config = Config.load(options.config)
+    except (OSError, ValueError, TypeError) as error:
+        print(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again", file=sys.stderr)
+        return RETRY_MAY_HELP
+    return _token(config) if options.verb == "token" else _status(config, options.json)
+
+
+def _token(config: Config) -> int:
+    environment = dict(os.environ)
+    try:
+        token = token_cache.get(config, lambda: session.request(config, environment))
+    except TokenError as error:
+        print(f"coding-agents: {error}", file=sys.stderr)
+        return error.exit_status
+    print(token.value)
+    return 0
+
+
+def _status(config: Config, as_json: bool) -> int:
+    found = session.look(config, dict(os.environ))
+    expires_at = found["expires_at"]
+    report = {
+        "state": found["state"],
+        "detail": found["detail"],
+        "expires": expires_at and datetime.datetime.fromtimestamp(expires_at, datetime.timezone.utc).isoformat(),
+        "identity": config.identity,
+        "user": found["user"],
+        "workspace_url": config.workspace_url,
+        "profile": config.profile,
+        "token_helper": config.helper,
+    }
+    if as_json:
+        print(json.dumps(report, indent=1))
+    else:
+        for name, value in report.items():
+            print(f"{name.replace('_', ' '):14} {'-' if value is None else value}")
+    return 0

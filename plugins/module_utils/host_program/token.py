@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens, and why there is none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+RETRY_MAY_HELP = 1
+PERSON_MUST_SIGN_IN = 2
+"""Exit statuses of the helper when it has no token."""
+
+
+class Token(NamedTuple):
+    """``expires_at`` is in seconds since the epoch on this host's clock."""
+
+    value: str
+    expires_at: int
+
+    def __repr__(self) -> str:
+        return f"Token(expires_at={self.expires_at})"
+
+
+class TokenError(Exception):
+    """No token. The message is one line: what failed, and the command or step that mends it. Never a secret."""
+
+    def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: Optional[str] = None) -> None:
+        text = " ".join(message.split())
+        super().__init__(f"{text}. {hint}" if hint else text)
+        self.exit_status = exit_status

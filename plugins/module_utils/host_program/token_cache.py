@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The token cache that the sh front reads, and one refresh at a time.
+
+Three lines: until when the token may be handed out without asking anew, the token, its expiry (both times in seconds since the
+epoch). 0600 in a directory 0700; a file that is not ours, or that others can read, is ignored.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import stat
+import sys
+import time
+from typing import Callable, NamedTuple, Optional
+
+from .config import Config
+from .token import RETRY_MAY_HELP, Token, TokenError
+
+CALLER_WAITS_SECONDS = 4.0
+"""An agent kills a helper that is slow (Codex after 5 s); the refresh itself goes on in its own session."""
+
+
+class Cached(NamedTuple):
+    token: Token
+    serve_until: int
+
+    def is_fresh(self, now: float) -> bool:
+        return now < self.serve_until
+
+
+def load(config: Config) -> Optional[Cached]:
+    """What the cache holds, fresh or not; None for no cache, or for one that cannot be trusted."""
+    try:
+        with open(config.cache_file, encoding="ascii") as stream:
+            status = os.fstat(stream.fileno())
+            if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+                return None
+            serve_until, value, expires_at = stream.read(1 << 16).splitlines()
+        return Cached(Token(value, int(expires_at)), int(serve_until))
+    except (OSError, ValueError):
+        return None
+
+
+def store(config: Config, token: Token) -> None:
+    """Write the cache atomically. A home that cannot be written to has no cache, and still gets its token."""
+    now = int(time.time())
+    # A token that is shorter-lived than what the agent wants is used for half its life rather than asked for at every call.
+    margin = min(config.wanted_life_seconds, max(token.expires_at - now, 0) // 2)
+    lines = f"{token.expires_at - margin}\n{token.value}\n{token.expires_at}\n"
+    temporary = f"{config.cache_file}.{os.getpid()}"
+    try:
+        os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(lines)
+        os.replace(temporary, config.cache_file)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+
+
+def remove(config: Config) -> None:
+    """Forget the token, and what refreshes left beside it."""
+    directory, name = os.path.split(config.cache_file)
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for one in names:
+        if one == name or one.startswith(name + "."):
+            os.unlink(os.path.join(directory, one))
+
+
+def get(config: Config, request: Callable[[], Token]) -> Token:
+    """A token from the cache, or one asked for anew; whoever comes while it is being asked for waits for the same one.
+
+    Raises TokenError. A refresh runs in a session of its own and holds the lock: an agent that kills its helper never cuts off
+    a refresh (a lost rotated refresh token would sign the person out). We give up waiting after CALLER_WAITS_SECONDS.
+    """
+    cached = load(config)
+    if cached and cached.is_fresh(time.time()):
+        return cached.token
+    deadline = time.monotonic() + CALLER_WAITS_SECONDS
+    lock = _open_lock(config)
+    while lock is not None and not _try_lock(lock):
+        if time.monotonic() > deadline:
+            raise _still_waiting()
+        time.sleep(0.02)
+    cached = load(config)
+    if cached and cached.is_fresh(time.time()):
+        return cached.token
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _refresh(config, request, reader, writer)
+    os.close(writer)
+    if lock is not None:
+        os.close(lock)  # the child's copy holds it
+    return _answer(reader, deadline)
+
+
+def _refresh(config: Config, request: Callable[[], Token], reader: int, writer: int) -> None:
+    """The child: ask, store, tell the parent if it still listens, end."""
+    status = 1
+    try:
+        os.setsid()
+        os.close(reader)
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):  # an agent waits until nobody holds its pipe any more
+            os.dup2(null, descriptor)
+        try:
+            token = request()
+            store(config, token)
+            answer = f"0\n{token.value}\n{token.expires_at}"
+        except TokenError as error:
+            answer = f"{error.exit_status}\n{error}\n0"
+        os.write(writer, answer.encode("utf-8", "replace"))
+        status = 0
+    except BrokenPipeError:
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _answer(reader: int, deadline: float) -> Token:
+    text = b""
+    with os.fdopen(reader, "rb", buffering=0) as stream:
+        while True:
+            ready, _writable, _failed = select.select([stream], [], [], max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise _still_waiting()
+            chunk = stream.read(1 << 16)
+            if not chunk:
+                break
+            text += chunk
+    status, _newline, rest = text.decode("utf-8").partition("\n")
+    if not status.isdigit():
+        raise TokenError("the token refresh ended without an answer", hint="Try again; if it stays so, run the doctor playbook")
+    value, _newline, expires_at = rest.rpartition("\n")
+    if status != "0":
+        raise TokenError(value, int(status))
+    return Token(value, int(expires_at))
+
+
+def _still_waiting() -> TokenError:
+    return TokenError(
+        f"no answer from Databricks within {CALLER_WAITS_SECONDS:.0f} s", RETRY_MAY_HELP, "The refresh goes on: try again"
+    )
+
+
+def _open_lock(config: Config) -> Optional[int]:
+    """The lock file, or None where none can be made (a read-only home refreshes without one)."""
+    try:
+        os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
+        return os.open(config.cache_file + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EINTR):
+            return False
+        return True  # a file system without locks: refresh without one

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The look: a host's whole state, and what differs from the wanted one. Reads files only."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+from typing import Any, Dict, List
+
+from ansible.module_utils.basic import AnsibleModule
+
+from . import auth_state, edge, npm
+from .agents import AGENTS
+from .host_program import session, user_sign_in
+from .transaction import bring
+from .wanted import WORKSPACE_AUTH, agent_documents
+
+
+def look(module: AnsibleModule) -> Dict[str, Any]:
+    """Raises OperatorError and ValueError for what must be mended before anything can be planned."""
+    home = edge.home_of(module)
+    environment = dict(os.environ)
+    config = edge.config_of(module, home)
+    credentials = edge.credentials_of(module)
+    npm.check_versions(module.params["cli_versions"])
+    options = edge.agent_options_of(module, home)
+    prefix = edge.npm_prefix_of(module, home)
+
+    programs: Dict[str, Any] = {}
+    missing: List[str] = []
+    for name in module.params["agents"]:
+        agent = AGENTS[name]
+        found = agent.find_cli(home, prefix, environment)
+        version = npm.wanted_version(agent, module.params["cli_versions"], found)
+        programs[name] = npm.describe(agent, found, version)
+        if version:
+            missing.append(f"{agent.title} {version} is to be installed into {prefix}")
+    programs["databricks"] = {"path": user_sign_in.find_cli(home, environment)}
+
+    auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), check=True)
+    settings = bring(home, list(AGENTS), agent_documents(module.params["agents"], options), check=True)
+    drift = {"toolchain": bool(missing), "workspace_auth": auth.changed, "agents": settings.changed}
+    return {
+        "drifted_roles": [role for role, drifted in drift.items() if drifted],
+        "changes": [*missing, *auth.changes, *settings.changes],
+        "platform": {"system": platform.system(), "wsl": is_wsl(platform.release()), "python": platform.python_version()},
+        "owner": {"user": pwd.getpwuid(os.geteuid()).pw_name, "home": home},
+        "programs": programs,
+        "session": session.look(config, environment),
+    }
+
+
+def is_wsl(kernel_release: str) -> bool:
+    """WSL's kernels say so in their release, such as ``5.15.167.4-microsoft-standard-WSL2``."""
+    return "microsoft" in kernel_release.lower()

@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one document should hold, what we own in it, and how to get from one to the other. Pure: no file is touched here.
+
+There is one rule for every change (first rollout, changed model, dropped agent, uninstall): take out what we own and no longer
+want, put in what we want, remember what stood there. Uninstalling is the same rule with nothing wanted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath
+from .documents.json_document import same
+from .errors import OperatorError
+
+Entry = Dict[str, Any]
+"""The ledger's record of one document; see :func:`plan` for its keys."""
+
+PRIVATE = 0o600
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one document should hold.
+
+    ``values`` are set, ``elements`` are in their lists, ``superseded`` are absent (they would outrank ours). ``forget`` is asked
+    about each superseded value that is there: a note means that it is not kept and not given back, and says why.
+    ``mode`` is for a new file, and for one that is ours as a whole; another's ``private`` file is tightened to 0600.
+    """
+
+    path: str
+    format: str
+    component: str
+    values: Dict[KeyPath, Any] = field(default_factory=dict)
+    elements: Dict[KeyPath, Tuple[Any, ...]] = field(default_factory=dict)
+    superseded: Tuple[KeyPath, ...] = ()
+    forget: Callable[[Document, KeyPath], Optional[str]] = lambda document, key: None
+    mode: int = 0o644
+    private: bool = False
+    leftovers: frozenset = frozenset()
+    """Keys that another program adds to a container of ours, and that go with it (the Databricks CLI completes a profile)."""
+
+
+@dataclass
+class Plan:
+    """One document's way to its wanted state. ``after is None``: the file is removed. ``entry is None``: nothing of ours is left."""
+
+    path: str
+    before: Optional[bytes]
+    after: Optional[bytes]
+    mode_before: Optional[int]
+    mode_after: Optional[int]
+    entry: Optional[Entry]
+    format: str
+    notes: List[str] = field(default_factory=list)
+    changes: List[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after or (self.after is not None and self.mode_before != self.mode_after)
+
+
+def digest(content: Optional[bytes]) -> Optional[str]:
+    """SHA-256 of a file's bytes, hexadecimal; None for no file."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def value_digest(value: Any, salt: str) -> str:
+    """Salted SHA-256 of a value: enough to know ours again, too little to guess a secret from."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()
+
+
+def plan(
+    path: str, content: Optional[bytes], mode: Optional[int], entry: Optional[Entry], wanted: Optional[Wanted], salt: str
+) -> Plan:
+    """Plan one document.
+
+    ``content`` and ``mode`` are the file's now (None: no file); ``entry`` is the ledger's record of it. The new entry has:
+    ``component``, ``format``; ``created`` (there was no file before us); ``after`` (digest of the bytes we leave), ``undo`` (edits
+    that lead from those bytes back to what stood there, valid only while the digest fits); ``mode`` (before, after);
+    ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since.
+
+    Raises OperatorError naming the file; nothing has been changed then.
+    """
+    try:
+        if wanted is None:
+            return _withdraw(path, content, mode, entry or {}, salt)
+        return _bring(path, content, mode, entry, wanted, salt)
+    except DocumentError as error:
+        raise OperatorError(
+            f"{error}", path, "Nothing was changed. Mend the file (or move it away) and run again"
+        ) from None
+
+
+def _bring(path: str, content: Optional[bytes], mode: Optional[int], entry: Optional[Entry], wanted: Wanted, salt: str) -> Plan:
+    kind = FORMATS[wanted.format]
+    result = Plan(path, content, content, mode, _wanted_mode(mode, wanted), entry, wanted.format)
+    pristine = entry is not None and content is not None and digest(content) == entry["after"]
+    if entry is not None and content is not None and _satisfied(kind(content), entry, wanted, salt):
+        if mode != result.mode_after:
+            result.entry = dict(entry, mode=[entry["mode"][0], result.mode_after])
+            result.changes.append(f"mode {result.mode_after:04o}")
+        return result
+    created = content is None
+    base = content
+    if pristine and entry is not None and content is not None:
+        # Nobody changed the file since: start again from what stood there, so that the way back stays exact.
+        created = entry["created"]
+        base = None if created else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
+    elif entry is not None and content is not None:
+        created = entry["created"]
+    old = entry if entry is not None and not pristine and content is not None else {}
+    document = kind(kind.blank() if base is None else base)
+    for key in wanted.superseded:
+        note = wanted.forget(document, key) if document.get(key) is not MISSING else None
+        if note is not None:
+            document.remove(key)
+            result.notes.append(note)
+            result.changes.append(f"{_dotted(key)} taken out for good")
+    document.undo.clear()
+    if old:
+        _withdraw_obsolete(document, old, wanted, salt, result)
+    fresh = _apply(document, old, wanted, salt, result)
+    result.after = document.content
+    before_mode = entry["mode"][0] if entry is not None and entry["mode"][1] == mode else mode
+    result.entry = {
+        "component": wanted.component,
+        "format": wanted.format,
+        "created": created,
+        "after": digest(result.after),
+        "undo": None if old else [list(edit) for edit in document.undo],
+        "mode": [None if created else before_mode, result.mode_after],
+        "leftovers": sorted(wanted.leftovers),
+        **fresh,
+    }
+    return result
+
+
+def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Plan) -> Entry:
+    """Put the wanted values in; return the entry's key-by-key part."""
+    owned = {tuple(record["path"]): record for record in old.get("values", ())}
+    gone = {tuple(record["path"]): record for record in old.get("removed", ())}
+    containers = [tuple(path) for path in old.get("containers", ())]
+    removed = []
+    for key in wanted.superseded:
+        value = document.get(key)
+        if value is not MISSING:
+            document.remove(key)
+            removed.append({"path": list(key), "prior": value})
+            result.changes.append(f"{_dotted(key)} taken out (it would outrank ours)")
+        elif key in gone:
+            removed.append(gone[key])
+    values = []
+    for key, value in wanted.values.items():
+        current = document.get(key)
+        record: Dict[str, Any] = {"path": list(key), "digest": value_digest(value, salt)}
+        if key in owned and current is not MISSING and value_digest(current, salt) == owned[key]["digest"]:
+            record.update({name: owned[key][name] for name in ("prior",) if name in owned[key]})
+        elif current is not MISSING:
+            record["prior"] = current
+        if current is MISSING or not same(current, value):
+            _note_containers(document, key, containers)
+            document.set(key, value)
+            result.changes.append(_dotted(key))
+        values.append(record)
+    elements = []
+    for key, members in wanted.elements.items():
+        for member in members:
+            current = document.get(key)
+            present = isinstance(current, list) and any(same(member, one) for one in current)
+            ours = any(tuple(one["path"]) == key and same(one["element"], member) for one in old.get("elements", ()))
+            if not present:
+                _note_containers(document, key, containers)
+                if current is MISSING:
+                    containers.append(key)
+                document.add_element(key, member)
+                result.changes.append(f"{_dotted(key)} + {member}")
+            if not present or ours:
+                elements.append({"path": list(key), "element": member})
+    return {"values": values, "elements": elements, "removed": removed, "containers": [list(path) for path in containers]}
+
+
+def _satisfied(document: Document, entry: Entry, wanted: Wanted, salt: str) -> bool:
+    """Whether the document already means what is wanted, and we own nothing in it that is not wanted any more."""
+    owned = {tuple(record["path"]) for record in entry["values"]}
+    listed = {(tuple(record["path"]), json.dumps(record["element"])) for record in entry["elements"]}
+    asked = {(key, json.dumps(one)) for key, members in wanted.elements.items() for one in members}
+    return (
+        owned == set(wanted.values)
+        and listed <= asked
+        and {tuple(record["path"]) for record in entry["removed"]} <= set(wanted.superseded)
+        and all(document.get(key) is MISSING for key in wanted.superseded)
+        and all(_holds(document, key, value) for key, value in wanted.values.items())
+        and all(_has_element(document, key, one) for key, members in wanted.elements.items() for one in members)
+    )
+
+
+def _holds(document: Document, key: KeyPath, value: Any) -> bool:
+    current = document.get(key)
+    return current is not MISSING and same(current, value)
+
+
+def _has_element(document: Document, key: KeyPath, element: Any) -> bool:
+    current = document.get(key)
+    return isinstance(current, list) and any(same(element, one) for one in current)
+
+
+def _withdraw(path: str, content: Optional[bytes], mode: Optional[int], entry: Entry, salt: str) -> Plan:
+    """Take out what we own. Untouched since our write: exactly what stood there. Changed since: only what is still ours."""
+    result = Plan(path, content, content, mode, mode, None, entry["format"])
+    if content is None:
+        return result
+    kind = FORMATS[entry["format"]]
+    result.mode_after = entry["mode"][0] if entry["mode"][0] is not None and mode == entry["mode"][1] else mode
+    if digest(content) == entry["after"] and entry["undo"] is not None:
+        result.after = None if entry["created"] else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
+        result.changes.append("back to what stood here" if result.after is not None else "removed")
+        return result
+    document = kind(content)
+    _take_out(document, entry, salt, result, keep=None)
+    result.after = None if entry["created"] and document.is_blank() else document.content
+    return result
+
+
+def _withdraw_obsolete(document: Document, entry: Entry, wanted: Wanted, salt: str, result: Plan) -> None:
+    _take_out(document, entry, salt, result, keep=wanted)
+
+
+def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: Optional[Wanted]) -> None:
+    """Take our values out of a file that others changed since, except those that ``keep`` still wants."""
+    for record in entry["values"]:
+        key = tuple(record["path"])
+        current = document.get(key)
+        if (keep is not None and key in keep.values) or current is MISSING:
+            continue
+        if value_digest(current, salt) != record["digest"]:
+            result.notes.append(f"{_dotted(key)} was changed since we set it: left as it is")
+            continue
+        if "prior" in record:
+            document.set(key, record["prior"])
+        else:
+            document.remove(key)
+        result.changes.append(f"{_dotted(key)} given back" if "prior" in record else f"{_dotted(key)} removed")
+    for record in entry["elements"]:
+        key = tuple(record["path"])
+        kept = keep is not None and any(same(record["element"], one) for one in keep.elements.get(key, ()))
+        if not kept and _has_element(document, key, record["element"]):
+            document.remove_element(key, record["element"])
+            result.changes.append(f"{_dotted(key)} - {record['element']}")
+    for record in entry["removed"]:
+        key = tuple(record["path"])
+        if (keep is None or key not in keep.superseded) and document.get(key) is MISSING:
+            document.set(key, record["prior"])
+            result.changes.append(f"{_dotted(key)} given back")
+    for container in sorted((tuple(path) for path in entry["containers"]), key=len, reverse=True):
+        inside = document.get(container)
+        if inside is MISSING:
+            continue
+        only_leftovers = isinstance(inside, dict) and keep is None and set(inside) <= set(entry["leftovers"])
+        if document.is_empty_container(container) or only_leftovers:
+            document.remove(container)
+
+
+def _note_containers(document: Document, key: KeyPath, containers: List[KeyPath]) -> None:
+    """Remember the containers that setting ``key`` will make."""
+    for depth in range(1, len(key)):
+        if document.get(key[:depth]) is MISSING and key[:depth] not in containers:
+            containers.append(key[:depth])
+
+
+def _wanted_mode(mode: Optional[int], wanted: Wanted) -> int:
+    if mode is None or wanted.format == "file":
+        return wanted.mode
+    return PRIVATE if wanted.private and mode & 0o077 else mode
+
+
+def _dotted(key: KeyPath) -> str:
+    return ".".join(key) or "the whole file"

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring all documents of one owner to the wanted state: all or none."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from . import files
+from .errors import OperatorError
+from .ledger import Ledger, locked
+from .ownership import Plan, Wanted, plan
+
+_TRIES = 5
+"""How often a file that another program keeps rewriting is merged again before we give up."""
+
+
+class Outcome(NamedTuple):
+    """What a transaction did, or in check mode would do."""
+
+    changed: bool
+    plans: List[Plan]
+
+    @property
+    def notes(self) -> List[str]:
+        return [f"{one.path}: {note}" for one in self.plans for note in one.notes]
+
+    @property
+    def changes(self) -> List[str]:
+        return [f"{one.path}: {change}" for one in self.plans for change in one.changes]
+
+
+def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check: bool) -> Outcome:
+    """Bring the documents of ``components`` to what is ``wanted``; what we own there and is not wanted any more is taken back.
+
+    ``wanted`` is in writing order: every prefix of it must work. With ``check``, nothing is written or locked.
+    Raises OperatorError before anything is changed, or, when a write fails, after what was written has been put back.
+    """
+    if check:
+        return _outcome(_plan_all(Ledger.load(home), components, wanted)[0])
+    with locked(home):
+        ledger = Ledger.load(home)
+        interrupted = bool(ledger.pending)
+        ledger.settle()
+        plans, found = _plan_all(ledger, components, wanted)
+        outcome = _outcome(plans)
+        forgotten = any(one.entry is None for one in plans)
+        if outcome.changed or interrupted or forgotten:
+            _apply(ledger, plans, found, wanted)
+        return outcome
+
+
+def _plan_all(ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]) -> Tuple[List[Plan], Dict[str, files.Found]]:
+    if ledger.pending:
+        ledger.settle()
+    found: Dict[str, files.Found] = {}
+    plans = []
+    for one in wanted:
+        found[one.path] = files.read(one.path)
+        plans.append(plan(one.path, *found[one.path], ledger.documents.get(one.path), one, ledger.salt))
+    for path, entry in ledger.documents.items():
+        if entry["component"] in components and path not in found:
+            found[path] = files.read(path)
+            plans.append(plan(path, *found[path], entry, None, ledger.salt))
+    return plans, found
+
+
+def _outcome(plans: List[Plan]) -> Outcome:
+    return Outcome(any(one.changed for one in plans), plans)
+
+
+def _apply(ledger: Ledger, plans: List[Plan], found: Dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
+    by_path = {one.path: one for one in wanted}
+    changing = [one for one in plans if one.changed]
+    _save_intent(ledger, plans)
+    written: List[Plan] = []
+    try:
+        for position, one in enumerate(changing):
+            files.remove_leftovers(one.path)
+            for attempt in range(_TRIES):
+                try:
+                    _write(ledger, one, found[one.path])
+                    break
+                except files.ChangedMeanwhile:
+                    if attempt == _TRIES - 1:
+                        raise OperatorError(
+                            f"is being rewritten by another program; gave up after {_TRIES} tries",
+                            one.path,
+                            "Close the agent that uses it and run again",
+                        ) from None
+                    found[one.path] = files.read(one.path)
+                    entry = ledger.documents.get(one.path)
+                    again = plan(one.path, *found[one.path], entry, by_path.get(one.path), ledger.salt)
+                    plans[plans.index(one)] = changing[position] = one = again
+                    _save_intent(ledger, plans)
+            written.append(one)
+    except OperatorError:
+        _put_back(written)
+        ledger.pending = {}
+        _finish(ledger)
+        raise
+    for one in plans:
+        if one.entry is None:
+            ledger.documents.pop(one.path, None)
+        else:
+            ledger.documents[one.path] = one.entry
+    ledger.pending = {}
+    _finish(ledger)
+
+
+def _save_intent(ledger: Ledger, plans: List[Plan]) -> None:
+    """Write down what is about to be done, and make the directories it needs (they are in the ledger first, too)."""
+    ledger.pending = {one.path: one.entry for one in plans if one.changed}
+    missing = []
+    for one in plans:
+        directory = os.path.dirname(os.path.realpath(one.path))
+        while one.after is not None and not os.path.isdir(directory):
+            if directory not in missing and directory not in ledger.directories:
+                missing.append(directory)
+            directory = os.path.dirname(directory)
+    ledger.directories.extend(missing)
+    ledger.save()
+
+
+def _write(ledger: Ledger, one: Plan, found: files.Found) -> None:
+    if one.after is None:
+        files.remove(os.path.realpath(one.path), found)
+    elif one.after == one.before and one.mode_after is not None:
+        files.set_mode(one.path, one.mode_after)
+    else:
+        files.make_directories(os.path.dirname(os.path.realpath(one.path)), ledger.home)
+        files.replace(one.path, one.after, one.mode_after if one.mode_after is not None else 0o600, found)
+
+
+def _put_back(written: List[Plan]) -> None:
+    """A later write failed: put back what this run had already written, newest first."""
+    for one in reversed(written):
+        now = files.read(one.path)
+        if now.content != one.after:
+            continue  # somebody has written since: theirs stays
+        if one.before is None:
+            files.remove(os.path.realpath(one.path))
+        else:
+            files.replace(one.path, one.before, one.mode_before if one.mode_before is not None else 0o600)
+
+
+def _finish(ledger: Ledger) -> None:
+    keep = {os.path.dirname(os.path.realpath(path)) for path in ledger.documents}
+    files.remove_empty_directories(path for path in ledger.directories if path not in keep)
+    ledger.directories = [path for path in ledger.directories if os.path.isdir(path)]
+    ledger.save()
