@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/.work
 # Outside the clone, so that a fresh clone on the same machine does not download everything again.
 CACHE=${FMAPI_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fmapi-coding-agents-tests}
-export ROOT WORK CACHE
+export ROOT WORK CACHE FMAPI_TEST_CACHE=$CACHE
 
 # A pyenv shim named python3.X exists even when that version is not chosen, and then answers 127. Ansible's interpreter
 # discovery and ansible-test both fall for it, so nothing that we start may see the shims.

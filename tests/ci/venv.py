@@ -4,8 +4,8 @@
 
 Usage: ``python venv.py CACHE NAME REQUIREMENT-FILE...``
 
-The directory's name carries a hash of the Python that made it and of the files' text, so a change of one pin makes a new
-environment and an old clone keeps using the old one. A lock keeps two runs on one machine from building the same one.
+The directory's name carries a hash of the Python that made it and of the files' text, so a change of one pin makes a
+new environment and an old clone keeps using the old one. A lock keeps two runs from building the same one at once.
 """
 
 from __future__ import annotations

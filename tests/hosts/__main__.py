@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start and stop test hosts from a shell or a playbook.
+
+``python -m tests.hosts up 2 --inventory FILE [--internal] [--workspace DIRECTORY] [--id ID]``
+``python -m tests.hosts down --id ID [--workspace DIRECTORY]`` or ``down --inventory FILE`` or ``down --all``
+``python -m tests.hosts image``
+
+With ``--workspace`` the simulated one listens on the hosts' gateway until ``down``; its files are in that directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import podman
+
+
+def _start_workspace(directory: Path, gateway: str) -> dict[str, Any]:
+    """Start a simulated workspace that the hosts reach, and return what a rollout must be told about it."""
+    # Not every user of the hosts has the web framework.
+    from tests.workspace.client import Workspace
+
+    workspace = Workspace(directory, host=gateway, detach=True).start()
+    return {
+        "test_workspace_directory": str(directory.resolve()),
+        "test_workspace_ca_file": str(workspace.ca_file),
+        "coding_agents_workspace_url": workspace.url,
+    }
+
+
+def _stop_workspace(directory: Path) -> None:
+    from tests.workspace.client import Workspace, WorkspaceFailed
+
+    try:
+        Workspace.attach(directory).stop()
+    except WorkspaceFailed:
+        # It is gone already.
+        return
+
+
+def up(options: argparse.Namespace) -> None:
+    """Start a fleet and write its inventory."""
+    fleet = podman.start_hosts(options.count, internal=options.internal, fleet_id=options.id)
+    try:
+        variables = _start_workspace(options.workspace, fleet.gateway) if options.workspace else {}
+        options.inventory.parent.mkdir(parents=True, exist_ok=True)
+        options.inventory.write_text(json.dumps(fleet.inventory(variables), indent=2) + "\n", encoding="utf-8")
+    except BaseException:
+        podman.stop_hosts(fleet.id)
+        raise
+    print(f"{fleet.id}: {', '.join(f'{host.name} {host.address}' for host in fleet.hosts)}, gateway {fleet.gateway}")
+
+
+def down(options: argparse.Namespace) -> None:
+    """Stop the named fleet, the one of an inventory, or every one of this clone."""
+    fleets, workspaces = [], [options.workspace] if options.workspace else []
+    if options.all:
+        fleets += podman.known_fleets()
+    if options.id:
+        fleets.append(options.id)
+    if options.inventory and options.inventory.exists():
+        variables = json.loads(options.inventory.read_text(encoding="utf-8"))["all"]["vars"]
+        fleets.append(variables["test_fleet"])
+        if "test_workspace_directory" in variables:
+            workspaces.append(Path(variables["test_workspace_directory"]))
+    for directory in workspaces:
+        _stop_workspace(directory)
+    for fleet in fleets:
+        podman.stop_hosts(fleet)
+        print(f"{fleet}: removed")
+    if options.inventory:
+        options.inventory.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Run one command; a failure is one message and status 1."""
+    parser = argparse.ArgumentParser(prog="python -m tests.hosts")
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("up")
+    command.add_argument("count", type=int)
+    command.add_argument("--inventory", type=Path, required=True)
+    command.add_argument("--internal", action="store_true")
+    command.add_argument("--workspace", type=Path)
+    command.add_argument("--id")
+    command.set_defaults(function=up)
+    command = commands.add_parser("down")
+    command.add_argument("--inventory", type=Path)
+    command.add_argument("--workspace", type=Path)
+    command.add_argument("--id")
+    command.add_argument("--all", action="store_true")
+    command.set_defaults(function=down)
+    command = commands.add_parser("image")
+    command.set_defaults(function=lambda _options: print(podman.ensure_image()))
+    options = parser.parse_args()
+    try:
+        options.function(options)
+    except (podman.HostsUnavailable, podman.HostsFailed) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
