@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -144,6 +145,9 @@ def main(argv: list[str]) -> int:
         "workspace_id": state.workspace_id,
         "user_name": state.user.user_name,
     }
+    # uvicorn stops at this signal and then raises it once more for whoever comes after; that is us, and we still have
+    # to take ready.json away.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         asyncio.run(_serve(server, listener, ready_file, ready))
     except KeyboardInterrupt:

@@ -206,7 +206,7 @@ def build(state: State) -> Starlette:
             Route("/token", mint, methods=["POST"]),
             Route("/control", control, methods=["POST"]),
         ],
-        exception_handlers={kind: refuse for kind in (PermissionError, ValueError, KeyError, TypeError)},
+        exception_handlers=dict.fromkeys((PermissionError, ValueError, KeyError, TypeError), refuse),
     )
     app.state.workspace = state
     return app

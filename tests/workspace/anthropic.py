@@ -93,9 +93,9 @@ async def _checked_body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ApiError(400, "MALFORMED_REQUEST", "Could not parse request object: expected a JSON object.")
     tools = body.get("tools")
-    betas = [b.strip() for b in request.headers.get("anthropic-beta", "").split(",") if b.strip()]
+    betas = [state.scrub(b.strip()) for b in request.headers.get("anthropic-beta", "").split(",") if b.strip()]
     record_of(request).update(
-        model=body.get("model") if isinstance(body.get("model"), str) else None,
+        model=state.scrub(body["model"]) if isinstance(body.get("model"), str) else None,
         stream=body.get("stream") is True,
         tools=len(tools) if isinstance(tools, list) else 0,
         anthropic_beta=betas,

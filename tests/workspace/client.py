@@ -191,7 +191,7 @@ class Workspace:
         except urllib.error.HTTPError as error:
             raise WorkspaceFailed(error.read().decode(errors="replace")) from None
 
-    def requests(self, path_prefix: str = "/") -> list[dict[str, Any]]:
+    def requests(self, path_prefix: str = "") -> list[dict[str, Any]]:
         """What was asked so far, oldest first; README.md names the fields."""
         log = self._admin("GET", "/_test/requests")["requests"]
         return [entry for entry in log if entry["path"].startswith(path_prefix)]

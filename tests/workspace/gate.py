@@ -82,7 +82,12 @@ class Gate:
             await send(message)
 
         answer = await self._disturbed(scope["method"], scope["path"])
-        await (answer or self.app)(scope, receive, recording_send)
+        try:
+            await (answer or self.app)(scope, receive, recording_send)
+        except Exception:
+            # A fault of the simulation; what answers it stands outside of this gate.
+            record["status"] = 500
+            raise
 
     def _record(self, scope: Scope) -> dict[str, Any]:
         headers = Headers(scope=scope)
@@ -94,13 +99,13 @@ class Gate:
         leaks = [name for name, text in seen.items() if self.state.holds_secret(text)]
         return self.state.new_record(
             method=scope["method"],
-            path="[secret]" if "path" in leaks else seen["path"],
+            path=self.state.scrub(seen["path"]),
             query_keys=[] if "query" in leaks else sorted({k for k, _ in parse_qsl(query, keep_blank_values=True)}),
             token=self.state.token_state(secret),
             identity=credential.identity.kind if credential else None,
             status=None,
             host=headers.get("host", ""),
-            user_agent="[secret]" if "user_agent" in leaks else seen["user_agent"],
+            user_agent=self.state.scrub(seen["user_agent"]),
             client=scope["client"][0] if scope.get("client") else None,
             secret_in=leaks,
         )

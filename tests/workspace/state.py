@@ -199,6 +199,10 @@ class State:
         self.log.append(record)
         return record
 
+    def scrub(self, text: str) -> str:
+        """``text``, or in its place a mark if it holds a secret."""
+        return "[secret]" if self.holds_secret(text) else text
+
     def holds_secret(self, text: str) -> bool:
         """Whether ``text`` contains any secret the workspace ever gave out or knows."""
         if self.client_secret in text or self.admin_token in text:
