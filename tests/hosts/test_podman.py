@@ -86,9 +86,7 @@ def test_a_fleet_that_does_not_start_leaves_nothing(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(podman, "SSH_LIMIT", -1.0)
-    monkeypatch.setattr(
-        podman.socket, "create_connection", lambda *_args, **_kw: (_ for _ in ()).throw(OSError("down"))
-    )
+    monkeypatch.setattr("socket.create_connection", refuse)
     with pytest.raises(podman.HostsFailed, match="does not answer on port 22"):
         start_fleet(1, fleet_id="broken-start")
     assert "broken-start" not in podman.known_fleets()
