@@ -23,12 +23,13 @@ import ssl
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
+from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
 from .errors import OperatorError
 from .routing import normalize_workspace_url
 from .version import VERSION
@@ -75,7 +76,14 @@ _IDENTITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("file-oidc", ("oidc_token_filepath",)),
 )
 
-SECRET_OPTIONS = ("token", "client_secret", "password", "azure_client_secret", "google_credentials")
+SECRET_OPTIONS = (
+    "token",
+    "client_secret",
+    "password",
+    "azure_client_secret",
+    "google_credentials",
+    "metadata_service_url",
+)
 
 # Options that go to the SDK under their own names.
 _SDK_OPTIONS = (
@@ -712,7 +720,12 @@ class Workspace:
         # Some workspaces answer "Invalid MetastoreId" unless they are told their own id.
         headers = {"X-Databricks-Org-Id": workspace_id} if workspace_id else {}
         for _page in range(20):
-            answer = self.get("/api/2.1/unity-catalog/model-services", query, headers, seconds=LIST_SECONDS)
+            try:
+                answer = self.get("/api/2.1/unity-catalog/model-services", query, headers, seconds=LIST_SECONDS)
+            except WorkspaceError as error:
+                if error.kind == "not_found":  # no such schema: nothing is served from it
+                    break
+                raise
             for service in answer.get("model_services") or []:
                 name = service.get("name") if isinstance(service, dict) else None
                 if isinstance(name, str):
@@ -723,3 +736,17 @@ class Workspace:
             tokens.add(token)
             query["page_token"] = token
         return names
+
+    def served(
+        self, names: Iterable[str], workspace_id: str | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """Return the shaped serving endpoints, and ``{name: state}`` of everything that one of the names may mean.
+
+        Model services have no state of their own: what is listed answers.
+        """
+        endpoints = [shape_endpoint(endpoint) for endpoint in self.serving_endpoints()]
+        states: dict[str, str] = {endpoint["name"]: endpoint["state"] for endpoint in endpoints}
+        models = [base_model_name(name) for name in names]
+        for schema in dict.fromkeys(model.rpartition(".")[0] for model in models if is_model_service(model)):
+            states.update(dict.fromkeys(self.model_services(schema, workspace_id), READY))
+        return endpoints, states

@@ -61,7 +61,8 @@ def install(home: str, agent: Agent, version: str, prefix: str, registry: Option
         before = agent.installed_by_npm(prefix)
         record = ledger.packages.get(agent.name) or {"prefix": prefix, "previous": before}
         ledger.packages[agent.name] = {**record, "version": version}
-        _remember_directories(ledger, [os.path.join(prefix, "bin"), os.path.join(prefix, "lib", "node_modules")])
+        scope = os.path.dirname(agent.npm_package)  # npm leaves an empty one behind when it uninstalls
+        _remember_directories(ledger, [os.path.join(prefix, "bin"), os.path.join(prefix, "lib", "node_modules", scope)])
         ledger.save()  # before npm starts: a run that is killed leaves nothing that nobody knows of
         _npm(["install", f"{agent.npm_package}@{version}"], prefix, registry, home, environment)
         if agent.installed_by_npm(prefix) != version:

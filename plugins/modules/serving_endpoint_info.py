@@ -203,15 +203,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ..module_utils import databricks
-from ..module_utils.endpoints import (
-    FAMILIES,
-    READY,
-    base_model_name,
-    filter_endpoints,
-    is_model_service,
-    shape_endpoint,
-    validate_names,
-)
+from ..module_utils.endpoints import FAMILIES, filter_endpoints, validate_names
 from ..module_utils.errors import OperatorError
 
 JMESPATH_ERROR: str | None = None
@@ -276,11 +268,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     with databricks.Workspace(params) as workspace:
         workspace.probe()
         workspace.connect()
-        endpoints = [shape_endpoint(endpoint) for endpoint in workspace.serving_endpoints()]
-        states = {endpoint["name"]: endpoint["state"] for endpoint in endpoints}
-        wanted = [base_model_name(name) for name in params["names"] or []]
-        for schema in dict.fromkeys(name.rpartition(".")[0] for name in wanted if is_model_service(name)):
-            states.update(dict.fromkeys(workspace.model_services(schema), READY))
+        endpoints, states = workspace.served(params["names"] or ())
         result: dict[str, Any] = {
             "changed": False,
             "workspace_url": workspace.url,

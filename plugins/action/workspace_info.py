@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preflight as a task: on the control node, without become, once per distinct set of options in a run.
+
+A task that is delegated to localhost would take the play's become with it, ``run_once`` would give the answer about one
+host's workspace to hosts of another, and a play on localhost is skipped by ``--limit``. So each host's task asks here,
+and all but the first of the same options find the answer in a file of this run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.basic import missing_required_lib
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.errors import OperatorError
+from ..module_utils.routing import DEFAULT_PROFILE, TTL_MINUTES_DEFAULT
+
+try:
+    from ansible.module_utils.secrets import register_secret
+except ImportError:  # ansible-core before 2.22 masks what the specification marks no_log
+
+    def register_secret(value: str, /) -> str:
+        """Nothing to register."""
+        return value
+
+
+ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
+    "workspace_url": {"type": "str"},
+    "profile": {"type": "str", "default": DEFAULT_PROFILE},
+    "identity": {"type": "str", "default": "user"},
+    "client_id": {"type": "str"},
+    "client_secret": {"type": "str", "no_log": True},
+    "auth_profile": {"type": "str"},
+    "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
+    "models": {"type": "dict", "default": {}},
+    "routing": {"type": "str", "default": "gateway"},
+    "workspace_id": {"type": "str"},
+    # Validated with a message of its own, so not an int here.
+    "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT},
+    "ca_file": {"type": "path"},
+}
+
+
+def _plain(value: Any) -> Any:
+    """Return built-in types: ansible-core's own subclasses of str and dict carry tags that others stumble over."""
+    return json.loads(json.dumps(value, default=str))
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module of the same name."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        secret = self._task.args.get("client_secret")
+        if isinstance(secret, str) and secret:
+            register_secret(secret)
+        _validation, options = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        result: dict[str, Any] = self._once(_plain(options))
+        return {"changed": False, **result}
+
+    def _once(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the result for these options: from this run's file, or by asking and leaving it there.
+
+        The file's name is a digest over all options, the secret included; salted by the directory, whose name is
+        random and which ansible-core makes for one run and removes at its end. Failures are kept as well: forty hosts
+        do not wait forty times for a workspace that does not answer.
+        """
+        directory = constants.DEFAULT_LOCAL_TMP
+        digest = hashlib.sha256(json.dumps([directory, options], sort_keys=True).encode()).hexdigest()
+        path = os.path.join(directory, f"fmapi-coding-agents-preflight-{digest}.json")
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                with open(path, encoding="utf-8") as file:
+                    known: dict[str, Any] = json.load(file)
+                    return known
+            except FileNotFoundError:
+                result = self._ask(options)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(result, file)
+            return result
+        finally:
+            os.close(lock)
+
+    @staticmethod
+    def _ask(options: dict[str, Any]) -> dict[str, Any]:
+        # databricks-sdk takes a second to import: only the one task that asks pays for it.
+        from ..module_utils import databricks, preflight
+
+        if databricks.IMPORT_ERROR is not None:
+            raise AnsibleActionFail(
+                missing_required_lib("databricks-sdk")
+                + " It is needed on the control node; set coding_agents_preflight to false to go without the checks."
+            )
+        try:
+            return preflight.check(options)
+        except OperatorError as error:
+            return {"failed": True, "msg": str(error)}

@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doctor's checks of one host: each a category, what was looked at, a verdict, and the way out where there is one."""
+
+from __future__ import annotations
+
+import json
+import platform
+import ssl
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .agents import AGENTS, Agent, AgentOptions
+from .errors import OperatorError
+from .host_program import user_sign_in
+from .host_program.config import Config
+from .ownership import Wanted
+from .transaction import bring
+from .wanted import WORKSPACE_AUTH
+
+PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
+
+ROLL_OUT = "Run the rollout"
+PROMPT = "Reply with one short sentence that says hello."
+_HELPER_SECONDS = 20
+_REQUEST_SECONDS = 10
+_PROMPT_SECONDS = 180
+
+
+class Check(NamedTuple):
+    category: str
+    check: str
+    status: str
+    detail: str
+    fix: str = ""
+
+
+class Host(NamedTuple):
+    """What the checks look at."""
+
+    config: Config
+    agents: Sequence[str]
+    options: AgentOptions
+    prefix: str
+    environment: Mapping[str, str]
+    auth: Callable[[], List[Wanted]]
+    settings: Callable[[], List[Wanted]]
+
+
+def examine(host: Host, prompt: bool) -> List[Check]:
+    """Run all checks in order. A token is used, and never part of a check."""
+    checks = examine_files(host)
+    token, check = _token(host)
+    checks.append(check)
+    if token is None:
+        skipped = "no token"
+        return [*checks, *(Check(name, "not tried", SKIP, skipped) for name in ("Connectivity", "Models", "Prompt"))]
+    checks.append(_connectivity(host, token))
+    if checks[-1].status == FAIL:
+        return [*checks, *(Check(name, "not tried", SKIP, "the workspace does not answer") for name in ("Models", "Prompt"))]
+    checks.extend(_models(host, token))
+    if prompt:
+        checks.extend(_prompt(host, AGENTS[name]) for name in host.agents)
+    return checks
+
+
+def examine_files(host: Host) -> List[Check]:
+    """The checks that only read files."""
+    return [*_dependencies(host), *_configuration(host), *_environment(host)]
+
+
+def _dependencies(host: Host) -> Iterator[Check]:
+    yield Check("Dependencies", "Python", PASS, platform.python_version())
+    for name in host.agents:
+        agent = AGENTS[name]
+        found = agent.find_cli(host.config.home, host.prefix, host.environment)
+        if found is None:
+            yield Check("Dependencies", agent.title, FAIL, "is not installed", ROLL_OUT)
+        elif not agent.accepts(found.version):
+            yield Check("Dependencies", agent.title, FAIL, f"{found.version} does not work with a workspace", ROLL_OUT)
+        else:
+            yield Check("Dependencies", agent.title, PASS, f"{found.version or 'of unknown version'} ({found.path})")
+    cli = user_sign_in.find_cli(host.config.home, host.environment)
+    if host.config.identity != "user":
+        yield Check("Dependencies", "Databricks CLI", SKIP, f"identity {host.config.identity} does not need it")
+    elif cli is None:
+        yield Check("Dependencies", "Databricks CLI", FAIL, "is not installed", "Install the Databricks CLI 1.0 or newer")
+    else:
+        yield Check("Dependencies", "Databricks CLI", PASS, cli)
+
+
+def _configuration(host: Host) -> Iterator[Check]:
+    groups: Tuple[Tuple[str, List[str], Callable[[], List[Wanted]]], ...] = (
+        ("profile and token helper", [WORKSPACE_AUTH], host.auth),
+        ("agents' settings", list(AGENTS), host.settings),
+    )
+    for what, components, wanted in groups:
+        try:
+            outcome = bring(host.config.home, components, wanted(), check=True)
+        except (OperatorError, ValueError) as error:
+            yield Check("Configuration", what, FAIL, str(error), "Mend that first, then run the rollout")
+            continue
+        if outcome.changed:
+            files = [one.path for one in outcome.plans if one.changed]
+            yield Check("Configuration", what, FAIL, f"not as wanted: {', '.join(files)}", f"{ROLL_OUT} (--check --diff shows the lines)")
+        else:
+            yield Check("Configuration", what, PASS, "as wanted")
+
+
+def _environment(host: Host) -> Iterator[Check]:
+    quiet = True
+    for name in host.agents:
+        for problem in AGENTS[name].problems(host.options, host.environment):
+            quiet = False
+            yield Check("Environment", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
+    if quiet:
+        yield Check("Environment", "nothing outranks the settings", PASS, "as seen by this login")
+
+
+def _token(host: Host) -> Tuple[Optional[str], Check]:
+    """Run the helper as agents do: through sh, with the short PATH of a GUI."""
+    check = ("Auth", "token helper")
+    try:
+        done = subprocess.run(
+            [host.config.helper],
+            env={"PATH": "/usr/bin:/bin", "HOME": host.config.home, **_proxies(host.environment)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_HELPER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, Check(*check, FAIL, f"did not end within {_HELPER_SECONDS} s", ROLL_OUT)
+    except OSError as error:
+        return None, Check(*check, FAIL, f"{host.config.helper} cannot be started ({error.strerror})", ROLL_OUT)
+    said = done.stderr.strip().splitlines()
+    if done.returncode != 0:
+        fix = host.config.sign_in_command() if done.returncode == 2 else ""
+        return None, Check(*check, FAIL, said[0] if said else f"exit status {done.returncode}", fix and f"Run: {fix}")
+    lines = done.stdout.splitlines()
+    if len(lines) != 1 or not lines[0].strip():
+        return None, Check(*check, FAIL, f"printed {len(lines)} lines where one must stand", ROLL_OUT)
+    return lines[0], Check(*check, PASS, "printed a token")
+
+
+def _connectivity(host: Host, token: str) -> Check:
+    status, _body = _get(host, "/api/2.0/preview/scim/v2/Me", token)
+    what = ("Connectivity", host.config.workspace_url)
+    if status == 200:
+        return Check(*what, PASS, "answers, and knows the identity")
+    if isinstance(status, str):
+        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+    if status in (401, 403):
+        return Check(*what, FAIL, f"refuses the token (HTTP {status})", "Check the identity's entitlement: Workspace or Consumer access")
+    return Check(*what, FAIL, f"answers with HTTP {status}", "Check that the URL is the workspace's own")
+
+
+def _models(host: Host, token: str) -> Iterator[Check]:
+    models = [model for name in host.agents for model in AGENTS[name].models(host.options.models).values()]
+    for model in dict.fromkeys(models):
+        if model.count(".") == 2:
+            yield Check("Models", model, SKIP, "a Unity Catalog model service: checked by the preflight")
+            continue
+        status, body = _get(host, f"/api/2.0/serving-endpoints/{model}", token)
+        ready = str((body or {}).get("state", {}).get("ready", ""))
+        if status == 200 and ready == "READY":
+            yield Check("Models", model, PASS, "READY")
+        elif status == 200:
+            yield Check("Models", model, WARN, ready or "state unknown", "Wait, or look at the endpoint in the workspace")
+        elif status == 404:
+            yield Check("Models", model, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
+        else:
+            yield Check("Models", model, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint")
+
+
+def _prompt(host: Host, agent: Agent) -> Check:
+    """One real prompt in an empty directory. The agent writes its own session files into the home, as it does in daily use."""
+    found = agent.find_cli(host.config.home, host.prefix, host.environment)
+    if found is None:
+        return Check("Prompt", agent.title, SKIP, "is not installed")
+    environment = {**host.environment, "HOME": host.config.home, "PATH": host.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin"}
+    with tempfile.TemporaryDirectory(prefix="fmapi-doctor-") as directory:
+        try:
+            done = subprocess.run(
+                agent.prompt_command(found.path, PROMPT),
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_PROMPT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Check("Prompt", agent.title, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
+        except OSError as error:
+            return Check("Prompt", agent.title, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
+    reply = " ".join((done.stdout or done.stderr).split())[:200]
+    if done.returncode == 0 and done.stdout.strip():
+        return Check("Prompt", agent.title, PASS, f"replied: {reply}")
+    return Check("Prompt", agent.title, FAIL, f"exit status {done.returncode}: {reply}", "Look at the checks above")
+
+
+def _get(host: Host, path: str, token: str) -> "Tuple[Any, Optional[Dict[str, Any]]]":
+    """HTTP status and JSON body, or one sentence where there was no answer."""
+    context = ssl.create_default_context()
+    if host.config.ca_file:
+        context.load_verify_locations(cafile=host.config.ca_file)
+    request = urllib.request.Request(host.config.workspace_url + path, headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS, context=context) as answer:
+            body = json.loads(answer.read(1 << 20))
+            return answer.status, body if isinstance(body, dict) else None
+    except urllib.error.HTTPError as error:
+        return error.code, None
+    except ValueError:
+        return "answers with something that is not JSON", None
+    except OSError as error:
+        return f"does not answer ({getattr(error, 'reason', error)})", None
+
+
+def _proxies(environment: Mapping[str, str]) -> Dict[str, str]:
+    return {name: value for name, value in environment.items() if name.lower() in ("https_proxy", "no_proxy")}

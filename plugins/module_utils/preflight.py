@@ -1,0 +1,255 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preflight: is what the operator wants possible, before any host is touched? Control node only, reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import databricks
+from .agents import AGENTS
+from .endpoints import NOT_FOUND, NOT_READY, validate_names
+from .errors import OperatorError
+from .routing import (
+    DIALECTS,
+    base_url,
+    normalize_workspace_url,
+    ttl_warning,
+    validate_profile,
+    validate_routing,
+    validate_ttl_minutes,
+    validate_workspace_id,
+)
+
+IDENTITIES = ("user", "service_principal", "workload_identity", "pat")
+
+GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
+"""Lists what the gateway serves to agents that speak the Anthropic dialect; 404 where the gateway is not enabled."""
+
+# The control node's own sign-in is a convenience: that it cannot be used is worth a warning, not the end of a rollout.
+_SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", "forbidden", "configuration", "other"))
+
+
+class _Options:
+    """What was asked for, validated. ``models`` is ``{model id: the variables that name it}``."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._problems: list[str] = []
+        self.workspace_url = self._checked(normalize_workspace_url, given.get("workspace_url"))
+        self._checked(validate_profile, given.get("profile"))
+        self.routing = self._checked(validate_routing, given.get("routing"))
+        self.ttl_minutes = self._checked(validate_ttl_minutes, given.get("token_ttl_minutes"))
+        workspace_id = given.get("workspace_id")
+        self.workspace_id = None if workspace_id in (None, "") else self._checked(validate_workspace_id, workspace_id)
+        self.identity = given.get("identity")
+        if self.identity not in IDENTITIES:
+            self._problems.append(
+                f"coding_agents_identity is {str(self.identity)!r}. Use one of: {', '.join(IDENTITIES)}."
+            )
+        self.client_id = given.get("client_id") or None
+        self.client_secret = given.get("client_secret") or None
+        if self.identity == "service_principal":
+            missing = [name for name in ("client_id", "client_secret") if getattr(self, name) is None]
+            if missing:
+                names = " and ".join(f"coding_agents_{name}" for name in missing)
+                self._problems.append(
+                    f"coding_agents_identity is service_principal, but {names} is not set. "
+                    f"Give it from a vault, a lookup or a credential of the automation platform."
+                )
+        self.auth_profile = given.get("auth_profile") or None
+        self.ca_file = given.get("ca_file") or None
+        self.models = self._models(given.get("agents"), given.get("models"))
+        if self._problems:
+            raise OperatorError("\n".join(self._problems))
+
+    def _checked(self, check: Any, value: object) -> Any:
+        try:
+            return check(value)
+        except ValueError as error:
+            self._problems.append(str(error))
+            return None
+
+    def _models(self, agents: object, chosen: object) -> dict[str, list[str]]:
+        names = [agents] if isinstance(agents, str) else agents if isinstance(agents, (list, tuple)) else []
+        unknown = [str(name) for name in names if name not in AGENTS]
+        if unknown:
+            self._problems.append(
+                f"coding_agents_agents names {', '.join(unknown)}. Use one or more of: {', '.join(sorted(AGENTS))}."
+            )
+        if not isinstance(chosen, Mapping):
+            self._problems.append(
+                "coding_agents_models is not a dictionary. Give model ids by default, opus, sonnet, haiku."
+            )
+            return {}
+        models: dict[str, list[str]] = {}
+        for agent in names:
+            if agent not in AGENTS:
+                continue
+            slots = AGENTS[agent].models({})
+            strange = [str(slot) for slot in chosen if slot not in slots]
+            if strange:
+                self._problems.append(f"coding_agents_models has {', '.join(strange)}. Use only: {', '.join(slots)}.")
+            for slot, model in AGENTS[agent].models({slot: chosen[slot] for slot in slots if chosen.get(slot)}).items():
+                variable = f"coding_agents_models.{slot}"
+                if not isinstance(model, str) or not model.isascii() or not model.isprintable() or " " in model:
+                    self._problems.append(f"{variable} is {str(model)!r}, which is no model id.")
+                elif variable not in models.setdefault(model, []):
+                    models[model].append(variable)
+        return models
+
+
+def _sign_in(
+    workspace: databricks.Workspace, required: bool, warnings: list[str]
+) -> tuple[str | None, str | None] | None:
+    """Return the user name and the workspace id, or None when the control node's own sign-in cannot be used.
+
+    :param required: whether the operator named this identity: then a refusal is an error.
+    """
+    try:
+        workspace.connect()
+        return workspace.me()
+    except databricks.WorkspaceError as error:
+        if required or error.kind not in _SIGN_IN_TROUBLE:
+            raise
+        if error.kind == "no_credentials":
+            what = f"The models were not checked: {error.what} ({error.where}). {error.way_out}"
+        else:
+            what = f"The models were not checked, because the control node's own sign-in did not work: {error}"
+        warnings.append(what)
+        return None
+
+
+def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, str, str | None]:
+    """Return whether the gateway answers, why we think so, and a warning if there is one.
+
+    :raises WorkspaceError: it cannot be told now (the workspace does not answer, or has trouble of its own).
+    """
+    if not signed_in:
+        status = workspace.public_status(GATEWAY_MODELS)
+        if status >= 500:
+            raise databricks.WorkspaceError(
+                "server_error", f"answers HTTP {status} for {GATEWAY_MODELS}", workspace.where, "Try again later."
+            )
+        if status in (200, 401, 403):
+            return True, f"the gateway asks for credentials (HTTP {status})", None
+        return False, f"the gateway does not answer (HTTP {status})", None
+    try:
+        answer = workspace.get(GATEWAY_MODELS)
+    except databricks.WorkspaceError as error:
+        if error.kind == "forbidden":
+            return False, "the gateway refuses this identity", f"{GATEWAY_MODELS}: {error}"
+        if error.kind in ("not_found", "not_databricks", "other"):
+            return False, "the gateway is not enabled on this workspace", None
+        raise
+    if answer.get("data"):
+        return True, "the gateway answers", None
+    return (
+        True,
+        "the gateway answers",
+        (f"The gateway of {workspace.where} lists no model for this identity. It needs: {databricks.GRANTS}."),
+    )
+
+
+def _decide_routing(
+    options: _Options, workspace: databricks.Workspace, signed_in: bool, warnings: list[str]
+) -> tuple[str, str]:
+    """Return the routing in force and the reason for it."""
+    if options.routing not in ("auto", "gateway"):
+        return options.routing, "set by the operator"
+    answers, reason, warning = _gateway(workspace, signed_in)
+    if warning:
+        warnings.append(warning)
+    if options.routing == "auto":
+        if not signed_in:
+            warnings.append(f"coding_agents_routing is auto and was decided without credentials: {reason}.")
+        return ("gateway" if answers else "serving_endpoints"), reason
+    if not answers:
+        warnings.append(
+            f"coding_agents_routing is gateway, but {reason} ({workspace.where}). "
+            f"Set coding_agents_routing to auto or serving_endpoints if agents get no reply."
+        )
+    return "gateway", "set by the operator"
+
+
+def _check_models(
+    options: _Options, workspace: databricks.Workspace, workspace_id: str | None, warnings: list[str]
+) -> list[dict[str, str]]:
+    """Return ``{"model", "status"}`` for each model.
+
+    :raises OperatorError: one or more are not served; all of them are named with their variable and what looks like it.
+    """
+    _endpoints, states = workspace.served(options.models, workspace_id)
+    verdicts = validate_names(options.models, states)
+    missing = []
+    for verdict in verdicts:
+        variables = ", ".join(options.models[verdict["name"]])
+        if verdict["status"] == NOT_FOUND:
+            close = verdict["close_matches"]
+            hint = f"did you mean {' or '.join(close)}?" if close else "nothing served there looks like it."
+            missing.append(f"{verdict['name']} ({variables}): {hint}")
+        elif verdict["status"] == NOT_READY:
+            warnings.append(
+                f"{verdict['name']} ({variables}) is not ready on {workspace.where}: it answers later or not."
+            )
+    if missing:
+        raise OperatorError(
+            "does not serve, or does not show to this identity: " + "; ".join(missing),
+            workspace.where,
+            "Correct the variable, or let the identity query the model. "
+            "fmapi.coding_agents.serving_endpoint_info lists what is served.",
+        )
+    return [{"model": verdict["name"], "status": verdict["status"]} for verdict in verdicts]
+
+
+def check(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what the operator wants against the workspace.
+
+    :param given: the options of the module workspace_info.
+    :return: its documented result, plus ``warnings`` (a list of sentences). No secret.
+    :raises OperatorError: it cannot work; the message says what, where and the way out.
+    """
+    options = _Options(given)
+    warnings: list[str] = []
+    warning = ttl_warning(options.ttl_minutes)
+    if warning:
+        warnings.append(warning)
+    own: dict[str, Any] = {"workspace_url": options.workspace_url, "ca_file": options.ca_file}
+    if options.identity == "service_principal":
+        own.update(client_id=options.client_id, client_secret=options.client_secret)
+    elif options.auth_profile:
+        own.update(profile=options.auth_profile)
+    with databricks.Workspace(own) as workspace:
+        metadata = workspace.probe()
+        required = options.identity == "service_principal" or options.auth_profile is not None
+        signed = _sign_in(workspace, required, warnings)
+        told = str(metadata.get("workspace_id") or "")
+        user_name, workspace_id = signed or (None, None)
+        workspace_id = workspace_id or (told if told.isdigit() else None)
+        if options.workspace_id is not None and workspace_id not in (None, options.workspace_id):
+            raise OperatorError(
+                f"is {options.workspace_id}, but {options.workspace_url} is the workspace {workspace_id}",
+                "coding_agents_workspace_id",
+                "Correct it, or leave it out to have it detected.",
+            )
+        workspace_id = options.workspace_id or workspace_id
+        models: list[dict[str, str]] = []
+        if signed is not None:
+            models = _check_models(options, workspace, workspace_id, warnings)
+        routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
+    try:
+        for dialect in DIALECTS:
+            base_url(routing, options.workspace_url, dialect, workspace_id)
+    except ValueError as error:
+        raise OperatorError(str(error)) from error
+    return {
+        "workspace_url": options.workspace_url,
+        "workspace_id": workspace_id,
+        "routing": routing,
+        "routing_reason": reason,
+        "user_name": user_name,
+        "models": models,
+        "checked": signed is not None,
+        "warnings": warnings,
+    }
