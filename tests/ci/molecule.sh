@@ -16,4 +16,6 @@ export NO_COLOR=1
 mkdir -p "$MOLECULE_EPHEMERAL_DIRECTORY"
 cd "$ROOT"
 [ $# -gt 0 ] || set -- test
-exec molecule --no-command-borders "$@"
+subcommand=$1
+shift
+exec molecule "$subcommand" --no-command-borders "$@"
