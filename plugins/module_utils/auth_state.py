@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 from . import files
 from .documents import MISSING, IniDocument
@@ -20,22 +20,22 @@ from .ownership import Wanted
 from .transaction import Outcome, bring
 from .wanted import WORKSPACE_AUTH, workspace_auth
 
-Credentials = Optional[Tuple[str, str]]
+Credentials = Optional[tuple[str, str]]
 
 
-def wanted(config: Config, credentials: Credentials) -> List[Wanted]:
+def wanted(config: Config, credentials: Credentials) -> list[Wanted]:
     """The documents of the owner. Raises OperatorError where a profile of that name is somebody else's."""
     _refuse_foreign_profile(config)
     return workspace_auth(config, credentials, sys.executable)
 
 
-def establish(config: Config, credentials: Credentials, check: bool) -> Tuple[Outcome, Dict[str, Any]]:
+def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Outcome, dict[str, Any]]:
     """Bring profile, program and helper to the wanted state; returns what was done and the session.
 
     A service principal's token is asked for first, in memory: wrong credentials touch nothing. Raises OperatorError, TokenError.
     """
     documents = wanted(config, credentials)
-    token: Optional[Token] = None
+    token: Token | None = None
     if credentials is not None and not check:
         token = machine_to_machine.request_token(config.workspace_url, *credentials, ca_file=config.ca_file)
     outcome = bring(config.home, [WORKSPACE_AUTH], documents, check)
@@ -59,7 +59,7 @@ def withdraw(home: str, check: bool) -> Outcome:
     return bring(home, [WORKSPACE_AUTH], [], check)
 
 
-def _session_of_person(config: Config) -> Dict[str, Any]:
+def _session_of_person(config: Config) -> dict[str, Any]:
     """Whether the person is signed in: asks the Databricks CLI for a token, which never opens a browser."""
     environment = dict(os.environ)
     try:

@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple
 
 from .agents import AGENTS, Agent, AgentOptions
 from .errors import OperatorError
@@ -47,11 +48,11 @@ class Host(NamedTuple):
     options: AgentOptions
     prefix: str
     environment: Mapping[str, str]
-    auth: Callable[[], List[Wanted]]
-    settings: Callable[[], List[Wanted]]
+    auth: Callable[[], list[Wanted]]
+    settings: Callable[[], list[Wanted]]
 
 
-def examine(host: Host, prompt: bool) -> List[Check]:
+def examine(host: Host, prompt: bool) -> list[Check]:
     """Run all checks in order. A token is used, and never part of a check."""
     checks = examine_files(host)
     token, check = _token(host)
@@ -61,14 +62,17 @@ def examine(host: Host, prompt: bool) -> List[Check]:
         return [*checks, *(Check(name, "not tried", SKIP, skipped) for name in ("Connectivity", "Models", "Prompt"))]
     checks.append(_connectivity(host, token))
     if checks[-1].status == FAIL:
-        return [*checks, *(Check(name, "not tried", SKIP, "the workspace does not answer") for name in ("Models", "Prompt"))]
+        return [
+            *checks,
+            *(Check(name, "not tried", SKIP, "the workspace does not answer") for name in ("Models", "Prompt")),
+        ]
     checks.extend(_models(host, token))
     if prompt:
         checks.extend(_prompt(host, AGENTS[name]) for name in host.agents)
     return checks
 
 
-def examine_files(host: Host) -> List[Check]:
+def examine_files(host: Host) -> list[Check]:
     """The checks that only read files."""
     return [*_dependencies(host), *_configuration(host), *_environment(host)]
 
@@ -88,13 +92,15 @@ def _dependencies(host: Host) -> Iterator[Check]:
     if host.config.identity != "user":
         yield Check("Dependencies", "Databricks CLI", SKIP, f"identity {host.config.identity} does not need it")
     elif cli is None:
-        yield Check("Dependencies", "Databricks CLI", FAIL, "is not installed", "Install the Databricks CLI 1.0 or newer")
+        yield Check(
+            "Dependencies", "Databricks CLI", FAIL, "is not installed", "Install the Databricks CLI 1.0 or newer"
+        )
     else:
         yield Check("Dependencies", "Databricks CLI", PASS, cli)
 
 
 def _configuration(host: Host) -> Iterator[Check]:
-    groups: Tuple[Tuple[str, List[str], Callable[[], List[Wanted]]], ...] = (
+    groups: tuple[tuple[str, list[str], Callable[[], list[Wanted]]], ...] = (
         ("profile and token helper", [WORKSPACE_AUTH], host.auth),
         ("agents' settings", list(AGENTS), host.settings),
     )
@@ -106,7 +112,13 @@ def _configuration(host: Host) -> Iterator[Check]:
             continue
         if outcome.changed:
             files = [one.path for one in outcome.plans if one.changed]
-            yield Check("Configuration", what, FAIL, f"not as wanted: {', '.join(files)}", f"{ROLL_OUT} (--check --diff shows the lines)")
+            yield Check(
+                "Configuration",
+                what,
+                FAIL,
+                f"not as wanted: {', '.join(files)}",
+                f"{ROLL_OUT} (--check --diff shows the lines)",
+            )
         else:
             yield Check("Configuration", what, PASS, "as wanted")
 
@@ -121,7 +133,7 @@ def _environment(host: Host) -> Iterator[Check]:
         yield Check("Environment", "nothing outranks the settings", PASS, "as seen by this login")
 
 
-def _token(host: Host) -> Tuple[Optional[str], Check]:
+def _token(host: Host) -> tuple[str | None, Check]:
     """Run the helper as agents do: through sh, with the short PATH of a GUI."""
     check = ("Auth", "token helper")
     try:
@@ -156,7 +168,12 @@ def _connectivity(host: Host, token: str) -> Check:
     if isinstance(status, str):
         return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
     if status in (401, 403):
-        return Check(*what, FAIL, f"refuses the token (HTTP {status})", "Check the identity's entitlement: Workspace or Consumer access")
+        return Check(
+            *what,
+            FAIL,
+            f"refuses the token (HTTP {status})",
+            "Check the identity's entitlement: Workspace or Consumer access",
+        )
     return Check(*what, FAIL, f"answers with HTTP {status}", "Check that the URL is the workspace's own")
 
 
@@ -171,11 +188,17 @@ def _models(host: Host, token: str) -> Iterator[Check]:
         if status == 200 and ready == "READY":
             yield Check("Models", model, PASS, "READY")
         elif status == 200:
-            yield Check("Models", model, WARN, ready or "state unknown", "Wait, or look at the endpoint in the workspace")
+            yield Check(
+                "Models", model, WARN, ready or "state unknown", "Wait, or look at the endpoint in the workspace"
+            )
         elif status == 404:
-            yield Check("Models", model, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
+            yield Check(
+                "Models", model, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is"
+            )
         else:
-            yield Check("Models", model, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint")
+            yield Check(
+                "Models", model, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint"
+            )
 
 
 def _prompt(host: Host, agent: Agent) -> Check:
@@ -183,7 +206,11 @@ def _prompt(host: Host, agent: Agent) -> Check:
     found = agent.find_cli(host.config.home, host.prefix, host.environment)
     if found is None:
         return Check("Prompt", agent.title, SKIP, "is not installed")
-    environment = {**host.environment, "HOME": host.config.home, "PATH": host.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin"}
+    environment = {
+        **host.environment,
+        "HOME": host.config.home,
+        "PATH": host.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin",
+    }
     with tempfile.TemporaryDirectory(prefix="fmapi-doctor-") as directory:
         try:
             done = subprocess.run(
@@ -197,7 +224,9 @@ def _prompt(host: Host, agent: Agent) -> Check:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Check("Prompt", agent.title, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
+            return Check(
+                "Prompt", agent.title, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above"
+            )
         except OSError as error:
             return Check("Prompt", agent.title, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
     reply = " ".join((done.stdout or done.stderr).split())[:200]
@@ -206,7 +235,7 @@ def _prompt(host: Host, agent: Agent) -> Check:
     return Check("Prompt", agent.title, FAIL, f"exit status {done.returncode}: {reply}", "Look at the checks above")
 
 
-def _get(host: Host, path: str, token: str) -> "Tuple[Any, Optional[Dict[str, Any]]]":
+def _get(host: Host, path: str, token: str) -> tuple[Any, dict[str, Any] | None]:
     """HTTP status and JSON body, or one sentence where there was no answer."""
     context = ssl.create_default_context()
     if host.config.ca_file:
@@ -224,5 +253,5 @@ def _get(host: Host, path: str, token: str) -> "Tuple[Any, Optional[Dict[str, An
         return f"does not answer ({getattr(error, 'reason', error)})", None
 
 
-def _proxies(environment: Mapping[str, str]) -> Dict[str, str]:
+def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.lower() in ("https_proxy", "no_proxy")}

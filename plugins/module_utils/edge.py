@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -29,7 +29,7 @@ from .routing import (
 from .transaction import Outcome
 from .wanted import base_urls
 
-Spec = Dict[str, Dict[str, Any]]
+Spec = dict[str, dict[str, Any]]
 
 OWNER: Spec = {"home": {"type": "path"}}
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
@@ -63,7 +63,7 @@ CLI: Spec = {
 }
 
 
-def run(spec: Spec, body: Callable[[AnsibleModule], Dict[str, Any]], **module_options: Any) -> None:
+def run(spec: Spec, body: Callable[[AnsibleModule], dict[str, Any]], **module_options: Any) -> None:
     """Run a module: ``body`` returns its result; what an operator can mend becomes one clear failure."""
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_options)
     try:
@@ -77,13 +77,17 @@ def home_of(module: AnsibleModule) -> str:
     """The owner's home: the option, or that of the user whom the module runs as. Raises OperatorError."""
     home = module.params["home"] or pwd.getpwuid(os.geteuid()).pw_dir
     if not os.path.isabs(home):
-        raise OperatorError("is not an absolute path", f"home {home}", "Set coding_agents_home to an absolute path, or leave it out")
+        raise OperatorError(
+            "is not an absolute path", f"home {home}", "Set coding_agents_home to an absolute path, or leave it out"
+        )
     if not os.path.isdir(home):
         raise OperatorError("does not exist", f"home {home}", "Make the home first, or correct coding_agents_home")
     if os.stat(home).st_uid != os.geteuid():
         owner = _user_name(os.stat(home).st_uid)
         raise OperatorError(
-            f"belongs to {owner}, the task runs as {_user_name(os.geteuid())}", f"home {home}", f"Use become_user: {owner}"
+            f"belongs to {owner}, the task runs as {_user_name(os.geteuid())}",
+            f"home {home}",
+            f"Use become_user: {owner}",
         )
     return os.path.normpath(home)
 
@@ -101,7 +105,7 @@ def config_of(module: AnsibleModule, home: str) -> Config:
     )
 
 
-def credentials_of(module: AnsibleModule) -> Optional[Tuple[str, str]]:
+def credentials_of(module: AnsibleModule) -> tuple[str, str] | None:
     """A service principal's client id and secret; None for another identity. Raises OperatorError."""
     if module.params["identity"] != "service_principal":
         return None
@@ -110,7 +114,9 @@ def credentials_of(module: AnsibleModule) -> Optional[Tuple[str, str]]:
         value = module.params[name] or ""
         if not value:
             raise OperatorError(
-                "identity service_principal needs it", f"coding_agents_{name} is not set", "Give it by vault, lookup or credential"
+                "identity service_principal needs it",
+                f"coding_agents_{name} is not set",
+                "Give it by vault, lookup or credential",
             )
         if not value.isascii() or not value.isprintable() or any(one in " #;\"'`\\" for one in value):
             raise OperatorError("holds a character that no such value has", f"coding_agents_{name}", "Copy it again")
@@ -126,8 +132,14 @@ def agent_options_of(module: AnsibleModule, home: str) -> AgentOptions:
     if options["settings_location"] != "home":
         directory = os.path.expanduser(options["settings_location"])
         if not os.path.isabs(directory) or not os.path.isdir(directory):
-            what = "is no directory on this host" if os.path.isabs(directory) else "is neither the word home nor an absolute path"
-            raise OperatorError(what, f"coding_agents_settings_location {directory}", "Name an existing directory, or home")
+            what = (
+                "is no directory on this host"
+                if os.path.isabs(directory)
+                else "is neither the word home nor an absolute path"
+            )
+            raise OperatorError(
+                what, f"coding_agents_settings_location {directory}", "Name an existing directory, or home"
+            )
     config = Config(home, url, "", "", 0)
     return AgentOptions(
         home=home,
@@ -146,29 +158,31 @@ def npm_prefix_of(module: AnsibleModule, home: str) -> str:
     return os.path.normpath(module.params["npm_prefix"] or os.path.join(home, ".local"))
 
 
-def result_of(module: AnsibleModule, outcome: Outcome, **more: Any) -> Dict[str, Any]:
+def result_of(module: AnsibleModule, outcome: Outcome, **more: Any) -> dict[str, Any]:
     """A module's result: changed, the changes in words, the diff; notes become warnings, so that nobody misses them."""
     for note in outcome.notes:
         module.warn(note)
     return {"changed": outcome.changed, "changes": outcome.changes, "diff": diff_of(outcome.plans), **more}
 
 
-def diff_of(plans: List[Plan]) -> List[Dict[str, str]]:
+def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
     """What ``--diff`` shows: each changed file's own text before and after, secrets masked."""
     return [_diff(one) for one in plans if one.changed]
 
 
-def _diff(one: Plan) -> Dict[str, str]:
+def _diff(one: Plan) -> dict[str, str]:
     before, after = masked_pair(_readable(one.before), _readable(one.after))
-    headers = [f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)]
+    headers = [
+        f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
+    ]
     return {"before_header": headers[0], "after_header": headers[1], "before": before, "after": after}
 
 
-def _mode(mode: Optional[int]) -> str:
+def _mode(mode: int | None) -> str:
     return " (no file)" if mode is None else f" ({mode:04o})"
 
 
-def _readable(content: Optional[bytes]) -> str:
+def _readable(content: bytes | None) -> str:
     if content is None:
         return ""
     if b"\0" in content:
@@ -176,10 +190,12 @@ def _readable(content: Optional[bytes]) -> str:
     return content.decode("utf-8", "replace")
 
 
-def _ca_file(path: Optional[str]) -> Optional[str]:
+def _ca_file(path: str | None) -> str | None:
     if path and not os.access(path, os.R_OK):
         raise OperatorError(
-            "is not there, or cannot be read by this user", f"coding_agents_ca_file {path}", "Put the PEM file on the host first"
+            "is not there, or cannot be read by this user",
+            f"coding_agents_ca_file {path}",
+            "Put the PEM file on the host first",
         )
     return path or None
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
 import stat
 import tempfile
-from typing import Iterable, List, NamedTuple, Optional
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from .errors import OperatorError
 
@@ -20,8 +22,8 @@ _TEMPORARY = ".fmapi-tmp-"
 class Found(NamedTuple):
     """A file as it stands: its bytes and permission bits, or None and None for no file."""
 
-    content: Optional[bytes]
-    mode: Optional[int]
+    content: bytes | None
+    mode: int | None
 
 
 class ChangedMeanwhile(Exception):
@@ -49,7 +51,7 @@ def read(path: str) -> Found:
         return Found(stream.read(), stat.S_IMODE(status.st_mode))
 
 
-def replace(path: str, content: bytes, mode: int, expected: Optional[Found] = None) -> None:
+def replace(path: str, content: bytes, mode: int, expected: Found | None = None) -> None:
     """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
 
     A symbolic link stays one: its target is replaced. Owner, group and extended attributes (ACLs among them) of a file that was
@@ -81,7 +83,7 @@ def replace(path: str, content: bytes, mode: int, expected: Optional[Found] = No
         raise
 
 
-def remove(path: str, expected: Optional[Found] = None) -> None:
+def remove(path: str, expected: Found | None = None) -> None:
     """Remove a file if it is there (and, with ``expected``, still as it was read)."""
     if expected is not None and read(path) != expected:
         raise ChangedMeanwhile(path)
@@ -101,7 +103,7 @@ def set_mode(path: str, mode: int) -> None:
         raise unusable(error, path, "given another mode") from None
 
 
-def make_directories(directory: str, home: str) -> List[str]:
+def make_directories(directory: str, home: str) -> list[str]:
     """Make a directory and what is missing above it; those in the home are 0700. Returns what was made, outermost first."""
     missing = []
     while not os.path.isdir(directory):
@@ -179,7 +181,5 @@ def _sync_directory(directory: str) -> None:
 
 
 def _unlink(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        pass

@@ -21,7 +21,8 @@ import json
 import os
 import secrets
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from collections.abc import Iterator
+from typing import Any
 
 from . import files
 from .errors import OperatorError
@@ -37,19 +38,19 @@ LOCK_WAIT_SECONDS = 30.0
 class Ledger:
     """One owner's ledger, in memory. :meth:`save` writes it."""
 
-    def __init__(self, home: str, data: Optional[Dict[str, Any]] = None) -> None:
+    def __init__(self, home: str, data: dict[str, Any] | None = None) -> None:
         self.home = home
         self.directory = os.path.join(home, *DIRECTORY)
         self.path = os.path.join(self.directory, "ledger.json")
         data = data or {}
         self.salt: str = data.get("salt") or secrets.token_hex(16)
-        self.documents: Dict[str, Entry] = data.get("documents", {})
-        self.pending: Dict[str, Optional[Entry]] = data.get("pending", {})
-        self.directories: List[str] = data.get("directories", [])
-        self.packages: Dict[str, Dict[str, Any]] = data.get("packages", {})
+        self.documents: dict[str, Entry] = data.get("documents", {})
+        self.pending: dict[str, Entry | None] = data.get("pending", {})
+        self.directories: list[str] = data.get("directories", [])
+        self.packages: dict[str, dict[str, Any]] = data.get("packages", {})
 
     @classmethod
-    def load(cls, home: str) -> "Ledger":
+    def load(cls, home: str) -> Ledger:
         """Read the ledger; an owner without one gets an empty one. Raises OperatorError for one that cannot be trusted."""
         ledger = cls(home)
         found = files.read(ledger.path)
@@ -71,10 +72,14 @@ class Ledger:
                 )
             if not all(isinstance(data.get(name, {}), dict) for name in ("documents", "pending", "packages")):
                 raise ValueError
-            if not all(entry is None or _is_entry(entry) for name in ("documents", "pending") for entry in data[name].values()):
+            if not all(
+                entry is None or _is_entry(entry) for name in ("documents", "pending") for entry in data[name].values()
+            ):
                 raise ValueError
         except (ValueError, KeyError, UnicodeDecodeError, AttributeError):
-            raise OperatorError("is not a ledger that this collection wrote (cut off or edited)", ledger.path, way_out) from None
+            raise OperatorError(
+                "is not a ledger that this collection wrote (cut off or edited)", ledger.path, way_out
+            ) from None
         return cls(home, data)
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import pwd
-from typing import Any, Dict, List
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -19,7 +19,7 @@ from .transaction import bring
 from .wanted import WORKSPACE_AUTH, agent_documents
 
 
-def look(module: AnsibleModule) -> Dict[str, Any]:
+def look(module: AnsibleModule) -> dict[str, Any]:
     """Raises OperatorError and ValueError for what must be mended before anything can be planned."""
     home = edge.home_of(module)
     environment = dict(os.environ)
@@ -29,8 +29,8 @@ def look(module: AnsibleModule) -> Dict[str, Any]:
     options = edge.agent_options_of(module, home)
     prefix = edge.npm_prefix_of(module, home)
 
-    programs: Dict[str, Any] = {}
-    missing: List[str] = []
+    programs: dict[str, Any] = {}
+    missing: list[str] = []
     for name in module.params["agents"]:
         agent = AGENTS[name]
         found = agent.find_cli(home, prefix, environment)
@@ -46,7 +46,11 @@ def look(module: AnsibleModule) -> Dict[str, Any]:
     return {
         "drifted_roles": [role for role, drifted in drift.items() if drifted],
         "changes": [*missing, *auth.changes, *settings.changes],
-        "platform": {"system": platform.system(), "wsl": is_wsl(platform.release()), "python": platform.python_version()},
+        "platform": {
+            "system": platform.system(),
+            "wsl": is_wsl(platform.release()),
+            "python": platform.python_version(),
+        },
         "owner": {"user": pwd.getpwuid(os.geteuid()).pw_name, "home": home},
         "programs": programs,
         "session": session.look(config, environment),

@@ -8,18 +8,28 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 MASK = "********"
 CHANGED = MASK + " (value changed)"
 
-_SECRET_NAME = re.compile(r"token|secret|password|passwd|credential|authorization|(?<![a-z])key(?![a-z])|_key|key_|apikey", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"token|secret|password|passwd|credential|authorization|(?<![a-z])key(?![a-z])|_key|key_|apikey", re.IGNORECASE
+)
 _HARMLESS_NAMES = frozenset(
-    ("apiKeyHelper", "CLAUDE_CODE_API_KEY_HELPER_TTL_MS", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "MAX_THINKING_TOKENS", "token_ttl_minutes")
+    (
+        "apiKeyHelper",
+        "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+        "MAX_THINKING_TOKENS",
+        "token_ttl_minutes",
+    )
 )
 _JWT = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
 _PAT = r"(?:dapi|dose|dkea)[0-9a-f]{16,}(?:-\d+)?"
-_SHAPES = re.compile(rf"{_JWT}|{_PAT}|(?<=Bearer )[A-Za-z0-9._~+/=-]{{8,}}|\b(?:sk|ghp|gho|xox[abp]|AKIA)[-_A-Za-z0-9]{{12,}}")
+_SHAPES = re.compile(
+    rf"{_JWT}|{_PAT}|(?<=Bearer )[A-Za-z0-9._~+/=-]{{8,}}|\b(?:sk|ghp|gho|xox[abp]|AKIA)[-_A-Za-z0-9]{{12,}}"
+)
 _MEMBER = re.compile(r'"(?P<name>(?:[^"\\]|\\.)*)"(?P<sign>\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"')
 _ASSIGNMENT = re.compile(r"(?m)^(?P<name>[^\S\n]*[A-Za-z0-9_.-]+)(?P<sign>[ \t]*=[ \t]*)(?P<value>[^\r\n]+)")
 
@@ -40,16 +50,21 @@ def is_databricks_token(value: Any) -> bool:
         return False
 
 
-def masked_pair(before: str, after: str) -> Tuple[str, str]:
+def masked_pair(before: str, after: str) -> tuple[str, str]:
     """Two texts of one file for a diff, secrets replaced; one that differs between them shows as changed, not as the same."""
-    known: Dict[str, List[str]] = {}
+    known: dict[str, list[str]] = {}
     return _masked(before, known, first=True), _masked(after, known, first=False)
 
 
-def _masked(text: str, known: Dict[str, List[str]], first: bool) -> str:
-    def member(match: "re.Match[str]") -> str:
+def _masked(text: str, known: dict[str, list[str]], first: bool) -> str:
+    def member(match: re.Match[str]) -> str:
         name, value = match["name"].strip(), match["value"]
-        if name in _HARMLESS_NAMES or not _SECRET_NAME.search(name) or value in ("", "true", "false") or value.isdigit():
+        if (
+            name in _HARMLESS_NAMES
+            or not _SECRET_NAME.search(name)
+            or value in ("", "true", "false")
+            or value.isdigit()
+        ):
             return match[0]
         if first:
             known.setdefault(name, []).append(value)

@@ -9,7 +9,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from typing import Any, Dict, List, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from . import files
 from .agents import AGENTS, Agent, FoundCli
@@ -20,7 +21,7 @@ _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 _TIMEOUT_SECONDS = 600
 
 
-def wanted_version(agent: Agent, versions: Mapping[str, Any], found: Optional[FoundCli]) -> Optional[str]:
+def wanted_version(agent: Agent, versions: Mapping[str, Any], found: FoundCli | None) -> str | None:
     """The version to install, or None when what is there will do. A version that the operator names is always brought about."""
     named = versions.get(agent.name)
     if named:
@@ -28,7 +29,7 @@ def wanted_version(agent: Agent, versions: Mapping[str, Any], found: Optional[Fo
     return None if found and agent.accepts(found.version) else agent.pinned_version
 
 
-def describe(agent: Agent, found: Optional[FoundCli], wanted: Optional[str]) -> Dict[str, Any]:
+def describe(agent: Agent, found: FoundCli | None, wanted: str | None) -> dict[str, Any]:
     """The result that modules return for one agent's program."""
     return {
         "path": found.path if found else None,
@@ -42,9 +43,18 @@ def check_versions(versions: Mapping[str, Any]) -> None:
     """Raises OperatorError for an agent that we do not know, or a version that must not be installed."""
     for name, version in versions.items():
         if name not in AGENTS:
-            raise OperatorError(f"{name} is no agent", "coding_agents_cli_versions", f"Known are: {', '.join(sorted(AGENTS))}")
-        if not isinstance(version, str) or not version or not version[0].isdigit() or not version.replace(".", "").replace("-", "").isalnum():
-            raise OperatorError(f"{version!r} is no version", f"coding_agents_cli_versions.{name}", "Give it like '2.1.197', in quotes")
+            raise OperatorError(
+                f"{name} is no agent", "coding_agents_cli_versions", f"Known are: {', '.join(sorted(AGENTS))}"
+            )
+        if (
+            not isinstance(version, str)
+            or not version
+            or not version[0].isdigit()
+            or not version.replace(".", "").replace("-", "").isalnum()
+        ):
+            raise OperatorError(
+                f"{version!r} is no version", f"coding_agents_cli_versions.{name}", "Give it like '2.1.197', in quotes"
+            )
         agent = AGENTS[name]
         if not agent.accepts(version):
             raise OperatorError(
@@ -54,7 +64,9 @@ def check_versions(versions: Mapping[str, Any]) -> None:
             )
 
 
-def install(home: str, agent: Agent, version: str, prefix: str, registry: Optional[str], environment: Mapping[str, str]) -> None:
+def install(
+    home: str, agent: Agent, version: str, prefix: str, registry: str | None, environment: Mapping[str, str]
+) -> None:
     """Install into ``prefix`` and remember in the ledger what stood there. Raises OperatorError."""
     with locked(home):
         ledger = Ledger.load(home)
@@ -66,10 +78,12 @@ def install(home: str, agent: Agent, version: str, prefix: str, registry: Option
         ledger.save()  # before npm starts: a run that is killed leaves nothing that nobody knows of
         _npm(["install", f"{agent.npm_package}@{version}"], prefix, registry, home, environment)
         if agent.installed_by_npm(prefix) != version:
-            raise OperatorError(f"npm ended well, but {agent.title} {version} is not there", prefix, "Run it again with -vvv")
+            raise OperatorError(
+                f"npm ended well, but {agent.title} {version} is not there", prefix, "Run it again with -vvv"
+            )
 
 
-def uninstall(home: str, registry: Optional[str], environment: Mapping[str, str], check: bool) -> Dict[str, str]:
+def uninstall(home: str, registry: str | None, environment: Mapping[str, str], check: bool) -> dict[str, str]:
     """Take away what we installed (or bring back the version that stood there). Returns what was done for each agent."""
     done = {}
     if check:
@@ -88,7 +102,7 @@ def uninstall(home: str, registry: Optional[str], environment: Mapping[str, str]
     return done
 
 
-def _fate(agent: Agent, record: Mapping[str, Any]) -> "tuple[List[str], str]":
+def _fate(agent: Agent, record: Mapping[str, Any]) -> tuple[list[str], str]:
     now = agent.installed_by_npm(record["prefix"])
     if now is None:
         return ["uninstall", agent.npm_package], "was already gone"
@@ -99,21 +113,33 @@ def _fate(agent: Agent, record: Mapping[str, Any]) -> "tuple[List[str], str]":
     return ["uninstall", agent.npm_package], f"{now} removed"
 
 
-def _remember_directories(ledger: Ledger, directories: List[str]) -> None:
+def _remember_directories(ledger: Ledger, directories: list[str]) -> None:
     for directory in directories:
         for made in files.make_directories(directory, ledger.home):
             ledger.directories.append(made)
 
 
-def _npm(arguments: List[str], prefix: str, registry: Optional[str], home: str, environment: Mapping[str, str]) -> None:
+def _npm(arguments: list[str], prefix: str, registry: str | None, home: str, environment: Mapping[str, str]) -> None:
     path = os.pathsep.join([environment.get("PATH", ""), *_USUAL_DIRECTORIES, os.path.join(home, ".local", "bin")])
     npm = shutil.which("npm", path=path)
     if npm is None:
         raise OperatorError(
-            "npm is not installed", "toolchain", "Install Node.js 18 or newer with npm, or install the agent yourself and run again"
+            "npm is not installed",
+            "toolchain",
+            "Install Node.js 18 or newer with npm, or install the agent yourself and run again",
         )
     with tempfile.TemporaryDirectory(prefix="fmapi-npm-") as cache:
-        command = [npm, *arguments, "--global", "--prefix", prefix, "--cache", cache, "--ignore-scripts=false", "--include=optional"]
+        command = [
+            npm,
+            *arguments,
+            "--global",
+            "--prefix",
+            prefix,
+            "--cache",
+            cache,
+            "--ignore-scripts=false",
+            "--include=optional",
+        ]
         command += ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         command += ["--registry", registry] if registry else []
         try:
@@ -128,10 +154,14 @@ def _npm(arguments: List[str], prefix: str, registry: Optional[str], home: str, 
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise OperatorError(f"npm did not end within {_TIMEOUT_SECONDS} s", arguments[1], "Check the registry and the proxy") from None
+            raise OperatorError(
+                f"npm did not end within {_TIMEOUT_SECONDS} s", arguments[1], "Check the registry and the proxy"
+            ) from None
         except OSError as error:
             raise OperatorError(f"cannot be started ({error.strerror})", npm, "Install Node.js again") from None
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         said = "; ".join(line for line in lines if "A complete log" not in line)[:600]
-        raise OperatorError(f"npm {arguments[0]} failed: {said}", arguments[1], "Check coding_agents_npm_registry, proxy and version")
+        raise OperatorError(
+            f"npm {arguments[0]} failed: {said}", arguments[1], "Check coding_agents_npm_registry, proxy and version"
+        )

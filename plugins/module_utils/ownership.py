@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath
 from .documents.json_document import same
 from .errors import OperatorError
 
-Entry = Dict[str, Any]
+Entry = dict[str, Any]
 """The ledger's record of one document; see :func:`plan` for its keys."""
 
 PRIVATE = 0o600
@@ -36,13 +36,13 @@ class Wanted:
     path: str
     format: str
     component: str
-    values: Dict[KeyPath, Any] = field(default_factory=dict)
-    elements: Dict[KeyPath, Tuple[Any, ...]] = field(default_factory=dict)
-    superseded: Tuple[KeyPath, ...] = ()
-    forget: Callable[[Document, KeyPath], Optional[str]] = lambda document, key: None
+    values: dict[KeyPath, Any] = field(default_factory=dict)
+    elements: dict[KeyPath, tuple[Any, ...]] = field(default_factory=dict)
+    superseded: tuple[KeyPath, ...] = ()
+    forget: Callable[[Document, KeyPath], str | None] = lambda document, key: None
     mode: int = 0o644
     private: bool = False
-    leftovers: frozenset = frozenset()
+    leftovers: frozenset[str] = frozenset()
     """Keys that another program adds to a container of ours, and that go with it (the Databricks CLI completes a profile)."""
 
 
@@ -51,21 +51,21 @@ class Plan:
     """One document's way to its wanted state. ``after is None``: the file is removed. ``entry is None``: nothing of ours is left."""
 
     path: str
-    before: Optional[bytes]
-    after: Optional[bytes]
-    mode_before: Optional[int]
-    mode_after: Optional[int]
-    entry: Optional[Entry]
+    before: bytes | None
+    after: bytes | None
+    mode_before: int | None
+    mode_after: int | None
+    entry: Entry | None
     format: str
-    notes: List[str] = field(default_factory=list)
-    changes: List[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         return self.before != self.after or (self.after is not None and self.mode_before != self.mode_after)
 
 
-def digest(content: Optional[bytes]) -> Optional[str]:
+def digest(content: bytes | None) -> str | None:
     """SHA-256 of a file's bytes, hexadecimal; None for no file."""
     return None if content is None else hashlib.sha256(content).hexdigest()
 
@@ -77,7 +77,7 @@ def value_digest(value: Any, salt: str) -> str:
 
 
 def plan(
-    path: str, content: Optional[bytes], mode: Optional[int], entry: Optional[Entry], wanted: Optional[Wanted], salt: str
+    path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted | None, salt: str
 ) -> Plan:
     """Plan one document.
 
@@ -98,7 +98,7 @@ def plan(
         ) from None
 
 
-def _bring(path: str, content: Optional[bytes], mode: Optional[int], entry: Optional[Entry], wanted: Wanted, salt: str) -> Plan:
+def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str) -> Plan:
     kind = FORMATS[wanted.format]
     result = Plan(path, content, content, mode, _wanted_mode(mode, wanted), entry, wanted.format)
     pristine = entry is not None and content is not None and digest(content) == entry["after"]
@@ -159,7 +159,7 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
     values = []
     for key, value in wanted.values.items():
         current = document.get(key)
-        record: Dict[str, Any] = {"path": list(key), "digest": value_digest(value, salt)}
+        record: dict[str, Any] = {"path": list(key), "digest": value_digest(value, salt)}
         if key in owned and current is not MISSING and value_digest(current, salt) == owned[key]["digest"]:
             record.update({name: owned[key][name] for name in ("prior",) if name in owned[key]})
         elif current is not MISSING:
@@ -183,7 +183,12 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
                 result.changes.append(f"{_dotted(key)} + {member}")
             if not present or ours:
                 elements.append({"path": list(key), "element": member})
-    return {"values": values, "elements": elements, "removed": removed, "containers": [list(path) for path in containers]}
+    return {
+        "values": values,
+        "elements": elements,
+        "removed": removed,
+        "containers": [list(path) for path in containers],
+    }
 
 
 def _satisfied(document: Document, entry: Entry, wanted: Wanted, salt: str) -> bool:
@@ -211,7 +216,7 @@ def _has_element(document: Document, key: KeyPath, element: Any) -> bool:
     return isinstance(current, list) and any(same(element, one) for one in current)
 
 
-def _withdraw(path: str, content: Optional[bytes], mode: Optional[int], entry: Entry, salt: str) -> Plan:
+def _withdraw(path: str, content: bytes | None, mode: int | None, entry: Entry, salt: str) -> Plan:
     """Take out what we own. Untouched since our write: exactly what stood there. Changed since: only what is still ours."""
     result = Plan(path, content, content, mode, mode, None, entry["format"])
     if content is None:
@@ -232,7 +237,7 @@ def _withdraw_obsolete(document: Document, entry: Entry, wanted: Wanted, salt: s
     _take_out(document, entry, salt, result, keep=wanted)
 
 
-def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: Optional[Wanted]) -> None:
+def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: Wanted | None) -> None:
     """Take our values out of a file that others changed since, except those that ``keep`` still wants."""
     for record in entry["values"]:
         key = tuple(record["path"])
@@ -267,14 +272,14 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: O
             document.remove(container)
 
 
-def _note_containers(document: Document, key: KeyPath, containers: List[KeyPath]) -> None:
+def _note_containers(document: Document, key: KeyPath, containers: list[KeyPath]) -> None:
     """Remember the containers that setting ``key`` will make."""
     for depth in range(1, len(key)):
         if document.get(key[:depth]) is MISSING and key[:depth] not in containers:
             containers.append(key[:depth])
 
 
-def _wanted_mode(mode: Optional[int], wanted: Wanted) -> int:
+def _wanted_mode(mode: int | None, wanted: Wanted) -> int:
     if mode is None or wanted.format == "file":
         return wanted.mode
     return PRIVATE if wanted.private and mode & 0o077 else mode

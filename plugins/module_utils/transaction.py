@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from . import files
 from .errors import OperatorError
@@ -21,14 +22,14 @@ class Outcome(NamedTuple):
     """What a transaction did, or in check mode would do."""
 
     changed: bool
-    plans: List[Plan]
+    plans: list[Plan]
 
     @property
-    def notes(self) -> List[str]:
+    def notes(self) -> list[str]:
         return [f"{one.path}: {note}" for one in self.plans for note in one.notes]
 
     @property
-    def changes(self) -> List[str]:
+    def changes(self) -> list[str]:
         return [f"{one.path}: {change}" for one in self.plans for change in one.changes]
 
 
@@ -52,10 +53,12 @@ def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check:
         return outcome
 
 
-def _plan_all(ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]) -> Tuple[List[Plan], Dict[str, files.Found]]:
+def _plan_all(
+    ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]
+) -> tuple[list[Plan], dict[str, files.Found]]:
     if ledger.pending:
         ledger.settle()
-    found: Dict[str, files.Found] = {}
+    found: dict[str, files.Found] = {}
     plans = []
     for one in wanted:
         found[one.path] = files.read(one.path)
@@ -67,15 +70,15 @@ def _plan_all(ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted
     return plans, found
 
 
-def _outcome(plans: List[Plan]) -> Outcome:
+def _outcome(plans: list[Plan]) -> Outcome:
     return Outcome(any(one.changed for one in plans), plans)
 
 
-def _apply(ledger: Ledger, plans: List[Plan], found: Dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
+def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
     by_path = {one.path: one for one in wanted}
     changing = [one for one in plans if one.changed]
     _save_intent(ledger, plans)
-    written: List[Plan] = []
+    written: list[Plan] = []
     try:
         for position, one in enumerate(changing):
             files.remove_leftovers(one.path)
@@ -110,7 +113,7 @@ def _apply(ledger: Ledger, plans: List[Plan], found: Dict[str, files.Found], wan
     _finish(ledger)
 
 
-def _save_intent(ledger: Ledger, plans: List[Plan]) -> None:
+def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
     """Write down what is about to be done, and make the directories it needs (they are in the ledger first, too)."""
     ledger.pending = {one.path: one.entry for one in plans if one.changed}
     missing = []
@@ -134,7 +137,7 @@ def _write(ledger: Ledger, one: Plan, found: files.Found) -> None:
         files.replace(one.path, one.after, one.mode_after if one.mode_after is not None else 0o600, found)
 
 
-def _put_back(written: List[Plan]) -> None:
+def _put_back(written: list[Plan]) -> None:
     """A later write failed: put back what this run had already written, newest first."""
     for one in reversed(written):
         now = files.read(one.path)

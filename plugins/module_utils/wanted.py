@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
 
 from .agents import AGENTS, AgentOptions
 from .documents import KeyPath
@@ -21,12 +21,12 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 
-def workspace_auth(config: Config, credentials: Optional[Tuple[str, str]], python: str) -> List[Wanted]:
+def workspace_auth(config: Config, credentials: tuple[str, str] | None, python: str) -> list[Wanted]:
     """Profile, program and token helper, in an order in which the helper never stands without what it calls.
 
     ``credentials`` are a service principal's client id and secret; ``python`` is the interpreter that starts the program.
     """
-    profile: Dict[KeyPath, str] = {(config.profile, "host"): config.workspace_url}
+    profile: dict[KeyPath, str] = {(config.profile, "host"): config.workspace_url}
     if credentials is not None:
         profile[(config.profile, "client_id")], profile[(config.profile, "client_secret")] = credentials
         profile[(config.profile, "auth_type")] = "oauth-m2m"
@@ -46,11 +46,11 @@ def workspace_auth(config: Config, credentials: Optional[Tuple[str, str]], pytho
     ]
 
 
-def agent_documents(agents: Sequence[str], options: AgentOptions) -> List[Wanted]:
+def agent_documents(agents: Sequence[str], options: AgentOptions) -> list[Wanted]:
     return [document for agent in agents for document in AGENTS[agent].documents(options)]
 
 
-def base_urls(routing: str, workspace_url: str, workspace_id: Optional[str]) -> Mapping[str, str]:
+def base_urls(routing: str, workspace_url: str, workspace_id: str | None) -> Mapping[str, str]:
     """The base URL of each wire dialect. Raises ValueError for a routing that cannot be told yet."""
     return {dialect: base_url(routing, workspace_url, dialect, workspace_id) for dialect in DIALECTS}
 

@@ -79,7 +79,7 @@ changes:
 """
 
 import os
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -91,7 +91,7 @@ def main() -> None:
     edge.run({**edge.OWNER, **edge.STATE, **edge.CLI, "agents": edge.SETTINGS["agents"]}, body)
 
 
-def body(module: AnsibleModule) -> Dict[str, Any]:
+def body(module: AnsibleModule) -> dict[str, Any]:
     home = edge.home_of(module)
     environment = dict(os.environ)
     registry = module.params["npm_registry"]
@@ -114,7 +114,7 @@ def body(module: AnsibleModule) -> Dict[str, Any]:
                 npm.install(home, agent, version, prefix, registry, environment)
                 found = agent.find_cli(home, prefix, environment)
         programs[name] = npm.describe(agent, found, version)
-    result: Dict[str, Any] = {"changed": bool(changes), "changes": changes, "programs": programs}
+    result: dict[str, Any] = {"changed": bool(changes), "changes": changes, "programs": programs}
     if changes:
         result["diff"] = {"before": before, "after": after}
     return result

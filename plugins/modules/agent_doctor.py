@@ -87,7 +87,7 @@ checks:
 """
 
 import os
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -102,7 +102,7 @@ def main() -> None:
     edge.run(spec, body)
 
 
-def body(module: AnsibleModule) -> Dict[str, Any]:
+def body(module: AnsibleModule) -> dict[str, Any]:
     home = edge.home_of(module)
     config = edge.config_of(module, home)
     credentials = edge.credentials_of(module)
@@ -121,7 +121,8 @@ def body(module: AnsibleModule) -> Dict[str, Any]:
     if failed:
         first = f"{failed[0].category}, {failed[0].check}: {failed[0].detail}. {failed[0].fix}"
         module.fail_json(
-            msg=f"{len(failed)} of {len(checks)} checks failed. First: {first}", checks=[one._asdict() for one in checks]
+            msg=f"{len(failed)} of {len(checks)} checks failed. First: {first}",
+            checks=[one._asdict() for one in checks],
         )
     return {"changed": False, "checks": [one._asdict() for one in checks]}
 

@@ -81,7 +81,7 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -96,7 +96,7 @@ def main() -> None:
     edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
 
 
-def body(module: AnsibleModule) -> Dict[str, Any]:
+def body(module: AnsibleModule) -> dict[str, Any]:
     home = edge.home_of(module)
     if module.params["state"] == "absent":
         return edge.result_of(module, bring(home, list(AGENTS), [], module.check_mode))

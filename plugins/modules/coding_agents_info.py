@@ -81,7 +81,7 @@ session:
   sample: {state: active, expires_at: 1795262400, user: 7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11, detail: a token is at hand}
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -94,7 +94,7 @@ def main() -> None:
     edge.run(spec, body)
 
 
-def body(module: AnsibleModule) -> Dict[str, Any]:
+def body(module: AnsibleModule) -> dict[str, Any]:
     return {"changed": False, **look.look(module)}
 
 

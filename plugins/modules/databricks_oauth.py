@@ -109,7 +109,7 @@ changes:
   sample: ["/home/ada/.databrickscfg: fmapi-coding-agents.host"]
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -121,7 +121,7 @@ def main() -> None:
     edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
 
 
-def body(module: AnsibleModule) -> Dict[str, Any]:
+def body(module: AnsibleModule) -> dict[str, Any]:
     home = edge.home_of(module)
     if module.params["state"] == "absent":
         outcome = auth_state.withdraw(home, module.check_mode)

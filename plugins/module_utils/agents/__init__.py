@@ -8,11 +8,9 @@ To add one, write its file and add it to the import and the tuple below (Ansible
 
 from __future__ import annotations
 
-from typing import Dict
-
 from .base import Agent, AgentOptions, FoundCli
 from .claude_code import ClaudeCode
 
-AGENTS: Dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(),)}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(),)}
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli"]

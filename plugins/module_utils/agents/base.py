@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 from ..ownership import Wanted
 
@@ -26,7 +27,7 @@ class AgentOptions:
     token_helper: str
     token_ttl_minutes: int
     models: Mapping[str, str] = field(default_factory=dict)
-    ca_file: Optional[str] = None
+    ca_file: str | None = None
     experimental_betas: bool = False
 
 
@@ -56,26 +57,26 @@ class Agent:
     pinned_version = ""
     """What is installed when the operator names no version: the one that our tests prompt."""
     minimum_version = ""
-    denied_versions: Tuple[str, ...] = ()
+    denied_versions: tuple[str, ...] = ()
     model_defaults: Mapping[str, str] = {}
 
-    def documents(self, options: AgentOptions) -> List[Wanted]:
+    def documents(self, options: AgentOptions) -> list[Wanted]:
         """The agent's documents in writing order."""
         raise NotImplementedError
 
-    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> List[Problem]:
+    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
         """What the doctor should say about this host's environment and files, beyond drift."""
         raise NotImplementedError
 
-    def prompt_command(self, program: str, prompt: str) -> List[str]:
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
         """argv for one prompt without a terminal."""
         raise NotImplementedError
 
-    def models(self, chosen: Mapping[str, str]) -> Dict[str, str]:
+    def models(self, chosen: Mapping[str, str]) -> dict[str, str]:
         """The models in force: what the operator chose over our defaults."""
         return {**self.model_defaults, **{slot: model for slot, model in chosen.items() if model}}
 
-    def find_cli(self, home: str, prefix: str, environment: Mapping[str, str]) -> Optional[FoundCli]:
+    def find_cli(self, home: str, prefix: str, environment: Mapping[str, str]) -> FoundCli | None:
         """The agent's program: in our npm prefix, else on PATH and in the usual places. Never starts it."""
         own = [os.path.join(prefix, "bin"), os.path.join(home, ".local", "bin"), os.path.join(home, "bin")]
         usual = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"]
@@ -88,11 +89,11 @@ class Agent:
             return FoundCli(program, version, "npm")
         return self._other_install(program)
 
-    def installed_by_npm(self, prefix: str) -> Optional[str]:
+    def installed_by_npm(self, prefix: str) -> str | None:
         """The version that npm has put into ``prefix``, or None."""
         return self._npm_version(os.path.join(prefix, "lib", "node_modules", *self.npm_package.split("/"), "program"))
 
-    def _npm_version(self, program: str) -> Optional[str]:
+    def _npm_version(self, program: str) -> str | None:
         """The version in the package.json above a program that npm installed."""
         directory = os.path.dirname(program)
         for _level in range(4):
@@ -116,7 +117,7 @@ class Agent:
         return version_key(version) >= version_key(self.minimum_version) and version not in self.denied_versions
 
 
-def version_key(version: str) -> Tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
     """``2.1.197`` as numbers; a pre-release counts as its release."""
     numbers = []
     for part in version.split("-")[0].split("."):

@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shlex
-from typing import Any, Dict, List, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ..documents import MISSING, Document, KeyPath
 from ..masking import is_databricks_token
@@ -46,7 +47,7 @@ class ClaudeCode(Agent):
         "haiku": "databricks-claude-haiku-4-5",
     }
 
-    def documents(self, options: AgentOptions) -> List[Wanted]:
+    def documents(self, options: AgentOptions) -> list[Wanted]:
         state = Wanted(
             path=os.path.join(options.home, ".claude.json"),
             format="json",
@@ -63,14 +64,16 @@ class ClaudeCode(Agent):
                 ("apiKeyHelper",): shlex.quote(options.token_helper),
                 **{("env", name): value for name, value in self._environment(options).items()},
             },
-            elements={("permissions", "deny"): ("WebSearch",)},  # only the bare name removes the tool, which gateways refuse
+            elements={
+                ("permissions", "deny"): ("WebSearch",)
+            },  # only the bare name removes the tool, which gateways refuse
             superseded=tuple(("env", name) for name in self._superseded(options)),
             forget=_databricks_token,
             mode=0o644,
         )
         return [state, settings]
 
-    def _environment(self, options: AgentOptions) -> Dict[str, str]:
+    def _environment(self, options: AgentOptions) -> dict[str, str]:
         models = self.models(options.models)
         environment = {
             "ANTHROPIC_BASE_URL": options.base_urls["anthropic"],
@@ -90,28 +93,45 @@ class ClaudeCode(Agent):
         return environment
 
     @staticmethod
-    def _superseded(options: AgentOptions) -> List[str]:
+    def _superseded(options: AgentOptions) -> list[str]:
         return [*_OUTRANKING, *([_NO_BETAS] if options.experimental_betas else [])]
 
-    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> List[Problem]:
+    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
         found = []
         for name in _OUTRANKING[:4]:
             if environment.get(name):
-                found.append(Problem("FAIL", f"{name} is set in this user's environment and outranks the settings", f"Unset {name}"))
+                found.append(
+                    Problem(
+                        "FAIL", f"{name} is set in this user's environment and outranks the settings", f"Unset {name}"
+                    )
+                )
         if environment.get("CLAUDE_CONFIG_DIR"):
             found.append(
-                Problem("FAIL", "CLAUDE_CONFIG_DIR is set: Claude Code reads its settings from there", "Unset CLAUDE_CONFIG_DIR")
+                Problem(
+                    "FAIL",
+                    "CLAUDE_CONFIG_DIR is set: Claude Code reads its settings from there",
+                    "Unset CLAUDE_CONFIG_DIR",
+                )
             )
         proxies = [name for name in ("HTTPS_PROXY", "https_proxy") if environment.get(name)]
         if proxies:
-            found.append(Problem("WARN", f"{proxies[0]} is set: requests to the workspace go through it", "Check NO_PROXY"))
-        for path in ("/etc/claude-code/managed-settings.json", "/Library/Application Support/ClaudeCode/managed-settings.json"):
+            found.append(
+                Problem("WARN", f"{proxies[0]} is set: requests to the workspace go through it", "Check NO_PROXY")
+            )
+        for path in (
+            "/etc/claude-code/managed-settings.json",
+            "/Library/Application Support/ClaudeCode/managed-settings.json",
+        ):
             overridden = _managed_keys(path) & {"apiKeyHelper", *self._environment(options)}
             if overridden:
-                found.append(Problem("WARN", f"{path} overrides {', '.join(sorted(overridden))}", "Take them out, or set them alike"))
+                found.append(
+                    Problem(
+                        "WARN", f"{path} overrides {', '.join(sorted(overridden))}", "Take them out, or set them alike"
+                    )
+                )
         return found
 
-    def prompt_command(self, program: str, prompt: str) -> List[str]:
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
         return [program, "-p", prompt, "--max-turns", "1"]
 
     def _other_install(self, program: str) -> FoundCli:
@@ -124,7 +144,7 @@ def settings_file(options: AgentOptions) -> str:
     return os.path.join(options.settings_directory, ".claude", "settings.json")
 
 
-def _databricks_token(document: Document, key: KeyPath) -> Optional[str]:
+def _databricks_token(document: Document, key: KeyPath) -> str | None:
     """A Databricks token in the settings is what older set-ups left: a live credential, not something to keep."""
     value = document.get(key)
     url = document.get(("env", "ANTHROPIC_BASE_URL"))
@@ -134,7 +154,7 @@ def _databricks_token(document: Document, key: KeyPath) -> Optional[str]:
     return None
 
 
-def _managed_keys(path: str) -> "set[str]":
+def _managed_keys(path: str) -> set[str]:
     try:
         with open(path, encoding="utf-8-sig") as stream:
             managed: Any = json.load(stream)

@@ -16,4 +16,14 @@ from .whole_file import WholeFile
 
 FORMATS: dict[str, type[Document]] = {"json": JsonDocument, "ini": IniDocument, "file": WholeFile}
 
-__all__ = ["FORMATS", "MISSING", "Document", "DocumentError", "KeyPath", "Undo"]
+__all__ = [
+    "FORMATS",
+    "MISSING",
+    "Document",
+    "DocumentError",
+    "IniDocument",
+    "JsonDocument",
+    "KeyPath",
+    "Undo",
+    "WholeFile",
+]

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Optional, Tuple
+from typing import Any, Final
 
 from ..errors import OperatorError
 
-KeyPath = Tuple[str, ...]
+KeyPath = tuple[str, ...]
 """Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI."""
 
-Undo = Tuple[int, int, str]
+Undo = tuple[int, int, str]
 """The inverse of one edit: at this offset, this many characters of ours, replace them by this text."""
 
 
@@ -30,7 +30,7 @@ BOM = "\ufeff"
 class DocumentError(OperatorError):
     """The file cannot be edited safely; nothing was written."""
 
-    def __init__(self, what: str, line: Optional[int] = None, column: Optional[int] = None, path: KeyPath = ()) -> None:
+    def __init__(self, what: str, line: int | None = None, column: int | None = None, path: KeyPath = ()) -> None:
         where = []
         if line is not None:
             where.append(f"line {line}" + (f", column {column}" if column is not None else ""))
@@ -117,4 +117,3 @@ class Document:
         """The line end that the file uses (the first one counts in a mixed file)."""
         at = self.text.find("\n")
         return "\r\n" if at > 0 and self.text[at - 1] == "\r" else "\n"
-

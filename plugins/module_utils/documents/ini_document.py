@@ -10,7 +10,7 @@ parsed beyond "comment, section or key", so alignment, order and comments stay.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from .base import BOM, MISSING, Document, DocumentError, KeyPath
 
@@ -91,13 +91,13 @@ class IniDocument(Document):
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
-    def _section(self, name: str) -> Optional[_Section]:
+    def _section(self, name: str) -> _Section | None:
         found = [section for section in self._sections() if section.name == name]
         if len(found) > 1:
             raise DocumentError("stands twice", *self._line_column(found[1].start), path=(name,))
         return found[0] if found else None
 
-    def _key(self, section: _Section, path: KeyPath) -> Optional[_Key]:
+    def _key(self, section: _Section, path: KeyPath) -> _Key | None:
         found = [key for key in section.keys if key.name.lower() == path[1].lower()]
         if len(found) > 1:
             raise DocumentError("stands twice in the same section", *self._line_column(found[1].start), path=path)

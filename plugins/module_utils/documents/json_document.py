@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
-from typing import Any, Callable, Iterator, NamedTuple, NoReturn, Optional
+from collections.abc import Iterator
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from typing import Any, Callable, NamedTuple, NoReturn
 
 from .base import BOM, MISSING, Document, DocumentError, KeyPath
 
@@ -109,8 +110,8 @@ class JsonDocument(Document):
     def _root_member(self) -> _Member:
         return _Member("", self._root, self._root, len(self.text), {})
 
-    def _find(self, path: KeyPath) -> Optional[_Member]:
-        here: Optional[_Member] = self._root_member
+    def _find(self, path: KeyPath) -> _Member | None:
+        here: _Member | None = self._root_member
         for depth, key in enumerate(path):
             if here is None:
                 return None
@@ -118,7 +119,7 @@ class JsonDocument(Document):
             here = self._member(here.value_start, key, path[: depth + 1])
         return here
 
-    def _member(self, start: int, key: str, path: KeyPath) -> Optional[_Member]:
+    def _member(self, start: int, key: str, path: KeyPath) -> _Member | None:
         found = [member for member in self._members(start) if member.key == key]
         if len(found) > 1:
             raise DocumentError("stands twice in the same object", *self._line_column(found[1].start), path=path)
@@ -154,7 +155,9 @@ class JsonDocument(Document):
     def _require(self, member: _Member, kind: type, path: KeyPath) -> None:
         if not isinstance(member.value, kind):
             where = self._line_column(member.value_start)
-            raise DocumentError(f"holds {_name(member.value)} where {_CONTAINER_NAMES[kind]} must stand", *where, path=path)
+            raise DocumentError(
+                f"holds {_name(member.value)} where {_CONTAINER_NAMES[kind]} must stand", *where, path=path
+            )
 
     @staticmethod
     def _refuse_constant(name: str) -> NoReturn:
@@ -162,12 +165,14 @@ class JsonDocument(Document):
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
-    def _append(self, start: int, close: str, value: Any, depth: int, key: Optional[str] = None) -> None:
+    def _append(self, start: int, close: str, value: Any, depth: int, key: str | None = None) -> None:
         """Add a member (or, without ``key``, an element) at the end of the container that opens at ``start``."""
         members = list(self._members(start))
         multiline = self._is_multiline(start)
         colon = self._colon(members) if key is not None else ""
-        new = ("" if key is None else json.dumps(key, ensure_ascii=False) + colon) + self._render(value, depth + 1, multiline)
+        new = ("" if key is None else json.dumps(key, ensure_ascii=False) + colon) + self._render(
+            value, depth + 1, multiline
+        )
         if not members:
             end = self.text.index(close, start)
             around = (self._newline(depth + 1), self._newline(depth)) if multiline else ("", "")

@@ -14,14 +14,13 @@ import io
 import shlex
 import zipfile
 from types import ModuleType
-from typing import List, Tuple
 
 from .. import documents, errors
 from ..documents import base, ini_document, json_document, whole_file
 from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in
 
 _PACKAGE = "coding_agents"
-_SOURCES: Tuple[ModuleType, ...] = (
+_SOURCES: tuple[ModuleType, ...] = (
     *(documents, errors, base, ini_document, json_document, whole_file),
     *(config, machine_to_machine, main, session, token, token_cache, user_sign_in),
 )
@@ -68,9 +67,13 @@ def helper(settings: config.Config, python: str) -> bytes:
     ).encode()
 
 
-def _files() -> List[Tuple[str, bytes]]:
+def _files() -> list[tuple[str, bytes]]:
     root = __name__.rpartition(".host_program.")[0]
-    files = [("__main__.py", _MAIN.encode()), (f"{_PACKAGE}/__init__.py", b""), (f"{_PACKAGE}/host_program/__init__.py", b"")]
+    files = [
+        ("__main__.py", _MAIN.encode()),
+        (f"{_PACKAGE}/__init__.py", b""),
+        (f"{_PACKAGE}/host_program/__init__.py", b""),
+    ]
     for module in _SOURCES:
         name = module.__name__[len(root) + 1 :].replace(".", "/")
         suffix = "/__init__.py" if name in _PACKAGES else ".py"

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
-from typing import Optional
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
@@ -32,7 +31,7 @@ class Config:
     profile: str
     identity: str
     token_ttl_minutes: int
-    ca_file: Optional[str] = None
+    ca_file: str | None = None
 
     @property
     def data_directory(self) -> str:
@@ -75,7 +74,7 @@ class Config:
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def load(cls, path: str) -> "Config":
+    def load(cls, path: str) -> Config:
         """Raises OSError, ValueError, TypeError for a file that is not there or not ours."""
         with open(path, encoding="utf-8") as stream:
             return cls(**json.load(stream))

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import socket
 import ssl
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 from .token import RETRY_MAY_HELP, Token, TokenError
 
@@ -30,12 +31,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         host = urllib.parse.urlsplit(newurl).netloc or "elsewhere"
         raise TokenError(
-            f"{_origin(req.full_url)} redirects to {host}: it is not the workspace's own URL", hint="Use the URL it redirects to"
+            f"{_origin(req.full_url)} redirects to {host}: it is not the workspace's own URL",
+            hint="Use the URL it redirects to",
         )
 
 
 def request_token(
-    workspace_url: str, client_id: str, client_secret: str, ca_file: Optional[str] = None, timeout: float = TIMEOUT_SECONDS
+    workspace_url: str, client_id: str, client_secret: str, ca_file: str | None = None, timeout: float = TIMEOUT_SECONDS
 ) -> Token:
     """Ask for one token. Raises TokenError with what failed and the way out."""
     form = urllib.parse.urlencode({"grant_type": "client_credentials", "scope": "all-apis"}).encode()
@@ -65,22 +67,22 @@ def request_token(
         ) from None
 
 
-def _tls(ca_file: Optional[str]) -> ssl.SSLContext:
+def _tls(ca_file: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca_file:
         try:
             context.load_verify_locations(cafile=ca_file)
         except OSError as error:
-            raise TokenError(f"the CA file {ca_file} cannot be used ({error})", hint="Set coding_agents_ca_file to a PEM file") from None
+            raise TokenError(
+                f"the CA file {ca_file} cannot be used ({error})", hint="Set coding_agents_ca_file to a PEM file"
+            ) from None
     return context
 
 
 def _refused(workspace_url: str, error: urllib.error.HTTPError) -> NoReturn:
     code = ""
-    try:
+    with contextlib.suppress(ValueError, AttributeError, OSError):
         code = str(json.loads(error.read(_MOST_BYTES)).get("error", ""))[:60]
-    except (ValueError, AttributeError, OSError):
-        pass
     if error.code in (400, 401, 403) and code in ("invalid_client", "unauthorized_client", "invalid_grant", ""):
         raise TokenError(
             f"{workspace_url} refused the service principal's client id or secret (HTTP {error.code})",
@@ -89,19 +91,30 @@ def _refused(workspace_url: str, error: urllib.error.HTTPError) -> NoReturn:
     retry = error.headers.get("Retry-After")
     when = f", retry after {int(retry)} s" if retry and retry.isdigit() else ""
     raise TokenError(
-        f"{workspace_url} answered the token request with HTTP {error.code}{f' ({code})' if code else ''}{when}", RETRY_MAY_HELP
+        f"{workspace_url} answered the token request with HTTP {error.code}{f' ({code})' if code else ''}{when}",
+        RETRY_MAY_HELP,
     ) from None
 
 
-def _unreachable(workspace_url: str, error: Exception, ca_file: Optional[str], timeout: float) -> NoReturn:
+def _unreachable(workspace_url: str, error: Exception, ca_file: str | None, timeout: float) -> NoReturn:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        hint = f"Check that {ca_file} holds its CA" if ca_file else "If your company has its own CA, set coding_agents_ca_file"
-        raise TokenError(f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint) from None
+        hint = (
+            f"Check that {ca_file} holds its CA"
+            if ca_file
+            else "If your company has its own CA, set coding_agents_ca_file"
+        )
+        raise TokenError(
+            f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint
+        ) from None
     if isinstance(reason, socket.gaierror):
-        raise TokenError(f"the name in {workspace_url} cannot be resolved", hint="Check the URL and this host's DNS") from None
+        raise TokenError(
+            f"the name in {workspace_url} cannot be resolved", hint="Check the URL and this host's DNS"
+        ) from None
     if isinstance(reason, (socket.timeout, TimeoutError)):
-        raise TokenError(f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN") from None
+        raise TokenError(
+            f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN"
+        ) from None
     raise TokenError(f"{workspace_url} cannot be reached ({reason})", hint="Check network, proxy and VPN") from None
 
 

@@ -10,15 +10,16 @@ import datetime
 import json
 import os
 import sys
-from typing import List, Optional
 
 from . import session, token_cache
 from .config import Config
 from .token import RETRY_MAY_HELP, TokenError
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    parser = argparse.ArgumentParser(prog="coding-agents", description="Tokens of a Databricks workspace for coding agents.")
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="coding-agents", description="Tokens of a Databricks workspace for coding agents."
+    )
     parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("token", help="print an access token and a newline, nothing else")

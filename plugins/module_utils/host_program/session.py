@@ -6,31 +6,33 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 from ..documents import MISSING, IniDocument
 from ..errors import OperatorError
+from . import machine_to_machine, token_cache, user_sign_in
 from .config import Config
 from .token import Token, TokenError
-from . import machine_to_machine, token_cache, user_sign_in
 
 IDENTITIES = ("user", "service_principal")
 
 ACTIVE, EXPIRED, ABSENT, UNKNOWN = "active", "expired", "absent", "unknown"
 
 
-def look(config: Config, environment: Dict[str, str]) -> Dict[str, Any]:
+def look(config: Config, environment: dict[str, str]) -> dict[str, Any]:
     """``{"state", "expires_at" (seconds since the epoch or None), "user", "detail"}``. Reads files only."""
     cached = token_cache.load(config)
-    user: Optional[str] = None
-    credentials: Optional[Tuple[str, str]] = None
+    user: str | None = None
+    credentials: tuple[str, str] | None = None
     if config.identity == "service_principal":
         try:
             credentials = credentials_in_profile(config)
         except (TokenError, OSError):
             credentials = None
         if credentials is None:
-            return _session(ABSENT, None, None, f"profile {config.profile} in {config.databrickscfg} holds no client id and secret")
+            return _session(
+                ABSENT, None, None, f"profile {config.profile} in {config.databrickscfg} holds no client id and secret"
+            )
         user = credentials[0]
     if cached and cached.token.expires_at > time.time():
         return _session(ACTIVE, cached.token, user, "a token is at hand")
@@ -41,7 +43,7 @@ def look(config: Config, environment: Dict[str, str]) -> Dict[str, Any]:
     return _session(UNKNOWN, None, None, "no token at hand; sign in with: " + config.sign_in_command())
 
 
-def request(config: Config, environment: Dict[str, str]) -> Token:
+def request(config: Config, environment: dict[str, str]) -> Token:
     """Ask the identity's own source for a token. Raises TokenError."""
     if config.identity == "service_principal":
         client_id, client_secret = credentials_in_profile(config)
@@ -49,23 +51,27 @@ def request(config: Config, environment: Dict[str, str]) -> Token:
     return user_sign_in.request_token(config, environment)
 
 
-def credentials_in_profile(config: Config) -> Tuple[str, str]:
+def credentials_in_profile(config: Config) -> tuple[str, str]:
     """The service principal's client id and secret. Raises TokenError when the profile does not hold them."""
     again = "Run the rollout again"
     try:
         with open(config.databrickscfg, "rb") as stream:
             document = IniDocument(stream.read())
-        host, client_id, client_secret = (document.get((config.profile, key)) for key in ("host", "client_id", "client_secret"))
+        host, client_id, client_secret = (
+            document.get((config.profile, key)) for key in ("host", "client_id", "client_secret")
+        )
     except OSError as error:
         raise TokenError(f"{config.databrickscfg} cannot be read ({error.strerror})", hint=again) from None
     except OperatorError as error:
         raise TokenError(f"{config.databrickscfg}: {error}", hint=again) from None
     if MISSING in (host, client_id, client_secret):
-        raise TokenError(f"profile {config.profile} in {config.databrickscfg} holds no client id and secret", hint=again)
+        raise TokenError(
+            f"profile {config.profile} in {config.databrickscfg} holds no client id and secret", hint=again
+        )
     if host.rstrip("/") != config.workspace_url:
         raise TokenError(f"profile {config.profile} in {config.databrickscfg} names another workspace", hint=again)
     return client_id, client_secret
 
 
-def _session(state: str, token: Optional[Token], user: Optional[str], detail: str) -> Dict[str, Any]:
+def _session(state: str, token: Token | None, user: str | None, detail: str) -> dict[str, Any]:
     return {"state": state, "expires_at": token.expires_at if token else None, "user": user, "detail": detail}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 RETRY_MAY_HELP = 1
 PERSON_MUST_SIGN_IN = 2
@@ -25,7 +25,7 @@ class Token(NamedTuple):
 class TokenError(Exception):
     """No token. The message is one line: what failed, and the command or step that mends it. Never a secret."""
 
-    def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: Optional[str] = None) -> None:
+    def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: str | None = None) -> None:
         text = " ".join(message.split())
         super().__init__(f"{text}. {hint}" if hint else text)
         self.exit_status = exit_status

@@ -9,6 +9,7 @@ epoch). 0600 in a directory 0700; a file that is not ours, or that others can re
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -16,7 +17,7 @@ import select
 import stat
 import sys
 import time
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple
 
 from .config import Config
 from .token import RETRY_MAY_HELP, Token, TokenError
@@ -33,7 +34,7 @@ class Cached(NamedTuple):
         return now < self.serve_until
 
 
-def load(config: Config) -> Optional[Cached]:
+def load(config: Config) -> Cached | None:
     """What the cache holds, fresh or not; None for no cache, or for one that cannot be trusted."""
     try:
         with open(config.cache_file, encoding="ascii") as stream:
@@ -60,10 +61,8 @@ def store(config: Config, token: Token) -> None:
             stream.write(lines)
         os.replace(temporary, config.cache_file)
     except OSError:
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
-        except OSError:
-            pass
 
 
 def remove(config: Config) -> None:
@@ -144,7 +143,9 @@ def _answer(reader: int, deadline: float) -> Token:
             text += chunk
     status, _newline, rest = text.decode("utf-8").partition("\n")
     if not status.isdigit():
-        raise TokenError("the token refresh ended without an answer", hint="Try again; if it stays so, run the doctor playbook")
+        raise TokenError(
+            "the token refresh ended without an answer", hint="Try again; if it stays so, run the doctor playbook"
+        )
     value, _newline, expires_at = rest.rpartition("\n")
     if status != "0":
         raise TokenError(value, int(status))
@@ -153,11 +154,13 @@ def _answer(reader: int, deadline: float) -> Token:
 
 def _still_waiting() -> TokenError:
     return TokenError(
-        f"no answer from Databricks within {CALLER_WAITS_SECONDS:.0f} s", RETRY_MAY_HELP, "The refresh goes on: try again"
+        f"no answer from Databricks within {CALLER_WAITS_SECONDS:.0f} s",
+        RETRY_MAY_HELP,
+        "The refresh goes on: try again",
     )
 
 
-def _open_lock(config: Config) -> Optional[int]:
+def _open_lock(config: Config) -> int | None:
     """The lock file, or None where none can be made (a read-only home refreshes without one)."""
     try:
         os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
@@ -171,6 +174,5 @@ def _try_lock(lock: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EINTR):
-            return False
-        return True  # a file system without locks: refresh without one
+        # Any other error is a file system without locks: refresh without one.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EINTR)

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import time
-from typing import Dict, List, Mapping, Optional
+from collections.abc import Mapping
 
 from .config import Config
 from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
@@ -27,7 +27,7 @@ _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin",
 _TIMEOUT_SECONDS = 30.0
 
 
-def find_cli(home: str, environment: Mapping[str, str]) -> Optional[str]:
+def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
     """The absolute path of ``databricks``, or None."""
     own = [os.path.join(home, *parts) for parts in ((".local", "bin"), ("bin",), (".databricks", "bin"))]
     path = os.pathsep.join([environment.get("PATH", ""), *own, *_USUAL_DIRECTORIES])
@@ -38,7 +38,11 @@ def request_token(config: Config, environment: Mapping[str, str]) -> Token:
     """A token that lives long enough for the agent, if the CLI can give one. Raises TokenError."""
     cli = find_cli(config.home, environment)
     if cli is None:
-        raise TokenError("the Databricks CLI is not installed", PERSON_MUST_SIGN_IN, "Install it, then run: " + config.sign_in_command())
+        raise TokenError(
+            "the Databricks CLI is not installed",
+            PERSON_MUST_SIGN_IN,
+            "Install it, then run: " + config.sign_in_command(),
+        )
     token = _ask(cli, config, environment, [])
     if token.expires_at - time.time() < config.wanted_life_seconds:
         try:
@@ -49,7 +53,7 @@ def request_token(config: Config, environment: Mapping[str, str]) -> Token:
     return token
 
 
-def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: List[str]) -> Token:
+def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[str]) -> Token:
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     try:
         done = subprocess.run(
@@ -62,21 +66,31 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: List[s
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise TokenError(f"the Databricks CLI did not answer within {_TIMEOUT_SECONDS:.0f} s", hint="Check network and VPN") from None
+        raise TokenError(
+            f"the Databricks CLI did not answer within {_TIMEOUT_SECONDS:.0f} s", hint="Check network and VPN"
+        ) from None
     except OSError as error:
-        raise TokenError(f"{cli} cannot be started ({error.strerror})", hint="Install the Databricks CLI again") from None
+        raise TokenError(
+            f"{cli} cannot be started ({error.strerror})", hint="Install the Databricks CLI again"
+        ) from None
     if done.returncode != 0:
         raise _failure(done.stderr, config)
     try:
         answer = json.loads(done.stdout)
         return Token(answer["access_token"], _expiry(answer))
     except (ValueError, KeyError, TypeError):
-        raise TokenError("the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI") from None
+        raise TokenError(
+            "the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI"
+        ) from None
 
 
-def clean_environment(config: Config, environment: Mapping[str, str]) -> Dict[str, str]:
+def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
     """No exported ``DATABRICKS_*`` sends us to another workspace, except where tokens are stored."""
-    kept = {name: value for name, value in environment.items() if not name.startswith("DATABRICKS_") or name == "DATABRICKS_AUTH_STORAGE"}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("DATABRICKS_") or name == "DATABRICKS_AUTH_STORAGE"
+    }
     kept["HOME"] = config.home
     if config.ca_file:
         kept.setdefault("SSL_CERT_FILE", config.ca_file)
@@ -92,7 +106,7 @@ def _failure(stderr: str, config: Config) -> TokenError:
     return TokenError(f"the Databricks CLI gave no token: {first}", RETRY_MAY_HELP)
 
 
-def _expiry(answer: Dict[str, object]) -> int:
+def _expiry(answer: dict[str, object]) -> int:
     if "expires_in" in answer:
         return int(time.time() + float(str(answer["expires_in"])))
     text = re.sub(r"\.\d+", "", str(answer["expiry"])).replace("Z", "+00:00")
