@@ -8,6 +8,7 @@
 . "$(dirname "$0")/env.sh"
 "$ROOT/tests/ci/bootstrap.sh" --system lint
 PATH=$WORK/venv/lint/bin:$PATH
+export NO_COLOR=1
 cd "$ROOT"
 
 # Tracked or new but not ignored, and present: the same set before and after a commit.
@@ -27,14 +28,11 @@ check_yaml() { files '*.yml' '*.yaml' .ansible-lint .yamllint | xargs -0 -r yaml
 
 # The linter must see the collection where Ansible sees it. --offline keeps it from asking Galaxy and from installing a
 # copy of this tree that would later shadow it.
-check_ansible() {
-    local args=(--offline --profile production --strict)
-    ansible-lint "${args[@]}"
-}
+check_ansible() { ansible-lint --offline --profile production --strict; }
 
 # Options, return values and cross references of the documentation, as a reader of the built docs would meet them.
 check_docs() {
-    [ -n "$(files 'plugins/modules/*.py')" ] || { echo "no modules yet"; return 0; }
+    files 'plugins/modules/*.py' | grep -qz . || { echo "no modules yet"; return 0; }
     (cd "$WORK/collections/ansible_collections/fmapi/coding_agents" &&
         antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .)
 }
