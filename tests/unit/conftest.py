@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Unit tests import the collection by its full name: its path must look like a collection's."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+from tests.workspace.fixtures import workspace, workspace_process
+
+__all__ = ["workspace", "workspace_process"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COLLECTIONS = REPOSITORY / ".work" / "collections"
+
+_link = COLLECTIONS / "ansible_collections" / "fmapi" / "coding_agents"
+if not _link.exists():
+    _link.parent.mkdir(parents=True, exist_ok=True)
+    _link.symlink_to("../../../..")
+if str(COLLECTIONS) not in sys.path:
+    sys.path.append(str(COLLECTIONS))
+importlib.invalidate_caches()
