@@ -470,7 +470,10 @@ class Workspace:
             self._options.get(key) for _kind, keys in _IDENTITIES for key in keys if key != "client_id"
         )
         variables = {
-            name for attribute in Config.attributes() for name in (attribute.env, *attribute.env_aliases) if name
+            name
+            for attribute in Config.attributes()
+            for name in (attribute.env, *getattr(attribute, "env_aliases", ()))
+            if name
         }
         self._hidden = variables - _NEUTRAL_VARIABLES if identity_given else frozenset()
         seen = {name: value for name, value in self._environ.items() if name not in self._hidden}
@@ -644,6 +647,15 @@ class Workspace:
         logger.addHandler(logging.NullHandler())
         logger.propagate = False
         settings = {key: self._options[key] for key in _SDK_OPTIONS if key in self._options}
+        # An older SDK passes over what it does not know, and would ask as somebody else.
+        unknown = sorted(set(settings) - {attribute.name for attribute in Config.attributes()})
+        if unknown:
+            raise WorkspaceError(
+                "configuration",
+                f"the installed databricks-sdk does not know {', '.join(unknown)}",
+                "the control node",
+                "Install a newer one: pip install --upgrade databricks-sdk",
+            )
         settings.update(host=self.url, profile=self._profile, auth_type=self._auth_type)
 
         def build() -> WorkspaceClient:
