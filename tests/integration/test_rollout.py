@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host's way through dry run, rollout, second rollout and uninstall, with the round trips counted."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils.agents.claude_code import ClaudeCode
+from tests import homes
+from tests.control_node import ControlNode, Operator, Play
+from tests.hosts.tree import differences, manifest
+
+OURS = {".claude/settings.json", ".claude.json", ".databrickscfg"}
+
+
+def _shown(play: Play, home: Path, host: str = "") -> set[str]:
+    """The files of a home that a diff names, relative to it."""
+    return {one["after_header"].split(" (")[0].removeprefix(f"{home}/") for one in play.diffs(host)}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("make", [homes.bare, homes.lived_in])
+def test_the_whole_story(
+    operator: Operator, tmp_path: Path, make: Callable[[Path], Path], not_started: Callable[[], bool]
+) -> None:
+    """Dry run, rollout, second rollout, uninstall: each does what it says, and the home ends as it began."""
+    home = make(tmp_path / "home")
+    before = manifest(str(home))
+    workspace = operator.workspace
+
+    dry = operator.rollout(home, "--check", "--diff").ok()
+    assert differences(before, manifest(str(home)), times=True) == []
+    asked = workspace.requests()
+    writes = [one for one in asked if one["method"] not in ("GET", "HEAD") and one["path"] != "/oidc/v1/token"]
+    assert asked and not writes, writes
+    assert not [one for one in asked if one["user_agent"] == "fmapi-coding-agents"], "the host asked"
+    assert [one["grant"] for one in asked if one["path"] == "/oidc/v1/token"] == ["client_credentials"]
+
+    workspace.clear()
+    rollout = operator.rollout(home, "--diff").ok()
+    written = {
+        path
+        for path, facts in manifest(str(home)).items()
+        if facts["type"] == "file" and facts.get("sha256") != before.get(path, {}).get("sha256")
+    }
+    kept_by_us = {path for path in written if path.startswith((".cache/", ".local/state/"))}
+    named = {str(Path(home, path).resolve().relative_to(home)) for path in _shown(dry, home)}
+    assert named == written - kept_by_us, "the dry run shows every file that a rollout writes"
+    assert _shown(dry, home) == _shown(rollout, home)
+    assert _shown(rollout, home) >= OURS
+    assert rollout.changed() == 2 == dry.changed()
+    assert rollout.starts["host"] <= 3
+
+    middle = manifest(str(home))
+    workspace.clear()
+    second = operator.rollout(home, "--diff").ok()
+    assert second.changed() == 0
+    assert second.starts["host"] == 1
+    assert second.actions() == ["workspace_info", "coding_agents_info"]
+    assert second.diffs() == []
+    assert differences(middle, manifest(str(home)), times=True) == []
+
+    assert operator.uninstall(home, "--check").ok().changed() == 2
+    assert differences(middle, manifest(str(home)), times=True) == []
+    assert operator.uninstall(home).ok().changed() == 2
+    assert differences(before, manifest(str(home))) == []
+    again = operator.uninstall(home).ok()
+    assert again.changed() == 0
+    assert differences(before, manifest(str(home))) == []
+    assert not_started()
+
+
+def test_three_hosts_at_once(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
+    """Round trips are counted for each host; the workspace is asked once for all of them."""
+    hosts = {f"host{number}": operator.variables(homes.lived_in(tmp_path / f"home{number}")) for number in range(1, 4)}
+    first = control.run("rollout", hosts).ok()
+    assert all(count <= 3 for count in first.starts.values()), first.starts
+    operator.workspace.clear()
+    second = control.run("rollout", hosts).ok()
+    assert second.starts == {"host1": 1, "host2": 1, "host3": 1}
+    assert [second.changed(host) for host in hosts] == [0, 0, 0]
+    assert "ansible.builtin.setup" not in second.actions() and "setup" not in second.actions()
+    listed = [one for one in operator.workspace.requests("/api/2.0/serving-endpoints") if one["method"] == "GET"]
+    assert len(listed) == len({one["path"] for one in listed}), "the preflight asked more than once"
+    assert len(operator.workspace.requests("/oidc/v1/token")) == 1
+
+
+def test_what_claude_code_gets(operator: Operator, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    operator.rollout(home, token_ttl_minutes=20, models={"sonnet": "databricks-claude-opus-4-6"}).ok()
+    settings = json.loads((home / ".claude" / "settings.json").read_text())
+    helper = str(home / ".local" / "share" / "fmapi-coding-agents" / "token-helper")
+    assert settings == {
+        "apiKeyHelper": helper,
+        "env": {
+            "ANTHROPIC_BASE_URL": f"{operator.workspace.url}/ai-gateway/anthropic",
+            "ANTHROPIC_MODEL": ClaudeCode.model_defaults["default"],
+            "ANTHROPIC_DEFAULT_OPUS_MODEL": ClaudeCode.model_defaults["opus"],
+            "ANTHROPIC_DEFAULT_SONNET_MODEL": "databricks-claude-opus-4-6",
+            "ANTHROPIC_DEFAULT_HAIKU_MODEL": ClaudeCode.model_defaults["haiku"],
+            "ANTHROPIC_CUSTOM_HEADERS": "x-databricks-use-coding-agent-mode: true",
+            "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "1200000",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
+            "NODE_EXTRA_CA_CERTS": operator.workspace.ca_file,
+        },
+        "permissions": {"deny": ["WebSearch"]},
+    }
+    assert json.loads((home / ".claude.json").read_text()) == {"hasCompletedOnboarding": True}
+    for path in (".databrickscfg", ".claude.json"):
+        assert stat.S_IMODE((home / path).stat().st_mode) == 0o600
