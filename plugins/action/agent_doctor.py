@@ -23,13 +23,16 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         result = self._execute_module(task_vars=task_vars)
         display = Display()
-        host = (task_vars or {}).get("inventory_hostname", "host")
-        for check in result.get("checks", []):
+        name = (task_vars or {}).get("inventory_hostname", "host")
+        checks = result.get("checks", [])
+        several = len({check["home"] for check in checks}) > 1
+        for check in checks:
+            host = f"{name} {check['home']}" if several else name
             line = f"{host}: {check['status']}  {check['category']:<13} {check['check']}: {check['detail']}"
             display.display(line, color=_COLOURS.get(check["status"]))
             if check["fix"]:
                 display.display(f"{' ' * len(host)}        {'':<13} -> {check['fix']}")
-        if result.get("failed"):
+        if result.get("failed") and "checks" in result:
             # Ansible prints a failed result as one line of JSON; the report above says it better.
-            result = {**result, "checks": [check for check in result.get("checks", []) if check["status"] != "PASS"]}
+            result = {**result, "checks": [check for check in result["checks"] if check["status"] != "PASS"]}
         return dict(result)

@@ -16,6 +16,14 @@ options:
       - Home directory of the owner of the files, on the host. It must belong to the user that the task runs as.
       - Without it, the home of that user.
     type: path
+  users:
+    description:
+      - Users of the host whose files are managed, instead of the user that the task runs as, which must be root then.
+      - The work in each home is done with that user's rights. One user's failure does not hold up the others.
+      - With more than one, the result stands under RV(ignore:owners), by user.
+    type: list
+    elements: str
+    default: []
 """
 
     WORKSPACE = r"""

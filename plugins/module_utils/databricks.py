@@ -163,6 +163,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def clean_message(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return one short line of an SDK message, without the configuration it appends and without any of the secrets."""
     line = " ".join(re.split(r"\.? *(?:Config|Env): ", text, maxsplit=1)[0].split())
+    line = "".join(character for character in line if character.isprintable())
     for secret in secrets:
         line = line.replace(secret, "********")
     return line if len(line) <= 300 else line[:297] + "..."

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 import os
-import pwd
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .agents import AGENTS, AgentOptions
 from .errors import OperatorError
+from .host_program import build
 from .host_program.config import Config
 from .host_program.session import IDENTITIES
 from .host_program.token import TokenError
 from .masking import masked_pair
+from .owners import Done, check_home, current_owner, each, owner_named
 from .ownership import Plan
 from .routing import (
     DEFAULT_PROFILE,
@@ -27,11 +28,11 @@ from .routing import (
     validate_ttl_minutes,
 )
 from .transaction import Outcome
-from .wanted import base_urls
+from .wanted import ROLES, UNREADY, base_urls
 
 Spec = dict[str, dict[str, Any]]
 
-OWNER: Spec = {"home": {"type": "path"}}
+OWNER: Spec = {"home": {"type": "path"}, "users": {"type": "list", "elements": "str", "default": []}}
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 WORKSPACE: Spec = {
     "workspace_url": {"type": "str"},
@@ -63,33 +64,65 @@ CLI: Spec = {
 }
 
 
-def run(spec: Spec, body: Callable[[AnsibleModule], dict[str, Any]], **module_options: Any) -> None:
-    """Run a module: ``body`` returns its result; what an operator can mend becomes one clear failure."""
-    module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **module_options)
+Body = Callable[[AnsibleModule, str], "dict[str, Any]"]
+"""A module's work for one owner: the module and the owner's home in, the owner's part of the result out.
+
+``changed``, ``changes``, ``diff``, ``warnings``, ``checks`` and ``drifted_roles`` are merged over all owners; ``error`` is a failure
+that leaves the rest of the part standing.
+"""
+
+
+def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any) -> None:
+    """Run a module for each of its owners; what an operator can mend becomes one clear failure, after all have had their turn.
+
+    With ``plans_only`` (the look), some owners' failures are a finding, so that the others are not held up: the result names
+    ``ready_users`` and ``failed_users``, and the role that fails for the latter comes last.
+    """
+    module = AnsibleModule(
+        argument_spec={**OWNER, **spec},
+        supports_check_mode=True,
+        **module_options,
+    )
     try:
-        result = body(module)
-    except (OperatorError, TokenError, ValueError) as error:
+        users = module.params["users"]
+        if users and module.params["home"]:
+            raise OperatorError("are both set", "coding_agents_users and coding_agents_home", "Leave one of them out")
+        owners = [owner_named(user) for user in users] if users else [current_owner(module.params["home"])]
+    except OperatorError as error:
         module.fail_json(msg=str(error))
+    build.program()  # read while we still may: a child that became the owner cannot read the module's own archive
+    done = each(owners, lambda owner: body(module, check_home(owner)), (OperatorError, TokenError, ValueError))
+    result = _merged(done)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    failed = [one for one in done if one.error]
+    if failed and len(done) == 1:
+        module.fail_json(msg=failed[0].error, **result)
+    if plans_only and len(failed) < len(done):
+        result["ready_users"] = [one.owner.user for one in done if not one.error] if users else []
+        result["failed_users"] = {one.owner.user: one.error for one in failed}
+        result["drifted_roles"] += [UNREADY] if failed else []
+        module.exit_json(**result)
+    if failed:
+        said = "; ".join(f"{one.owner.user}: {one.error}" for one in failed)
+        module.fail_json(msg=f"{len(failed)} of {len(done)} users failed. {said}", **result)
     module.exit_json(**result)
 
 
-def home_of(module: AnsibleModule) -> str:
-    """The owner's home: the option, or that of the user whom the module runs as. Raises OperatorError."""
-    home = module.params["home"] or pwd.getpwuid(os.geteuid()).pw_dir
-    if not os.path.isabs(home):
-        raise OperatorError(
-            "is not an absolute path", f"home {home}", "Set coding_agents_home to an absolute path, or leave it out"
-        )
-    if not os.path.isdir(home):
-        raise OperatorError("does not exist", f"home {home}", "Make the home first, or correct coding_agents_home")
-    if os.stat(home).st_uid != os.geteuid():
-        owner = _user_name(os.stat(home).st_uid)
-        raise OperatorError(
-            f"belongs to {owner}, the task runs as {_user_name(os.geteuid())}",
-            f"home {home}",
-            f"Use become_user: {owner}",
-        )
-    return os.path.normpath(home)
+def _merged(done: list[Done]) -> dict[str, Any]:
+    """One result of all owners': lists are joined; the rest stands under ``owners``, and above for the only one."""
+    parts = {one.owner.user: dict(one.result) for one in done}
+    result: dict[str, Any] = {"changed": False, "warnings": []}
+    for part in parts.values():
+        result["changed"] = part.pop("changed", False) or result["changed"]
+        for name in ("changes", "warnings", "diff", "checks", "drifted_roles"):
+            if name in part:
+                result.setdefault(name, []).extend(part.pop(name))
+    if "drifted_roles" in result:
+        result["drifted_roles"] = [role for role in ROLES if role in result["drifted_roles"]]
+    if len(done) == 1:
+        return {**result, **parts[done[0].owner.user]}
+    return {**result, "owners": parts}
 
 
 def config_of(module: AnsibleModule, home: str) -> Config:
@@ -158,11 +191,15 @@ def npm_prefix_of(module: AnsibleModule, home: str) -> str:
     return os.path.normpath(module.params["npm_prefix"] or os.path.join(home, ".local"))
 
 
-def result_of(module: AnsibleModule, outcome: Outcome, **more: Any) -> dict[str, Any]:
-    """A module's result: changed, the changes in words, the diff; notes become warnings, so that nobody misses them."""
-    for note in outcome.notes:
-        module.warn(note)
-    return {"changed": outcome.changed, "changes": outcome.changes, "diff": diff_of(outcome.plans), **more}
+def result_of(outcome: Outcome, **more: Any) -> dict[str, Any]:
+    """An owner's result: changed, the changes in words, the diff; notes become warnings, so that nobody misses them."""
+    return {
+        "changed": outcome.changed,
+        "changes": outcome.changes,
+        "diff": diff_of(outcome.plans),
+        "warnings": outcome.notes,
+        **more,
+    }
 
 
 def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
@@ -198,10 +235,3 @@ def _ca_file(path: str | None) -> str | None:
             "Put the PEM file on the host first",
         )
     return path or None
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

@@ -16,12 +16,11 @@ from . import auth_state, edge, npm
 from .agents import AGENTS
 from .host_program import session, user_sign_in
 from .transaction import bring
-from .wanted import WORKSPACE_AUTH, agent_documents
+from .wanted import ROLES, WORKSPACE_AUTH, agent_documents
 
 
-def look(module: AnsibleModule) -> dict[str, Any]:
+def look(module: AnsibleModule, home: str) -> dict[str, Any]:
     """Raises OperatorError and ValueError for what must be mended before anything can be planned."""
-    home = edge.home_of(module)
     environment = dict(os.environ)
     config = edge.config_of(module, home)
     credentials = edge.credentials_of(module)
@@ -42,9 +41,9 @@ def look(module: AnsibleModule) -> dict[str, Any]:
 
     auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), check=True)
     settings = bring(home, list(AGENTS), agent_documents(module.params["agents"], options), check=True)
-    drift = {"toolchain": bool(missing), "workspace_auth": auth.changed, "agents": settings.changed}
+    drift = (bool(missing), auth.changed, settings.changed)
     return {
-        "drifted_roles": [role for role, drifted in drift.items() if drifted],
+        "drifted_roles": [role for role, drifted in zip(ROLES, drift) if drifted],
         "changes": [*missing, *auth.changes, *settings.changes],
         "platform": {
             "system": platform.system(),

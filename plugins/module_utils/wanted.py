@@ -14,6 +14,12 @@ from .host_program.config import Config
 from .ownership import PRIVATE, Wanted
 from .routing import DIALECTS, base_url
 
+ROLES = ("toolchain", "workspace_auth", "agents")
+"""The roles that change a host, in the order in which each finds what it needs."""
+
+UNREADY = "unready"
+"""The role that fails for users whom the look could not plan for, after the others have had their turn."""
+
 WORKSPACE_AUTH = "workspace_auth"
 """The ledger's name for the profile, the program and the helper."""
 

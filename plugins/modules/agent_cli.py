@@ -88,11 +88,10 @@ from ..module_utils.agents import AGENTS
 
 
 def main() -> None:
-    edge.run({**edge.OWNER, **edge.STATE, **edge.CLI, "agents": edge.SETTINGS["agents"]}, body)
+    edge.run({**edge.STATE, **edge.CLI, "agents": edge.SETTINGS["agents"]}, body)
 
 
-def body(module: AnsibleModule) -> dict[str, Any]:
-    home = edge.home_of(module)
+def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     environment = dict(os.environ)
     registry = module.params["npm_registry"]
     if module.params["state"] == "absent":

@@ -59,6 +59,11 @@ checks:
   type: list
   elements: dict
   contains:
+    home:
+      description: The owner's home.
+      type: str
+      returned: always
+      sample: /home/ada
     category:
       description: V(Dependencies), V(Configuration), V(Environment), V(Auth), V(Connectivity), V(Models) or V(Prompt).
       type: str
@@ -96,14 +101,13 @@ from ..module_utils.wanted import agent_documents
 
 
 def main() -> None:
-    spec = {**edge.OWNER, **edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
+    spec = {**edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
     spec["workspace_url"] = {"type": "str", "required": True}
     spec["prompt"] = {"type": "bool", "default": False}
     edge.run(spec, body)
 
 
-def body(module: AnsibleModule) -> dict[str, Any]:
-    home = edge.home_of(module)
+def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     config = edge.config_of(module, home)
     credentials = edge.credentials_of(module)
     options = edge.agent_options_of(module, home)
@@ -117,14 +121,12 @@ def body(module: AnsibleModule) -> dict[str, Any]:
         settings=lambda: agent_documents(module.params["agents"], options),
     )
     checks = doctor.examine_files(host) if module.check_mode else doctor.examine(host, module.params["prompt"])
+    result: dict[str, Any] = {"checks": [{"home": home, **one._asdict()} for one in checks]}
     failed = [one for one in checks if one.status == doctor.FAIL]
     if failed:
         first = f"{failed[0].category}, {failed[0].check}: {failed[0].detail}. {failed[0].fix}"
-        module.fail_json(
-            msg=f"{len(failed)} of {len(checks)} checks failed. First: {first}",
-            checks=[one._asdict() for one in checks],
-        )
-    return {"changed": False, "checks": [one._asdict() for one in checks]}
+        result["error"] = f"{len(failed)} of {len(checks)} checks failed. First: {first}"
+    return result
 
 
 if __name__ == "__main__":

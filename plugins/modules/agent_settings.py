@@ -92,17 +92,16 @@ from ..module_utils.wanted import agent_documents
 
 
 def main() -> None:
-    spec = {**edge.OWNER, **edge.STATE, **edge.WORKSPACE, **edge.SETTINGS}
+    spec = {**edge.STATE, **edge.WORKSPACE, **edge.SETTINGS}
     edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
 
 
-def body(module: AnsibleModule) -> dict[str, Any]:
-    home = edge.home_of(module)
+def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     if module.params["state"] == "absent":
-        return edge.result_of(module, bring(home, list(AGENTS), [], module.check_mode))
+        return edge.result_of(bring(home, list(AGENTS), [], module.check_mode))
     documents = agent_documents(module.params["agents"], edge.agent_options_of(module, home))
     outcome = bring(home, list(AGENTS), documents, module.check_mode)
-    return edge.result_of(module, outcome, documents=[document.path for document in documents])
+    return edge.result_of(outcome, documents=[document.path for document in documents])
 
 
 if __name__ == "__main__":

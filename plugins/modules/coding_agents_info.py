@@ -51,6 +51,17 @@ drifted_roles:
   type: list
   elements: str
   sample: [workspace_auth, agents]
+ready_users:
+  description: With O(users), those of them that can be worked for.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+failed_users:
+  description: With O(users), what keeps the others from it, by user. When it is all of them, this module fails.
+  returned: always
+  type: dict
+  sample: {}
 changes:
   description: What they would change, in words.
   returned: always
@@ -89,13 +100,13 @@ from ..module_utils import edge, look
 
 
 def main() -> None:
-    spec = {**edge.OWNER, **edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
+    spec = {**edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
     spec["workspace_url"] = {"type": "str", "required": True}
-    edge.run(spec, body)
+    edge.run(spec, body, plans_only=True)
 
 
-def body(module: AnsibleModule) -> dict[str, Any]:
-    return {"changed": False, **look.look(module)}
+def body(module: AnsibleModule, home: str) -> dict[str, Any]:
+    return look.look(module, home)
 
 
 if __name__ == "__main__":

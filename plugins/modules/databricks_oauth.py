@@ -117,21 +117,21 @@ from ..module_utils import auth_state, edge
 
 
 def main() -> None:
-    spec = {**edge.OWNER, **edge.STATE, **edge.WORKSPACE, **edge.AUTH}
+    spec = {**edge.STATE, **edge.WORKSPACE, **edge.AUTH}
     edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
 
 
-def body(module: AnsibleModule) -> dict[str, Any]:
-    home = edge.home_of(module)
+def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     if module.params["state"] == "absent":
         outcome = auth_state.withdraw(home, module.check_mode)
-        return edge.result_of(module, outcome)
+        return edge.result_of(outcome)
     config = edge.config_of(module, home)
     credentials = edge.credentials_of(module)
     outcome, session = auth_state.establish(config, credentials, module.check_mode)
+    result = edge.result_of(outcome, session=session, profile=config.profile, token_helper=config.helper)
     if session["state"] in ("absent", "expired") and not module.check_mode:
-        module.warn(session["detail"])
-    return edge.result_of(module, outcome, session=session, profile=config.profile, token_helper=config.helper)
+        result["warnings"].append(session["detail"])
+    return result
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ extra travels, and the look can tell from the same sources whether the program o
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import io
 import shlex
@@ -48,6 +49,7 @@ exit 1
 """
 
 
+@functools.lru_cache(maxsize=1)
 def program() -> bytes:
     """The zipapp: the same bytes for the same sources on every host (nothing is compressed, times are fixed)."""
     buffer = io.BytesIO()

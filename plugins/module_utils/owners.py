@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose files are managed, and with whose rights: work in a user's home is done by a child process that is that user.
+
+So a symbolic link that a user planted leads nowhere that the user could not go alone, new files belong to the user, and a home
+that root may not enter (NFS with root squash) is no obstacle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from typing import Any, Callable, NamedTuple, NoReturn
+
+from .errors import OperatorError
+
+
+class Owner(NamedTuple):
+    """One user whose files are managed."""
+
+    user: str
+    uid: int
+    gid: int
+    home: str
+
+
+class Done(NamedTuple):
+    """What became of one owner: a result, and an error in one sentence if there was one."""
+
+    owner: Owner
+    result: dict[str, Any]
+    error: str | None
+
+
+def owner_named(user: str) -> Owner:
+    """Raises OperatorError for a user that this host does not have."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise OperatorError(
+            "is no user of this host", f"coding_agents_users {user}", "Correct the name, or make the user first"
+        ) from None
+    return Owner(user, entry.pw_uid, entry.pw_gid, entry.pw_dir)
+
+
+def current_owner(home: str | None) -> Owner:
+    """The user that we are, with another home if one is named."""
+    entry = pwd.getpwuid(os.geteuid())
+    return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, home or entry.pw_dir)
+
+
+def check_home(owner: Owner) -> str:
+    """The home, if the files in it may be managed as this user. Raises OperatorError."""
+    where = f"home {owner.home}"
+    if not os.path.isabs(owner.home):
+        raise OperatorError(
+            "is not an absolute path", where, "Set coding_agents_home to an absolute path, or leave it out"
+        )
+    try:
+        status = os.stat(owner.home)
+    except FileNotFoundError:
+        raise OperatorError("does not exist", where, "Make the home first, or correct coding_agents_home") from None
+    except OSError as error:
+        raise OperatorError(f"cannot be entered ({error.strerror})", where, "Check its owner and mode") from None
+    if not os.path.isdir(owner.home):
+        raise OperatorError("is not a directory", where, "Correct coding_agents_home")
+    if status.st_uid != owner.uid:
+        theirs = _user_name(status.st_uid)
+        raise OperatorError(
+            f"belongs to {theirs}, the work is done as {owner.user}",
+            where,
+            f"Use coding_agents_users, or become_user: {theirs}",
+        )
+    return os.path.normpath(owner.home)
+
+
+def each(
+    owners: list[Owner], work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]
+) -> list[Done]:
+    """Do the work for every owner, with that owner's rights; one that fails does not hold up the others.
+
+    ``work`` returns what JSON can carry. Errors of the ``expected`` classes become sentences; any other ends the work of its
+    owner with the name of its class. A result may hold an ``error`` beside what was done.
+    """
+    return [_one(owner, work, expected) for owner in owners]
+
+
+def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]) -> Done:
+    if owner.uid == os.geteuid():
+        try:
+            return _done(owner, work(owner))
+        except expected as problem:
+            return Done(owner, {}, str(problem))
+    if os.geteuid() != 0:
+        return Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _as_owner(owner, work, expected, writer)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as stream:
+        answer = stream.read()
+    os.waitpid(child, 0)
+    try:
+        result, error = json.loads(answer)
+    except ValueError:
+        return Done(owner, {}, f"user {owner.user}: the work ended without an answer")
+    return Done(owner, {}, error) if error else _done(owner, result)
+
+
+def _done(owner: Owner, result: dict[str, Any]) -> Done:
+    """A result may carry an ``error`` of its own, and then still counts."""
+    error = result.pop("error", None)
+    return Done(owner, result, error)
+
+
+def _as_owner(
+    owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...], writer: int
+) -> NoReturn:
+    """The child: become the owner for good, work, answer, end. Never returns, whatever happens."""
+    result: dict[str, Any] = {}
+    failure: str | None = None
+    try:
+        os.initgroups(owner.user, owner.gid)
+        os.setgid(owner.gid)
+        os.setuid(owner.uid)
+        os.umask(0o077)
+        os.environ.update(HOME=owner.home, USER=owner.user, LOGNAME=owner.user)
+        os.chdir("/")
+        result = work(owner)
+    except expected as problem:
+        failure = str(problem)
+    except BaseException as problem:
+        failure = f"user {owner.user}: {type(problem).__name__} while working as this user"
+    try:
+        answer = json.dumps([result, failure]).encode()
+        while answer:
+            answer = answer[os.write(writer, answer) :]
+    finally:
+        os._exit(0)
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
