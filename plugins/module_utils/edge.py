@@ -30,6 +30,10 @@ from .routing import (
 from .transaction import Outcome
 from .wanted import ROLES, UNREADY, base_urls
 
+_LARGE = 1 << 20
+_CONTEXT_LINES = 3
+"""A diff of a larger text than this (in characters) shows the changed region with so many lines around it."""
+
 Spec = dict[str, dict[str, Any]]
 
 OWNER: Spec = {"home": {"type": "path"}, "users": {"type": "list", "elements": "str", "default": []}}
@@ -208,11 +212,26 @@ def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
 
 
 def _diff(one: Plan) -> dict[str, str]:
-    before, after = masked_pair(_readable(one.before), _readable(one.after))
+    before, after = masked_pair(*_changed_region(_readable(one.before), _readable(one.after)))
     headers = [
         f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
     ]
     return {"before_header": headers[0], "after_header": headers[1], "before": before, "after": after}
+
+
+def _changed_region(before: str, after: str) -> tuple[str, str]:
+    """Two texts as they are; of large ones, only the lines that differ and a few around them."""
+    if len(before) + len(after) < _LARGE:
+        return before, after
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    start, least = 0, min(len(old), len(new))
+    while start < least and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < least - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    start, end = max(start - _CONTEXT_LINES, 0), max(end - _CONTEXT_LINES, 0)
+    return tuple("".join(lines[start : len(lines) - end])[:_LARGE] for lines in (old, new))  # type: ignore[return-value]
 
 
 def _mode(mode: int | None) -> str:

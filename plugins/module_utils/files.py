@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import glob
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from .errors import OperatorError
 
+_AT_FDCWD = -100
 _TEMPORARY = ".fmapi-tmp-"
 
 
@@ -55,8 +58,10 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
     """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
 
     A symbolic link stays one: its target is replaced. Owner, group and extended attributes (ACLs among them) of a file that was
-    there stay. With ``expected``, the file must still be as it was read: raises ChangedMeanwhile otherwise. Between that look and
-    the rename lie a few microseconds in which another program's write would be lost.
+    there stay. With ``expected``, the file must still be as it was read: raises ChangedMeanwhile otherwise. Where the system can
+    exchange two files in one step, the old file is looked at after it was taken away, so that no rename of another program is
+    lost; what remains is a program that had opened the old file and writes into it after that look. Elsewhere the file is
+    compared right before the rename.
     """
     target = os.path.realpath(path)
     directory, name = os.path.split(target)
@@ -73,7 +78,13 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
             os.fsync(stream.fileno())
         if expected is not None and read(path) != expected:
             raise ChangedMeanwhile(path)
-        os.replace(temporary, target)
+        if expected is not None and expected.content is not None and _exchange(temporary, target):
+            if read(temporary) != expected:
+                _exchange(temporary, target)
+                raise ChangedMeanwhile(path)
+            os.unlink(temporary)
+        else:
+            os.replace(temporary, target)
         _sync_directory(directory)
     except OSError as error:
         _unlink(temporary)
@@ -168,6 +179,21 @@ def _copy_ownership(source: str, descriptor: int) -> None:
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENODATA):
                     raise
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Exchange two files in one step; False where the system or the file system cannot.
+
+    Linux: ``renameat2`` with ``RENAME_EXCHANGE`` (kernel 3.15, glibc 2.28). macOS: ``renamex_np`` with ``RENAME_SWAP`` (10.12).
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    paths = os.fsencode(one), os.fsencode(other)
+    try:
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*paths, 2) == 0)
+        return bool(library.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], 2) == 0)
+    except AttributeError:
+        return False
 
 
 def _sync_directory(directory: str) -> None:

@@ -21,8 +21,13 @@ _TRIES = 5
 class Outcome(NamedTuple):
     """What a transaction did, or in check mode would do."""
 
-    changed: bool
     plans: list[Plan]
+    interrupted: bool
+    """An earlier run was stopped half-way; this one finishes or undoes what it had begun."""
+
+    @property
+    def changed(self) -> bool:
+        return self.interrupted or any(one.changed for one in self.plans)
 
     @property
     def notes(self) -> list[str]:
@@ -30,7 +35,8 @@ class Outcome(NamedTuple):
 
     @property
     def changes(self) -> list[str]:
-        return [f"{one.path}: {change}" for one in self.plans for change in one.changes]
+        changes = [f"{one.path}: {change}" for one in self.plans for change in one.changes]
+        return [*changes, "a run that was interrupted is brought to its end"] if self.interrupted else changes
 
 
 def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check: bool) -> Outcome:
@@ -40,15 +46,18 @@ def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check:
     Raises OperatorError before anything is changed, or, when a write fails, after what was written has been put back.
     """
     if check:
-        return _outcome(_plan_all(Ledger.load(home), components, wanted)[0])
+        ledger = Ledger.load(home)
+        pending = bool(ledger.pending)
+        return Outcome(_plan_all(ledger, components, wanted)[0], pending)
     with locked(home):
         ledger = Ledger.load(home)
-        interrupted = bool(ledger.pending)
-        ledger.settle()
+        interrupted = list(ledger.pending)
         plans, found = _plan_all(ledger, components, wanted)
-        outcome = _outcome(plans)
+        outcome = Outcome(plans, bool(interrupted))
         forgotten = any(one.entry is None for one in plans)
-        if outcome.changed or interrupted or forgotten:
+        if outcome.changed or forgotten:
+            for path in interrupted:
+                files.remove_leftovers(path)
             _apply(ledger, plans, found, wanted)
         return outcome
 
@@ -56,8 +65,7 @@ def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check:
 def _plan_all(
     ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]
 ) -> tuple[list[Plan], dict[str, files.Found]]:
-    if ledger.pending:
-        ledger.settle()
+    ledger.settle()
     found: dict[str, files.Found] = {}
     plans = []
     for one in wanted:
@@ -68,10 +76,6 @@ def _plan_all(
             found[path] = files.read(path)
             plans.append(plan(path, *found[path], entry, None, ledger.salt))
     return plans, found
-
-
-def _outcome(plans: list[Plan]) -> Outcome:
-    return Outcome(any(one.changed for one in plans), plans)
 
 
 def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
