@@ -1,55 +1,34 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests with real ``ansible-playbook`` calls share."""
+"""How long property tests run: a sample by default, many more with HYPOTHESIS_PROFILE=soak (make soak)."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
 
-from plugins.module_utils.agents.claude_code import ClaudeCode
-from tests.control_node import ControlNode, Operator
-from tests.hosts.fixtures import start_fleet
-from tests.workspace.client import Workspace
-from tests.workspace.fixtures import workspace, workspace_process
+_REPOSITORY = Path(__file__).resolve().parents[1]
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 
-__all__ = ["start_fleet", "workspace", "workspace_process"]
-
-
-@pytest.fixture
-def control(tmp_path: Path) -> ControlNode:
-    """A control node of this test's own."""
-    return ControlNode(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def installed_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An npm prefix in which Claude Code stands as far as files tell. To start it is an error, and leaves a trace.
-
-    The tests of rollouts need no more: versions are read from package files, never by starting a program.
-    """
-    prefix = tmp_path_factory.mktemp("prefix")
-    package = prefix / "lib" / "node_modules" / "@anthropic-ai" / "claude-code"
-    package.mkdir(parents=True)
-    manifest = {"name": ClaudeCode.npm_package, "version": ClaudeCode.pinned_version, "bin": {"claude": "cli.js"}}
-    (package / "package.json").write_text(json.dumps(manifest))
-    (package / "cli.js").write_text(f'#!/bin/sh\necho "$@" >>{prefix}/started\nexit 70\n')
-    (package / "cli.js").chmod(0o755)
-    (prefix / "bin").mkdir()
-    (prefix / "bin" / "claude").symlink_to("../lib/node_modules/@anthropic-ai/claude-code/cli.js")
-    return prefix
+_common: dict[str, Any] = {
+    "deadline": None,  # the machine is shared: a slow example is no failure
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    "database": DirectoryBasedExampleDatabase(_REPOSITORY / ".work" / "hypothesis"),
+}
+# The sample is the same in every run, so that a change is blamed for what it breaks and for nothing else.
+settings.register_profile("ci", max_examples=400, derandomize=True, **{**_common, "database": None})
+settings.register_profile("soak", max_examples=100_000, **_common)
+settings.load_profile(PROFILE)
 
 
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, installed_cli: Path) -> Operator:
-    """An operator with one workspace, for hosts where the CLI is present."""
-    return Operator(control, workspace, installed_cli)
-
-
-@pytest.fixture
-def not_started(installed_cli: Path) -> Callable[[], bool]:
-    """Whether nobody has started the program that stands in for the CLI."""
-    return lambda: not (installed_cli / "started").exists()
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``make soak`` runs what is marked: with its profile, that is every property test too."""
+    if PROFILE == "soak":
+        for item in items:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                item.add_marker(pytest.mark.soak)

@@ -110,7 +110,11 @@ class Document:
         self.text = self.text[:start] + new + self.text[end:]
 
     def _line_column(self, offset: int) -> tuple[int, int]:
-        return self.text.count("\n", 0, offset) + 1, offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+        """Both count from 1; a byte order mark is no column."""
+        line_start = self.text.rfind("\n", 0, offset) + 1
+        if line_start == 0 and self.text.startswith(BOM):
+            line_start = 1
+        return self.text.count("\n", 0, offset) + 1, max(offset - line_start, 0) + 1
 
     @property
     def _line_end(self) -> str:

@@ -18,6 +18,8 @@ from typing import Any, Callable, NamedTuple, NoReturn
 from .base import BOM, MISSING, Document, DocumentError, KeyPath
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]|-?Infinity|NaN')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTAINER_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -144,9 +146,11 @@ class JsonDocument(Document):
         try:
             return self._decoder.raw_decode(self.text, start)
         except json.JSONDecodeError as error:
-            raise DocumentError(f"is not valid JSON ({error.msg})", error.lineno, error.colno) from None
+            raise DocumentError(f"is not valid JSON ({error.msg})", *self._line_column(error.pos)) from None
         except RecursionError:
-            raise DocumentError("is nested too deeply to be read") from None
+            raise DocumentError("is nested too deeply to be read", *self._line_column(self._deepest(start))) from None
+        except ValueError:  # Python 3.11 and newer read no whole number of more than 4300 digits
+            raise DocumentError("holds a number that is too long to be read") from None
 
     def _skip(self, at: int) -> int:
         match = _SPACE.match(self.text, at)
@@ -159,9 +163,18 @@ class JsonDocument(Document):
                 f"holds {_name(member.value)} where {_CONTAINER_NAMES[kind]} must stand", *where, path=path
             )
 
-    @staticmethod
-    def _refuse_constant(name: str) -> NoReturn:
-        raise DocumentError(f"is not valid JSON ({name} is no JSON number)")
+    def _refuse_constant(self, name: str) -> NoReturn:
+        at = next((token.start() for token in _TOKEN.finditer(self.text) if token[0] == name), 0)
+        raise DocumentError(f"is not valid JSON ({name} is no JSON number)", *self._line_column(at))
+
+    def _deepest(self, start: int) -> int:
+        """Where the innermost container opens."""
+        depth, deepest, at = 0, 0, start
+        for token in _TOKEN.finditer(self.text, start):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            if depth > deepest:
+                deepest, at = depth, token.start()
+        return at
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
@@ -170,9 +183,7 @@ class JsonDocument(Document):
         members = list(self._members(start))
         multiline = self._is_multiline(start)
         colon = self._colon(members) if key is not None else ""
-        new = ("" if key is None else json.dumps(key, ensure_ascii=False) + colon) + self._render(
-            value, depth + 1, multiline
-        )
+        new = ("" if key is None else _dumps(key) + colon) + self._render(value, depth + 1, multiline)
         if not members:
             end = self.text.index(close, start)
             around = (self._newline(depth + 1), self._newline(depth)) if multiline else ("", "")
@@ -226,9 +237,7 @@ class JsonDocument(Document):
         return self._line_end + self._indent * depth
 
     def _render(self, value: Any, depth: int, multiline: bool) -> str:
-        if not multiline:
-            return json.dumps(value, ensure_ascii=False)
-        return json.dumps(value, ensure_ascii=False, indent=self._indent).replace("\n", self._newline(depth))
+        return _dumps(value, self._indent if multiline else None).replace("\n", self._newline(depth))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -238,6 +247,12 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _dumps(value: Any, indent: str | None = None) -> str:
+    """JSON text in which only half a surrogate pair is escaped: JSON can hold one, UTF-8 cannot."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _name(value: Any) -> str:
