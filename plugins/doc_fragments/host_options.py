@@ -124,6 +124,14 @@ options:
       - Whether Claude Code may send its experimental beta headers. Gateways may refuse them.
     type: bool
     default: false
+  on_unreadable:
+    description:
+      - What to do with a settings file that cannot be parsed.
+      - V(fail) changes nothing. V(backup_and_replace) keeps it beside itself with mode 0600, says where, and starts with an empty
+        one; O(state=absent) puts it back.
+    type: str
+    choices: [fail, backup_and_replace]
+    default: fail
 """
 
     CLI = r"""

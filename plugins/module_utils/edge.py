@@ -18,7 +18,7 @@ from .host_program.session import IDENTITIES
 from .host_program.token import TokenError
 from .masking import masked_pair
 from .owners import Done, check_home, current_owner, each, owner_named
-from .ownership import Plan
+from .ownership import Plan, Wanted
 from .routing import (
     DEFAULT_PROFILE,
     ROUTING_CHOICES,
@@ -28,7 +28,7 @@ from .routing import (
     validate_ttl_minutes,
 )
 from .transaction import Outcome
-from .wanted import ROLES, UNREADY, base_urls
+from .wanted import ROLES, UNREADY, agent_documents, base_urls
 
 _LARGE = 1 << 20
 _CONTEXT_LINES = 3
@@ -60,6 +60,7 @@ SETTINGS: Spec = {
     "workspace_id": {"type": "str"},
     "settings_location": {"type": "str", "default": "home"},
     "experimental_betas": {"type": "bool", "default": False},
+    "on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"},
 }
 CLI: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
@@ -189,6 +190,12 @@ def agent_options_of(module: AnsibleModule, home: str) -> AgentOptions:
         ca_file=_ca_file(options["ca_file"]),
         experimental_betas=options["experimental_betas"],
     )
+
+
+def documents_of(module: AnsibleModule, home: str) -> list[Wanted]:
+    """The documents of the chosen agents. Raises OperatorError and ValueError."""
+    replace_unreadable = module.params["on_unreadable"] == "backup_and_replace"
+    return agent_documents(module.params["agents"], agent_options_of(module, home), replace_unreadable)
 
 
 def npm_prefix_of(module: AnsibleModule, home: str) -> str:

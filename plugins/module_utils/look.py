@@ -16,7 +16,7 @@ from . import auth_state, edge, npm
 from .agents import AGENTS
 from .host_program import session, user_sign_in
 from .transaction import bring
-from .wanted import ROLES, WORKSPACE_AUTH, agent_documents
+from .wanted import ROLES, WORKSPACE_AUTH
 
 
 def look(module: AnsibleModule, home: str) -> dict[str, Any]:
@@ -25,7 +25,6 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
     config = edge.config_of(module, home)
     credentials = edge.credentials_of(module)
     npm.check_versions(module.params["cli_versions"])
-    options = edge.agent_options_of(module, home)
     prefix = edge.npm_prefix_of(module, home)
 
     programs: dict[str, Any] = {}
@@ -40,7 +39,7 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
     programs["databricks"] = {"path": user_sign_in.find_cli(home, environment)}
 
     auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), check=True)
-    settings = bring(home, list(AGENTS), agent_documents(module.params["agents"], options), check=True)
+    settings = bring(home, list(AGENTS), edge.documents_of(module, home), check=True)
     drift = (bool(missing), auth.changed, settings.changed)
     return {
         "drifted_roles": [role for role, drifted in zip(ROLES, drift) if drifted],

@@ -44,6 +44,8 @@ class Wanted:
     private: bool = False
     leftovers: frozenset[str] = frozenset()
     """Keys that another program adds to a container of ours, and that go with it (the Databricks CLI completes a profile)."""
+    replace_unreadable: bool = False
+    """The operator's leave to put a file that cannot be parsed aside, and to start with an empty one."""
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Plan:
     mode_after: int | None
     entry: Entry | None
     format: str
+    backup: str | None = None
+    """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
     notes: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
@@ -77,20 +81,28 @@ def value_digest(value: Any, salt: str) -> str:
 
 
 def plan(
-    path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted | None, salt: str
+    path: str,
+    content: bytes | None,
+    mode: int | None,
+    entry: Entry | None,
+    wanted: Wanted | None,
+    salt: str,
+    backup: bytes | None = None,
 ) -> Plan:
     """Plan one document.
 
-    ``content`` and ``mode`` are the file's now (None: no file); ``entry`` is the ledger's record of it. The new entry has:
+    ``content`` and ``mode`` are the file's now (None: no file); ``entry`` is the ledger's record of it; ``backup`` is the content of
+    the file that ``entry["backup"]`` names, where an unreadable file was put aside. The new entry has:
     ``component``, ``format``; ``created`` (there was no file before us); ``after`` (digest of the bytes we leave), ``undo`` (edits
     that lead from those bytes back to what stood there, valid only while the digest fits); ``mode`` (before, after);
-    ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since.
+    ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since;
+    ``backup``: where the unreadable file is that stood there.
 
     Raises OperatorError naming the file; nothing has been changed then.
     """
     try:
         if wanted is None:
-            return _withdraw(path, content, mode, entry or {}, salt)
+            return _withdraw(path, content, mode, entry or {}, salt, backup)
         return _bring(path, content, mode, entry, wanted, salt)
     except DocumentError as error:
         raise OperatorError(
@@ -101,21 +113,24 @@ def plan(
 def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str) -> Plan:
     kind = FORMATS[wanted.format]
     result = Plan(path, content, content, mode, _wanted_mode(mode, wanted), entry, wanted.format)
-    pristine = entry is not None and content is not None and digest(content) == entry["after"]
-    if entry is not None and content is not None and _satisfied(kind(content), entry, wanted, salt):
+    if content is not None and wanted.replace_unreadable and not _is_readable(kind, content):
+        result.backup = f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}"
+        result.notes.append(f"could not be read and was replaced; it is kept as {result.backup}")
+    present = content if result.backup is None else None
+    if entry is not None and present is not None and _satisfied(kind(present), entry, wanted, salt):
         if mode != result.mode_after:
             result.entry = dict(entry, mode=[entry["mode"][0], result.mode_after])
             result.changes.append(f"mode {result.mode_after:04o}")
         return result
-    created = content is None
-    base = content
-    if pristine and entry is not None and content is not None:
-        # Nobody changed the file since: start again from what stood there, so that the way back stays exact.
-        created = entry["created"]
-        base = None if created else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
-    elif entry is not None and content is not None:
-        created = entry["created"]
-    old = entry if entry is not None and not pristine and content is not None else {}
+    created, base, old = present is None, present, {}
+    kept_aside = result.backup
+    if entry is not None and present is not None:
+        created, kept_aside = entry["created"], entry.get("backup")
+        if digest(present) == entry["after"] and entry["undo"] is not None:
+            # Nobody changed the file since: start again from what stood there, so that the way back stays exact.
+            base = None if created else kind.reverted(present, [tuple(edit) for edit in entry["undo"]])
+        else:
+            old = entry
     document = kind(kind.blank() if base is None else base)
     for key in wanted.superseded:
         note = wanted.forget(document, key) if document.get(key) is not MISSING else None
@@ -125,7 +140,7 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
             result.changes.append(f"{_dotted(key)} taken out for good")
     document.undo.clear()
     if old:
-        _withdraw_obsolete(document, old, wanted, salt, result)
+        _take_out(document, old, salt, result, keep=wanted)
     fresh = _apply(document, old, wanted, salt, result)
     result.after = document.content
     before_mode = entry["mode"][0] if entry is not None and entry["mode"][1] == mode else mode
@@ -135,8 +150,9 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         "created": created,
         "after": digest(result.after),
         "undo": None if old else [list(edit) for edit in document.undo],
-        "mode": [None if created else before_mode, result.mode_after],
+        "mode": [None if created and kept_aside is None else before_mode, result.mode_after],
         "leftovers": sorted(wanted.leftovers),
+        "backup": kept_aside,
         **fresh,
     }
     return result
@@ -216,7 +232,17 @@ def _has_element(document: Document, key: KeyPath, element: Any) -> bool:
     return isinstance(current, list) and any(same(element, one) for one in current)
 
 
-def _withdraw(path: str, content: bytes | None, mode: int | None, entry: Entry, salt: str) -> Plan:
+def _is_readable(kind: type[Document], content: bytes) -> bool:
+    try:
+        kind(content)
+    except DocumentError:
+        return False
+    return True
+
+
+def _withdraw(
+    path: str, content: bytes | None, mode: int | None, entry: Entry, salt: str, backup: bytes | None
+) -> Plan:
     """Take out what we own. Untouched since our write: exactly what stood there. Changed since: only what is still ours."""
     result = Plan(path, content, content, mode, mode, None, entry["format"])
     if content is None:
@@ -225,16 +251,16 @@ def _withdraw(path: str, content: bytes | None, mode: int | None, entry: Entry, 
     result.mode_after = entry["mode"][0] if entry["mode"][0] is not None and mode == entry["mode"][1] else mode
     if digest(content) == entry["after"] and entry["undo"] is not None:
         result.after = None if entry["created"] else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
+        if backup is not None:
+            result.after, result.backup = backup, entry["backup"]
         result.changes.append("back to what stood here" if result.after is not None else "removed")
         return result
     document = kind(content)
     _take_out(document, entry, salt, result, keep=None)
     result.after = None if entry["created"] and document.is_blank() else document.content
+    if entry.get("backup"):
+        result.notes.append(f"was changed since it replaced an unreadable file, which stays as {entry['backup']}")
     return result
-
-
-def _withdraw_obsolete(document: Document, entry: Entry, wanted: Wanted, salt: str, result: Plan) -> None:
-    _take_out(document, entry, salt, result, keep=wanted)
 
 
 def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: Wanted | None) -> None:

@@ -70,12 +70,19 @@ def _plan_all(
     plans = []
     for one in wanted:
         found[one.path] = files.read(one.path)
-        plans.append(plan(one.path, *found[one.path], ledger.documents.get(one.path), one, ledger.salt))
+        plans.append(_plan_one(ledger, one.path, found[one.path], one))
     for path, entry in ledger.documents.items():
         if entry["component"] in components and path not in found:
             found[path] = files.read(path)
-            plans.append(plan(path, *found[path], entry, None, ledger.salt))
+            plans.append(_plan_one(ledger, path, found[path], None))
     return plans, found
+
+
+def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | None) -> Plan:
+    entry = ledger.documents.get(path)
+    aside = entry.get("backup") if entry else None
+    backup = files.read(aside).content if aside and wanted is None else None
+    return plan(path, *found, entry, wanted, ledger.salt, backup)
 
 
 def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
@@ -98,8 +105,7 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
                             "Close the agent that uses it and run again",
                         ) from None
                     found[one.path] = files.read(one.path)
-                    entry = ledger.documents.get(one.path)
-                    again = plan(one.path, *found[one.path], entry, by_path.get(one.path), ledger.salt)
+                    again = _plan_one(ledger, one.path, found[one.path], by_path.get(one.path))
                     plans[plans.index(one)] = changing[position] = one = again
                     _save_intent(ledger, plans)
             written.append(one)
@@ -132,6 +138,14 @@ def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
 
 
 def _write(ledger: Ledger, one: Plan, found: files.Found) -> None:
+    if one.backup and one.entry is not None and one.before is not None:
+        files.replace(one.backup, one.before, 0o600)
+    _write_document(ledger, one, found)
+    if one.backup and one.entry is None:
+        files.remove(one.backup)
+
+
+def _write_document(ledger: Ledger, one: Plan, found: files.Found) -> None:
     if one.after is None:
         files.remove(os.path.realpath(one.path), found)
     elif one.after == one.before and one.mode_after is not None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from .agents import AGENTS, AgentOptions
 from .documents import KeyPath
@@ -52,8 +53,9 @@ def workspace_auth(config: Config, credentials: tuple[str, str] | None, python: 
     ]
 
 
-def agent_documents(agents: Sequence[str], options: AgentOptions) -> list[Wanted]:
-    return [document for agent in agents for document in AGENTS[agent].documents(options)]
+def agent_documents(agents: Sequence[str], options: AgentOptions, replace_unreadable: bool) -> list[Wanted]:
+    documents = [document for agent in agents for document in AGENTS[agent].documents(options)]
+    return [replace(document, replace_unreadable=replace_unreadable) for document in documents]
 
 
 def base_urls(routing: str, workspace_url: str, workspace_id: str | None) -> Mapping[str, str]:

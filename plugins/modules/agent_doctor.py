@@ -97,7 +97,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import auth_state, doctor, edge
-from ..module_utils.wanted import agent_documents
 
 
 def main() -> None:
@@ -118,7 +117,7 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         prefix=edge.npm_prefix_of(module, home),
         environment=dict(os.environ),
         auth=lambda: auth_state.wanted(config, credentials),
-        settings=lambda: agent_documents(module.params["agents"], options),
+        settings=lambda: edge.documents_of(module, home),
     )
     checks = doctor.examine_files(host) if module.check_mode else doctor.examine(host, module.params["prompt"])
     result: dict[str, Any] = {"checks": [{"home": home, **one._asdict()} for one in checks]}

@@ -88,7 +88,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils import edge
 from ..module_utils.agents import AGENTS
 from ..module_utils.transaction import bring
-from ..module_utils.wanted import agent_documents
 
 
 def main() -> None:
@@ -99,7 +98,7 @@ def main() -> None:
 def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     if module.params["state"] == "absent":
         return edge.result_of(bring(home, list(AGENTS), [], module.check_mode))
-    documents = agent_documents(module.params["agents"], edge.agent_options_of(module, home))
+    documents = edge.documents_of(module, home)
     outcome = bring(home, list(AGENTS), documents, module.check_mode)
     return edge.result_of(outcome, documents=[document.path for document in documents])
 
