@@ -40,11 +40,11 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "client_id": {"type": "str"},
     "client_secret": {"type": "str", "no_log": True},
     "auth_profile": {"type": "str"},
-    "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
-    "models": {"type": "dict", "default": {}},
     "routing": {"type": "str", "default": "gateway"},
     "workspace_id": {"type": "str"},
-    # Validated with a message of its own, so not an int here.
+    # Judged by the preflight, whose messages name the operator's variables, so without a type here.
+    "agents": {"type": "raw", "default": ["claude_code"]},
+    "models": {"type": "raw", "default": {}},
     "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT},
     "ca_file": {"type": "path"},
 }

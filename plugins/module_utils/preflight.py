@@ -72,7 +72,12 @@ class _Options:
             return None
 
     def _models(self, agents: object, chosen: object) -> dict[str, list[str]]:
-        names = [agents] if isinstance(agents, str) else agents if isinstance(agents, (list, tuple)) else []
+        names = agents.split(",") if isinstance(agents, str) else agents
+        if not isinstance(names, (list, tuple)) or not names:
+            self._problems.append(
+                f"coding_agents_agents names no agent. Use one or more of: {', '.join(sorted(AGENTS))}."
+            )
+            return {}
         unknown = [str(name) for name in names if name not in AGENTS]
         if unknown:
             self._problems.append(

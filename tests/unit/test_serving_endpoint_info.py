@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module serving_endpoint_info, called as Ansible calls it, against the simulated workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.endpoints import FAMILIES
+from ansible_collections.fmapi.coding_agents.plugins.modules import serving_endpoint_info
+
+from tests.unit.control_node import COLLECTIONS, own_environment
+from tests.workspace.client import Workspace
+
+
+def call(workspace: Workspace, tmp_path: Path, **options: Any) -> dict[str, Any]:
+    """Run the module in a process of its own, its arguments on standard input."""
+    arguments = {
+        "workspace_url": workspace.url,
+        "ca_file": workspace.ca_file,
+        "client_id": workspace.client_id,
+        "client_secret": workspace.client_secret,
+        **options,
+    }
+    arguments = {key: value for key, value in arguments.items() if value is not None}
+    name = "ansible_collections.fmapi.coding_agents.plugins.modules.serving_endpoint_info"
+    # ansible-core 2.19 and later name the encoding of the arguments beside them; older ones take no notice.
+    starter = (
+        "import runpy, sys\n"
+        "from ansible.module_utils import basic\n"
+        "basic._ANSIBLE_ARGS = sys.stdin.buffer.read()\n"
+        "basic._ANSIBLE_PROFILE = 'legacy'\n"
+        f"runpy.run_module({name!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", starter],
+        input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**own_environment(tmp_path), "PYTHONPATH": os.pathsep.join([str(COLLECTIONS)])},
+    )
+    assert workspace.client_secret not in done.stdout.replace(json.dumps(arguments), "") + done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_everything_the_workspace_serves(workspace: Workspace, tmp_path: Path) -> None:
+    result = call(workspace, tmp_path)
+    assert result["changed"] is False
+    assert result["workspace_url"] == workspace.url
+    names = [endpoint["name"] for endpoint in result["endpoints"]]
+    assert names == sorted(names) and "databricks-claude-opus-4-6" in names
+    opus = result["endpoints"][names.index("databricks-claude-opus-4-6")]
+    assert (opus["state"], opus["ready"], opus["family"], opus["tier"]) == ("READY", True, "claude", "opus")
+    assert opus["gateway"]["usage_tracking"] is True
+    assert "validation" not in result and "query_result" not in result
+    assert {entry["method"] for entry in workspace.requests("/api")} == {"GET"}
+
+
+def test_filters_query_and_verdicts(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.control(endpoint_state={"name": "databricks-claude-haiku-4-5", "ready": "NOT_READY"})
+    result = call(
+        workspace,
+        tmp_path,
+        family="claude",
+        name="*haiku*",
+        query="[?!ready].name",
+        names=[
+            "databricks-claude-opus-4-6",
+            "databricks-claude-haiku-4-5",
+            "databricks-claude-opus-4-7",
+            "system.ai.claude-opus-4-6",
+            "system.ai.absent",
+        ],
+    )
+    assert {endpoint["family"] for endpoint in result["endpoints"]} == {"claude"}
+    assert result["query_result"] == ["databricks-claude-haiku-4-5"]
+    assert [(one["name"], one["status"]) for one in result["validation"]] == [
+        ("databricks-claude-opus-4-6", "READY"),
+        ("databricks-claude-haiku-4-5", "NOT_READY"),
+        ("databricks-claude-opus-4-7", "NOT_FOUND"),
+        ("system.ai.claude-opus-4-6", "READY"),
+        ("system.ai.absent", "NOT_FOUND"),
+    ]
+    assert result["validation"][2]["close_matches"][0] == "databricks-claude-opus-4-6"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"client_secret": "wrong-secret"}, "coding_agents_client_secret"),
+        ({"client_id": None, "client_secret": None}, "no credentials"),
+        ({"query": "[?"}, "query: is not a JMESPath expression"),
+        ({"query": "sum([].name)"}, "query: cannot be applied"),
+        ({"workspace_url": "http://dbc.example"}, "https only"),
+        ({"ca_file": None}, "coding_agents_ca_file"),
+    ],
+)
+def test_failures_say_what_where_and_the_way_out(
+    workspace: Workspace, tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    result = call(workspace, tmp_path, **options)
+    assert result["failed"] is True
+    assert said in result["msg"]
+
+
+def test_options_and_documentation_agree() -> None:
+    fragment_path = Path(__file__).parents[2] / "plugins" / "doc_fragments" / "databricks_auth.py"
+    fragment: dict[str, Any] = {}
+    exec(compile(fragment_path.read_text("utf-8"), str(fragment_path), "exec"), fragment)  # noqa: S102
+    documented = yaml.safe_load(fragment["ModuleDocFragment"].DOCUMENTATION)["options"]
+    documented |= yaml.safe_load(serving_endpoint_info.DOCUMENTATION)["options"]
+    specification = serving_endpoint_info.argument_spec()
+    assert set(documented) == set(specification)
+    assert {name: one.get("type", "str") for name, one in specification.items()} == {
+        name: one["type"] for name, one in documented.items()
+    }
+    assert documented["family"]["choices"] == list(FAMILIES)
