@@ -115,7 +115,8 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         programs[name] = npm.describe(agent, found, version)
     result: dict[str, Any] = {"changed": bool(changes), "changes": changes, "programs": programs}
     if changes:
-        result["diff"] = {"before": before, "after": after}
+        header = f"programs in {prefix}"
+        result["diff"] = [{"before_header": header, "after_header": header, "before": before, "after": after}]
     return result
 
 
