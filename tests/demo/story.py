@@ -222,6 +222,9 @@ class Story:
         say("--check --diff shows every line that a rollout would change. Secrets are masked on the host already.")
         ran = self._playbook("rollout", "--check", "--diff")
         self._recap(ran, changed=True)
+        announced = (f"+Claude Code {CLAUDE_CODE}", ".databrickscfg", "token-helper", ".claude.json", "settings.json")
+        missing = [one for one in announced if one not in ran.text]
+        self._expect(not missing, "the diff names the program, the profile, the token helper and the settings", missing)
         self._untouched("no byte, mode or modification time in the home differs from before the dry run")
         self._only_reads("the workspace saw only reads (a token request made in memory counts as one)")
 
@@ -469,17 +472,18 @@ class Story:
     def _news(self) -> tree.Manifest:
         """What is not as at the start. The files of the npm package are counted, not listed."""
         news: tree.Manifest = {}
-        inside = size = 0
+        inside, sizes = 0, {}
         for path, entry in tree.manifest(str(self.home)).items():
             facts = {**entry, "mtime_ns": 0}
             if facts == {**self._start.get(path, {}), "mtime_ns": 0}:
                 continue
             if re.match(r"\.local/lib/node_modules/.+/.+/", path):
-                inside, size = inside + 1, size + entry.get("size", 0)
+                status = (self.home / path).lstat()
+                inside, sizes[status.st_ino] = inside + 1, status.st_blocks * 512  # npm links the large one twice
                 continue
             news[path] = entry
         if inside:
-            say(f"(and {inside} files and directories of the npm package, {size / 1e6:.0f} MB)")
+            say(f"(and {inside} files and directories of the npm package, {sum(sizes.values()) / 1e6:.0f} MB)")
         return news
 
     def _holds_secret(self, path: Path) -> bool:
