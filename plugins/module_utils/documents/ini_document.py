@@ -14,14 +14,19 @@ from typing import Any, NamedTuple
 
 from .base import BOM, MISSING, Document, DocumentError, KeyPath
 
-_SECTION = re.compile(r"\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
-_KEY = re.compile(r"(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?\n|\Z)")
+_SECTION = re.compile(r"[ \t]*\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
+_KEY = re.compile(
+    r"[ \t]*(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?\n|\Z)"
+)
 _LINE = re.compile(r"[^\n]*\n?")
 
 
 class _Key(NamedTuple):
+    """``start`` and ``end`` are those of its lines; ``name_start`` is behind the indentation."""
+
     name: str
     start: int
+    name_start: int
     value_start: int
     value_end: int
     end: int
@@ -37,7 +42,7 @@ class _Section(NamedTuple):
 
 
 class IniDocument(Document):
-    """Sections of ``key = value`` lines. Continuation lines belong to the value above and go with it."""
+    """Sections of ``key = value`` lines. Lines indented deeper than their key continue its value and go with it."""
 
     format = "ini"
 
@@ -70,8 +75,7 @@ class IniDocument(Document):
             return
         key = self._key(section, path)
         if key is None:
-            equals = self._equals_sign(section, wanted)
-            self._append_lines(section.end, f"{wanted}{equals}{value}{self._line_end}")
+            self._append_lines(section.end, f"{self._beginning(section, wanted)}{value}{self._line_end}")
         elif self.text[key.value_start : key.value_end] != value:
             self._splice(key.value_start, key.value_end, value)
 
@@ -120,11 +124,13 @@ class IniDocument(Document):
                 name, start, end, keys = header["name"].strip(), at, line_end, []
             elif not stripped or stripped[0] in "#;":
                 pass
-            elif self.text[at] in " \t" and keys:
+            elif keys and self._indentation(at) > keys[-1].name_start - keys[-1].start:
                 keys[-1] = keys[-1]._replace(value_end=at + len(self.text[at:line_end].rstrip()), end=line_end)
                 end = line_end
             elif entry:
-                keys.append(_Key(entry["key"], at, entry.start("value"), entry.end("value"), line_end))
+                keys.append(
+                    _Key(entry["key"], at, entry.start("key"), entry.start("value"), entry.end("value"), line_end)
+                )
                 end = line_end
             else:
                 raise DocumentError("is neither a section, a key nor a comment", *self._line_column(at))
@@ -132,6 +138,10 @@ class IniDocument(Document):
         if name is not None:
             sections.append(_Section(name, start, end, tuple(keys)))
         return sections
+
+    def _indentation(self, at: int) -> int:
+        line = self.text[at : at + 200]
+        return len(line) - len(line.lstrip(" \t"))
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
@@ -141,12 +151,14 @@ class IniDocument(Document):
             lines = self._line_end + lines
         self._splice(at, at, lines)
 
-    def _equals_sign(self, section: _Section, wanted: str) -> str:
-        """The equals sign as the section's last key writes it, aligned where that one is (the Databricks CLI aligns)."""
+    def _beginning(self, section: _Section, wanted: str) -> str:
+        """Indentation, key and equals sign as the section's last key writes them, aligned if it is (the Databricks CLI aligns)."""
         if not section.keys:
-            return " = "
+            return f"{wanted} = "
         last = section.keys[-1]
-        written = self.text[last.start + len(last.name) : last.value_start]
-        if not written.startswith("  "):
-            return written
-        return " " * max(len(last.name) + len(written) - len(written.lstrip()) - len(wanted), 1) + written.lstrip()
+        indentation = self.text[last.start : last.name_start]
+        sign = self.text[last.name_start + len(last.name) : last.value_start]
+        if not sign.startswith("  "):
+            return indentation + wanted + sign
+        gap = len(last.name) + len(sign) - len(sign.lstrip()) - len(wanted)
+        return indentation + wanted + " " * max(gap, 1) + sign.lstrip()
