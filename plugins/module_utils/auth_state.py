@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any, Optional
 
-from . import files
+from . import files, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
 from .host_program import machine_to_machine, session, token_cache
@@ -38,7 +38,7 @@ def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Ou
     token: Token | None = None
     if credentials is not None and not check:
         token = machine_to_machine.request_token(config.workspace_url, *credentials, ca_file=config.ca_file)
-    outcome = bring(config.home, [WORKSPACE_AUTH], documents, check)
+    outcome = bring(config.home, [WORKSPACE_AUTH], documents, check, lost_ledger.rebuild)
     if check:
         return outcome, session.look(config, dict(os.environ))
     _make_cache_directory(config)
@@ -50,13 +50,12 @@ def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Ou
 
 def withdraw(home: str, check: bool) -> Outcome:
     """Take everything away, cached tokens first."""
-    if not check:
-        cache = os.path.join(home, *CACHE_DIRECTORY)
-        if Ledger.load(home).documents and os.path.isdir(cache):
-            for name in os.listdir(cache):
-                if name.startswith("token-"):
-                    files.remove(os.path.join(cache, name))
-    return bring(home, [WORKSPACE_AUTH], [], check)
+    cache = os.path.join(home, *CACHE_DIRECTORY)
+    if not check and os.path.isdir(cache):
+        for name in os.listdir(cache):
+            if name.startswith("token-"):
+                files.remove(os.path.join(cache, name))
+    return bring(home, [WORKSPACE_AUTH], [], check, lost_ledger.rebuild)
 
 
 def _session_of_person(config: Config) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
+from . import lost_ledger
 from .agents import AGENTS, Agent, AgentOptions
 from .errors import OperatorError
 from .host_program import user_sign_in
@@ -106,7 +107,7 @@ def _configuration(host: Host) -> Iterator[Check]:
     )
     for what, components, wanted in groups:
         try:
-            outcome = bring(host.config.home, components, wanted(), check=True)
+            outcome = bring(host.config.home, components, wanted(), True, lost_ledger.rebuild)
         except (OperatorError, ValueError) as error:
             yield Check("Configuration", what, FAIL, str(error), "Mend that first, then run the rollout")
             continue

@@ -43,6 +43,8 @@ class Ledger:
         self.directory = os.path.join(home, *DIRECTORY)
         self.path = os.path.join(self.directory, "ledger.json")
         data = data or {}
+        self.is_new = not data
+        """There was no ledger file."""
         self.salt: str = data.get("salt") or secrets.token_hex(16)
         self.documents: dict[str, Entry] = data.get("documents", {})
         self.pending: dict[str, Entry | None] = data.get("pending", {})

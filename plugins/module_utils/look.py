@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import auth_state, edge, npm
+from . import auth_state, edge, lost_ledger, npm
 from .agents import AGENTS
 from .host_program import session, user_sign_in
 from .transaction import bring
@@ -38,8 +38,8 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
             missing.append(f"{agent.title} {version} is to be installed into {prefix}")
     programs["databricks"] = {"path": user_sign_in.find_cli(home, environment)}
 
-    auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), check=True)
-    settings = bring(home, list(AGENTS), edge.documents_of(module, home), check=True)
+    auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), True, lost_ledger.rebuild)
+    settings = bring(home, list(AGENTS), edge.documents_of(module, home), True, lost_ledger.rebuild)
     drift = (bool(missing), auth.changed, settings.changed)
     return {
         "drifted_roles": [role for role, drifted in zip(ROLES, drift) if drifted],

@@ -258,6 +258,8 @@ def _withdraw(
     document = kind(content)
     _take_out(document, entry, salt, result, keep=None)
     result.after = None if entry["created"] and document.is_blank() else document.content
+    if entry.get("note"):
+        result.notes.append(entry["note"])
     if entry.get("backup"):
         result.notes.append(f"was changed since it replaced an unreadable file, which stays as {entry['backup']}")
     return result

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import files
@@ -39,18 +39,25 @@ class Outcome(NamedTuple):
         return [*changes, "a run that was interrupted is brought to its end"] if self.interrupted else changes
 
 
-def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check: bool) -> Outcome:
+def bring(
+    home: str,
+    components: Sequence[str],
+    wanted: Sequence[Wanted],
+    check: bool,
+    rebuild: Callable[[Ledger], None] | None = None,
+) -> Outcome:
     """Bring the documents of ``components`` to what is ``wanted``; what we own there and is not wanted any more is taken back.
 
-    ``wanted`` is in writing order: every prefix of it must work. With ``check``, nothing is written or locked.
+    ``wanted`` is in writing order: every prefix of it must work. With ``check``, nothing is written or locked. ``rebuild`` is
+    called with a ledger that was not there, to fill it from what can still be known.
     Raises OperatorError before anything is changed, or, when a write fails, after what was written has been put back.
     """
     if check:
-        ledger = Ledger.load(home)
+        ledger = _load(home, rebuild)
         pending = bool(ledger.pending)
         return Outcome(_plan_all(ledger, components, wanted)[0], pending)
     with locked(home):
-        ledger = Ledger.load(home)
+        ledger = _load(home, rebuild)
         interrupted = list(ledger.pending)
         plans, found = _plan_all(ledger, components, wanted)
         outcome = Outcome(plans, bool(interrupted))
@@ -60,6 +67,13 @@ def bring(home: str, components: Sequence[str], wanted: Sequence[Wanted], check:
                 files.remove_leftovers(path)
             _apply(ledger, plans, found, wanted)
         return outcome
+
+
+def _load(home: str, rebuild: Callable[[Ledger], None] | None) -> Ledger:
+    ledger = Ledger.load(home)
+    if ledger.is_new and rebuild is not None:
+        rebuild(ledger)
+    return ledger
 
 
 def _plan_all(

@@ -85,7 +85,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import edge
+from ..module_utils import edge, lost_ledger
 from ..module_utils.agents import AGENTS
 from ..module_utils.transaction import bring
 
@@ -97,9 +97,9 @@ def main() -> None:
 
 def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     if module.params["state"] == "absent":
-        return edge.result_of(bring(home, list(AGENTS), [], module.check_mode))
+        return edge.result_of(bring(home, list(AGENTS), [], module.check_mode, lost_ledger.rebuild))
     documents = edge.documents_of(module, home)
-    outcome = bring(home, list(AGENTS), documents, module.check_mode)
+    outcome = bring(home, list(AGENTS), documents, module.check_mode, lost_ledger.rebuild)
     return edge.result_of(outcome, documents=[document.path for document in documents])
 
 

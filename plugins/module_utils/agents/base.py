@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..documents import Document, KeyPath
 from ..ownership import Wanted
 
 
@@ -62,6 +63,14 @@ class Agent:
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         """The agent's documents in writing order."""
+        raise NotImplementedError
+
+    def usual_files(self, home: str) -> dict[str, str]:
+        """Where the agent's documents usually are, and their formats: for an uninstall that has no ledger."""
+        raise NotImplementedError
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        """The keys in one of those documents that can only be ours. For an uninstall that has no ledger."""
         raise NotImplementedError
 
     def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:

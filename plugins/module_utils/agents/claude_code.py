@@ -59,11 +59,7 @@ class ClaudeCode(Agent):
             path=settings_file(options),
             format="json",
             component=self.name,
-            values={
-                # Run as /bin/sh -c, so a path with a space needs its quotes.
-                ("apiKeyHelper",): shlex.quote(options.token_helper),
-                **{("env", name): value for name, value in self._environment(options).items()},
-            },
+            values=self._values(options),
             elements={
                 ("permissions", "deny"): ("WebSearch",)
             },  # only the bare name removes the tool, which gateways refuse
@@ -72,6 +68,13 @@ class ClaudeCode(Agent):
             mode=0o644,
         )
         return [state, settings]
+
+    def _values(self, options: AgentOptions) -> dict[KeyPath, Any]:
+        return {
+            # Run as /bin/sh -c, so a path with a space needs its quotes.
+            ("apiKeyHelper",): shlex.quote(options.token_helper),
+            **{("env", name): value for name, value in self._environment(options).items()},
+        }
 
     def _environment(self, options: AgentOptions) -> dict[str, str]:
         models = self.models(options.models)
@@ -95,6 +98,14 @@ class ClaudeCode(Agent):
     @staticmethod
     def _superseded(options: AgentOptions) -> list[str]:
         return [*_OUTRANKING, *([_NO_BETAS] if options.experimental_betas else [])]
+
+    def usual_files(self, home: str) -> dict[str, str]:
+        return {os.path.join(home, ".claude", "settings.json"): "json"}
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
+            return []
+        return list(self._values(AgentOptions("", "", "", {"anthropic": ""}, token_helper, 0, ca_file="any")))
 
     def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
         found = []
