@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import shutil
 import signal
+import string
 import sys
 import tempfile
 import time
@@ -17,6 +19,23 @@ from .story import NotPossible, Story
 from .terminal import WIDTH, heading, paint, say, shell_words
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def _make_folder() -> Path:
+    """Make the demonstration's folder, 0700, where temporary files go.
+
+    Letters only, unlike tempfile's names: ansible-core tries each path of its settings as a Python literal, and a name with
+    "3e9in" in it makes Python warn about the decimal literal. macOS' temporary directory is a link, and paths that are shown
+    should be those that programs see.
+    """
+    while True:
+        name = "fmapi-demo-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
+        folder = Path(tempfile.gettempdir()).resolve() / name
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return folder
 
 
 def _summarize(story: Story, seconds: float) -> None:
@@ -44,8 +63,7 @@ def main() -> int:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     begin = time.monotonic()
-    # macOS' temporary directory is a link, and paths that are shown should be those that programs see.
-    folder = Path(tempfile.mkdtemp(prefix="fmapi-demo-")).resolve()
+    folder = _make_folder()
     story = Story(folder, REPOSITORY)
     keep = options.keep
     try:
