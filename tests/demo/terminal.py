@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import textwrap
@@ -76,7 +77,6 @@ def run(
     *,
     shown: str | None = None,
     cwd: Path | None = None,
-    trim: int = 0,
 ) -> Ran:
     """Show a command, run it, and print its output as it comes.
 
@@ -84,7 +84,6 @@ def run(
     to the next one. Standard input is empty, so nothing can wait for an answer.
 
     :param shown: what to print as the command, when a reader would have to type something else than ``arguments``.
-    :param trim: print at most so many lines, and say how many were left out; 0 prints all.
     """
     print(f"\n{paint('$ ' + (shown or shell_words(arguments)), 'bold')}", flush=True)
     ran = Ran(-1)
@@ -102,14 +101,24 @@ def run(
     ) as process:
         if process.stdout is None:
             raise RuntimeError("a pipe was asked for")
-        for line in process.stdout:
-            line = line.rstrip("\n")
-            ran.lines.append(_ESCAPES.sub("", line))
-            if not trim or len(ran.lines) <= trim:
+        try:
+            for line in process.stdout:
+                line = line.rstrip("\n")
+                ran.lines.append(_ESCAPES.sub("", line))
                 quote([line])
+        except BaseException:
+            _interrupt(process)
+            raise
     ran.status = process.returncode
     ran.seconds = time.monotonic() - begin
-    if trim and len(ran.lines) > trim:
-        say(f"    ... (trimmed here: {len(ran.lines) - trim} more lines)")
     print(paint(f"    exit status {ran.status}, {ran.seconds:.1f} s", "dim"), flush=True)
     return ran
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """End a program as Ctrl-C does (ansible-playbook then ends what it has started), or with force when it does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
