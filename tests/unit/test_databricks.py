@@ -158,7 +158,7 @@ def test_a_token_for_another_workspace_is_not_sent_to_this_one(
     with pytest.raises(WorkspaceError) as caught:
         ask().connect()
     assert caught.value.kind == "no_credentials"
-    assert {entry["token"] for entry in workspace.requests()} == {"none"}
+    assert {entry["token"] for entry in workspace.requests()} <= {"none"}
 
 
 def test_a_profile_variable_for_another_workspace_has_no_say(
