@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath
+from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath, WrongContainer
 from .documents.json_document import same
 from .errors import OperatorError
 
@@ -269,6 +269,8 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: W
     """Take our values out of a file that others changed since, except those that ``keep`` still wants."""
     for record in entry["values"]:
         key = tuple(record["path"])
+        if _is_blocked(document, key, result):
+            continue
         current = document.get(key)
         if (keep is not None and key in keep.values) or current is MISSING:
             continue
@@ -282,22 +284,38 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: W
         result.changes.append(f"{_dotted(key)} given back" if "prior" in record else f"{_dotted(key)} removed")
     for record in entry["elements"]:
         key = tuple(record["path"])
+        if _is_blocked(document, key, result):
+            continue
         kept = keep is not None and any(same(record["element"], one) for one in keep.elements.get(key, ()))
         if not kept and _has_element(document, key, record["element"]):
             document.remove_element(key, record["element"])
             result.changes.append(f"{_dotted(key)} - {record['element']}")
     for record in entry["removed"]:
         key = tuple(record["path"])
+        if _is_blocked(document, key, result):
+            continue
         if (keep is None or key not in keep.superseded) and document.get(key) is MISSING:
             document.set(key, record["prior"])
             result.changes.append(f"{_dotted(key)} given back")
     for container in sorted((tuple(path) for path in entry["containers"]), key=len, reverse=True):
-        inside = document.get(container)
+        inside = MISSING if _is_blocked(document, container, result) else document.get(container)
         if inside is MISSING:
             continue
         only_leftovers = isinstance(inside, dict) and keep is None and set(inside) <= set(entry["leftovers"])
         if document.is_empty_container(container) or only_leftovers:
             document.remove(container)
+
+
+def _is_blocked(document: Document, key: KeyPath, result: Plan) -> bool:
+    """Whether the owner has put something else in place of what held this key: nothing of ours can be there then."""
+    try:
+        document.get(key)
+    except WrongContainer as error:
+        note = f"{error}: left as it is"
+        if note not in result.notes:
+            result.notes.append(note)
+        return True
+    return False
 
 
 def _note_containers(document: Document, key: KeyPath, containers: list[KeyPath]) -> None:

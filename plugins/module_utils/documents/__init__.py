@@ -9,7 +9,7 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 
 from __future__ import annotations
 
-from .base import MISSING, Document, DocumentError, KeyPath, Undo
+from .base import MISSING, Document, DocumentError, KeyPath, Undo, WrongContainer
 from .ini_document import IniDocument
 from .json_document import JsonDocument
 from .whole_file import WholeFile
@@ -26,4 +26,5 @@ __all__ = [
     "KeyPath",
     "Undo",
     "WholeFile",
+    "WrongContainer",
 ]

@@ -39,6 +39,10 @@ class DocumentError(OperatorError):
         super().__init__(what, ", ".join(where))
 
 
+class WrongContainer(DocumentError):
+    """Something on the way to a key cannot hold it: a string where an object must stand."""
+
+
 class Document:
     """One file's text and its operations. Subclasses know one format.
 
@@ -80,7 +84,7 @@ class Document:
         raise NotImplementedError
 
     def get(self, path: KeyPath) -> Any:
-        """The value at ``path`` or :data:`MISSING`. Raises DocumentError if something on the way is no container."""
+        """The value at ``path`` or :data:`MISSING`. Raises WrongContainer if something on the way is no container."""
         raise NotImplementedError
 
     def set(self, path: KeyPath, value: Any) -> None:

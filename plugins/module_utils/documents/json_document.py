@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from .base import BOM, MISSING, Document, DocumentError, KeyPath
+from .base import BOM, MISSING, Document, DocumentError, KeyPath, WrongContainer
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]|-?Infinity|NaN')
@@ -159,7 +159,7 @@ class JsonDocument(Document):
     def _require(self, member: _Member, kind: type, path: KeyPath) -> None:
         if not isinstance(member.value, kind):
             where = self._line_column(member.value_start)
-            raise DocumentError(
+            raise WrongContainer(
                 f"holds {_name(member.value)} where {_CONTAINER_NAMES[kind]} must stand", *where, path=path
             )
 
