@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real Claude Code, installed once by the collection itself, and the means to watch what it does."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from plugins.module_utils.agents.claude_code import ClaudeCode
+from tests.agents.claude import Claude
+from tests.agents.network import Network, Unavailable
+from tests.control_node import ControlNode, Operator
+from tests.hosts.podman import cache_directory
+from tests.workspace.client import Workspace
+
+_PLAY = """\
+- hosts: all
+  gather_facts: false
+  roles:
+    - role: fmapi.coding_agents.toolchain
+"""
+
+
+def missing(what: str) -> NoReturn:
+    """Something is not on this machine: an error in CI, a skip elsewhere; ``what`` says how to get it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def claude_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An npm prefix with Claude Code at the pinned version, made by the role toolchain and kept in the cache."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            missing(f"{program} is needed to run Claude Code: apt-get install -y nodejs npm (18 or newer)")
+    prefix = cache_directory() / "agents" / f"claude-code-{ClaudeCode.pinned_version}"
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    agent = ClaudeCode()
+    with open(f"{prefix}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if agent.installed_by_npm(str(prefix)) != ClaudeCode.pinned_version:
+            scratch = tmp_path_factory.mktemp("toolchain")
+            home = scratch / "home"
+            home.mkdir(mode=0o700)
+            (scratch / "install.yml").write_text(_PLAY)
+            variables = {"coding_agents_home": str(home), "coding_agents_npm_prefix": str(prefix)}
+            play = ControlNode(scratch).run(scratch / "install.yml", {"host": variables})
+            if play.status != 0:
+                missing(f"Claude Code could not be installed. Check npm's registry and proxy:\n{play.output}")
+    return prefix
+
+
+@pytest.fixture
+def operator(control: ControlNode, workspace: Workspace, claude_prefix: Path) -> Operator:
+    """An operator for hosts where the real Claude Code is present."""
+    return Operator(control, workspace, claude_prefix)
+
+
+@pytest.fixture
+def claude(claude_prefix: Path, tmp_path: Path) -> Iterator[Claude]:
+    """Claude Code for a home, in a project directory of its own."""
+    project = tmp_path / "project"
+    project.mkdir()
+    with contextlib.ExitStack() as sessions:
+        yield Claude(claude_prefix / "bin" / "claude", project, sessions)
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    """A network of its own, in which every packet is seen."""
+    try:
+        made = Network()
+    except Unavailable as problem:
+        missing(str(problem))
+    with made:
+        yield made
