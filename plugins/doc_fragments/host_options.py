@@ -138,7 +138,7 @@ options:
 options:
   cli_versions:
     description:
-      - Exact version of an agent's command line program, by agent, such as V({"claude_code": "2.1.197"}).
+      - Exact version of an agent's command line program, by agent, such as C(claude_code) with V(2.1.197).
       - For an agent that is not named, any version that works with a workspace will do, and the one that this collection
         is tested with is installed where there is none.
     type: dict

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import platform
 import ssl
-import subprocess
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from . import lost_ledger
+from . import lost_ledger, processes
 from .agents import AGENTS, Agent, AgentOptions
 from .errors import OperatorError
 from .host_program import user_sign_in
@@ -137,24 +136,17 @@ def _environment(host: Host) -> Iterator[Check]:
 def _token(host: Host) -> tuple[str | None, Check]:
     """Run the helper as agents do: through sh, with the short PATH of a GUI."""
     check = ("Auth", "token helper")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": host.config.home, **_proxies(host.environment)}
     try:
-        done = subprocess.run(
-            [host.config.helper],
-            env={"PATH": "/usr/bin:/bin", "HOME": host.config.home, **_proxies(host.environment)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_HELPER_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = processes.run([host.config.helper], environment, _HELPER_SECONDS)
+    except TimeoutError:
         return None, Check(*check, FAIL, f"did not end within {_HELPER_SECONDS} s", ROLL_OUT)
     except OSError as error:
         return None, Check(*check, FAIL, f"{host.config.helper} cannot be started ({error.strerror})", ROLL_OUT)
     said = done.stderr.strip().splitlines()
-    if done.returncode != 0:
-        fix = host.config.sign_in_command() if done.returncode == 2 else ""
-        return None, Check(*check, FAIL, said[0] if said else f"exit status {done.returncode}", fix and f"Run: {fix}")
+    if done.status != 0:
+        fix = host.config.sign_in_command() if done.status == 2 else ""
+        return None, Check(*check, FAIL, said[0] if said else f"exit status {done.status}", fix and f"Run: {fix}")
     lines = done.stdout.splitlines()
     if len(lines) != 1 or not lines[0].strip():
         return None, Check(*check, FAIL, f"printed {len(lines)} lines where one must stand", ROLL_OUT)
@@ -214,26 +206,17 @@ def _prompt(host: Host, agent: Agent) -> Check:
     }
     with tempfile.TemporaryDirectory(prefix="fmapi-doctor-") as directory:
         try:
-            done = subprocess.run(
-                agent.prompt_command(found.path, PROMPT),
-                cwd=directory,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_PROMPT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            done = processes.run(agent.prompt_command(found.path, PROMPT), environment, _PROMPT_SECONDS, directory)
+        except TimeoutError:
             return Check(
                 "Prompt", agent.title, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above"
             )
         except OSError as error:
             return Check("Prompt", agent.title, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
     reply = " ".join((done.stdout or done.stderr).split())[:200]
-    if done.returncode == 0 and done.stdout.strip():
+    if done.status == 0 and done.stdout.strip():
         return Check("Prompt", agent.title, PASS, f"replied: {reply}")
-    return Check("Prompt", agent.title, FAIL, f"exit status {done.returncode}: {reply}", "Look at the checks above")
+    return Check("Prompt", agent.title, FAIL, f"exit status {done.status}: {reply}", "Look at the checks above")
 
 
 def _get(host: Host, path: str, token: str) -> tuple[Any, dict[str, Any] | None]:
@@ -243,7 +226,8 @@ def _get(host: Host, path: str, token: str) -> tuple[Any, dict[str, Any] | None]
         context.load_verify_locations(cafile=host.config.ca_file)
     request = urllib.request.Request(host.config.workspace_url + path, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS, context=context) as answer:
+        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=_REQUEST_SECONDS) as answer:
             body = json.loads(answer.read(1 << 20))
             return answer.status, body if isinstance(body, dict) else None
     except urllib.error.HTTPError as error:

@@ -47,11 +47,15 @@ def read(path: str) -> Found:
         raise OperatorError("cannot be: a part of its path is a file", path, "Move that file away") from None
     except OSError as error:
         raise unusable(error, path, "read") from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OperatorError("is not a regular file", path, "Move it away")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OperatorError("is not a regular file", path, "Move it away")
-        return Found(stream.read(), stat.S_IMODE(status.st_mode))
+        try:
+            return Found(stream.read(), stat.S_IMODE(status.st_mode))
+        except OSError as error:
+            raise unusable(error, path, "read") from None
 
 
 def replace(path: str, content: bytes, mode: int, expected: Found | None = None) -> None:

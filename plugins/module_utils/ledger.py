@@ -5,7 +5,8 @@
 
 ``~/.local/state/fmapi-coding-agents/ledger.json``, 0600 in a directory 0700::
 
-    {"schema": 1, "salt": hex, "documents": {path: entry}, "pending": {path: entry or null},
+    {"schema": 1, "salt": hex, "documents": {path: entry},
+     "pending": {path: {"before": digest or null, "after": digest or null, "entry": entry or null}},
      "directories": [path, ...], "packages": {agent: {...}}}
 
 ``documents`` is what holds; ``pending`` is what a run is about to write, put down before the first byte of any document changes.
@@ -25,6 +26,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import files
+from .documents import FORMATS
 from .errors import OperatorError
 from .ownership import Entry, digest
 
@@ -47,7 +49,7 @@ class Ledger:
         """There was no ledger file."""
         self.salt: str = data.get("salt") or secrets.token_hex(16)
         self.documents: dict[str, Entry] = data.get("documents", {})
-        self.pending: dict[str, Entry | None] = data.get("pending", {})
+        self.pending: dict[str, dict[str, Any]] = data.get("pending", {})
         self.directories: list[str] = data.get("directories", [])
         self.packages: dict[str, dict[str, Any]] = data.get("packages", {})
 
@@ -72,13 +74,9 @@ class Ledger:
                     ledger.path,
                     "Use the version of fmapi.coding_agents that wrote it, or a newer one",
                 )
-            if not all(isinstance(data.get(name, {}), dict) for name in ("documents", "pending", "packages")):
+            if not _is_content(data):
                 raise ValueError
-            if not all(
-                entry is None or _is_entry(entry) for name in ("documents", "pending") for entry in data[name].values()
-            ):
-                raise ValueError
-        except (ValueError, KeyError, UnicodeDecodeError, AttributeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise OperatorError(
                 "is not a ledger that this collection wrote (cut off or edited)", ledger.path, way_out
             ) from None
@@ -90,22 +88,27 @@ class Ledger:
 
     def settle(self) -> None:
         """Decide, after a run that was stopped, for each document whether the old or the new record holds."""
-        for path, intended in self.pending.items():
-            recorded = self.documents.get(path)
+        for path, intent in self.pending.items():
             now = digest(files.read(path).content)
-            if intended is None:
-                if recorded is not None and now != recorded["after"]:
-                    del self.documents[path]
-            elif recorded is None or now != recorded["after"]:
-                # A document that is neither is one that somebody edited since: the newer record, key by key.
-                self.documents[path] = intended
+            if now == intent["after"]:
+                holds = intent["entry"]
+            elif now == intent["before"] or intent["entry"] is None:
+                holds = self.documents.get(path)
+            else:
+                holds = intent["entry"]  # somebody edited it since: the newer record, key by key
+            if holds is None:
+                self.documents.pop(path, None)
+            else:
+                self.documents[path] = holds
         self.pending = {}
 
     def save(self) -> None:
         """Write the ledger, or take it away with the directories made for it when there is nothing left to remember."""
+        files.remove_leftovers(self.path)
         if self.is_empty:
             files.remove(self.path)
-            files.remove_empty_directories(self.directories)
+            # Ours by its name: a run that was killed before its first ledger stood has recorded no directory.
+            files.remove_empty_directories([self.directory, *self.directories])
             return
         for made in files.make_directories(self.directory, self.home):
             self.directories.append(made)
@@ -121,14 +124,48 @@ class Ledger:
         files.replace(self.path, content, 0o600)
 
 
+def _is_content(data: dict[str, Any]) -> bool:
+    """Whether every part has the form in which :meth:`Ledger.save` writes it: what is read here is acted upon."""
+    pending, packages = data["pending"], data["packages"]
+    return (
+        all(isinstance(data[name], dict) for name in ("documents", "pending", "packages"))
+        and all(os.path.isabs(path) for path in (*data["documents"], *pending))
+        and all(_is_entry(entry) for entry in data["documents"].values())
+        and all(isinstance(intent, dict) and {"before", "after", "entry"} <= set(intent) for intent in pending.values())
+        and all(intent["entry"] is None or _is_entry(intent["entry"]) for intent in pending.values())
+        and all(isinstance(package, dict) for package in packages.values())
+        and all(isinstance(package[name], str) for package in packages.values() for name in ("prefix", "version"))
+        and _is_list_of(data["directories"], str)
+    )
+
+
 def _is_entry(entry: Any) -> bool:
-    lists = ("mode", "values", "elements", "removed", "containers")
     return (
         isinstance(entry, dict)
-        and all(isinstance(entry.get(name), str) for name in ("component", "format", "after"))
-        and all(isinstance(entry.get(name), list) for name in lists)
-        and isinstance(entry.get("undo"), (list, type(None)))
+        and all(isinstance(entry[name], str) for name in ("component", "after"))
+        and entry["format"] in FORMATS
+        and isinstance(entry["created"], bool)
+        and len(entry["mode"]) == 2
+        and all(mode is None or isinstance(mode, int) for mode in entry["mode"])
+        and (entry["undo"] is None or all(_is_edit(edit) for edit in entry["undo"]))
+        and _is_list_of(entry["leftovers"], str)
+        and all(_is_list_of(path, str) for path in entry["containers"])
+        and all(_has(record, "digest") for record in entry["values"])
+        and all(_has(record, "element") for record in entry["elements"])
+        and all(_has(record, "prior") for record in entry["removed"])
     )
+
+
+def _has(record: Any, name: str) -> bool:
+    return isinstance(record, dict) and name in record and _is_list_of(record["path"], str)
+
+
+def _is_edit(edit: Any) -> bool:
+    return len(edit) == 3 and [type(part) for part in edit] == [int, int, str]
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
 
 
 @contextlib.contextmanager

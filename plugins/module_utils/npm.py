@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from . import files
+from . import files, processes
 from .agents import AGENTS, Agent, FoundCli
 from .errors import OperatorError
 from .ledger import Ledger, locked
@@ -143,23 +142,14 @@ def _npm(arguments: list[str], prefix: str, registry: str | None, home: str, env
         command += ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         command += ["--registry", registry] if registry else []
         try:
-            done = subprocess.run(
-                command,
-                cwd=cache,
-                env={**environment, "HOME": home, "PATH": path},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            done = processes.run(command, {**environment, "HOME": home, "PATH": path}, _TIMEOUT_SECONDS, cache)
+        except TimeoutError:
             raise OperatorError(
                 f"npm did not end within {_TIMEOUT_SECONDS} s", arguments[1], "Check the registry and the proxy"
             ) from None
         except OSError as error:
             raise OperatorError(f"cannot be started ({error.strerror})", npm, "Install Node.js again") from None
-    if done.returncode != 0:
+    if done.status != 0:
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         said = "; ".join(line for line in lines if "A complete log" not in line)[:600]
         raise OperatorError(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import files
 from .errors import OperatorError
 from .ledger import Ledger, locked
-from .ownership import Plan, Wanted, plan
+from .ownership import Plan, Wanted, digest, plan
 
 _TRIES = 5
 """How often a file that another program keeps rewriting is merged again before we give up."""
@@ -139,7 +139,11 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
 
 def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
     """Write down what is about to be done, and make the directories it needs (they are in the ledger first, too)."""
-    ledger.pending = {one.path: one.entry for one in plans if one.changed}
+    ledger.pending = {
+        one.path: {"before": digest(one.before), "after": digest(one.after), "entry": one.entry}
+        for one in plans
+        if one.changed
+    }
     missing = []
     for one in plans:
         directory = os.path.dirname(os.path.realpath(one.path))

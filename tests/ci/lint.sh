@@ -32,7 +32,6 @@ check_ansible() { ansible-lint --offline --profile production --strict; }
 
 # Options, return values and cross references of the documentation, as a reader of the built docs would meet them.
 check_docs() {
-    files 'plugins/modules/*.py' | grep -qz . || { echo "no modules yet"; return 0; }
     (cd "$WORK/collections/ansible_collections/fmapi/coding_agents" &&
         antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .)
 }

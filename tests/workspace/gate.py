@@ -33,7 +33,7 @@ _ERROR_CODES: dict[int, str | int] = {
 
 def bearer(headers: Headers) -> str | None:
     """The token of an ``Authorization: Bearer`` header. Nothing else counts: not ``x-api-key``, not basic auth."""
-    scheme, _, value = headers.get("authorization", "").partition(" ")
+    scheme, _space, value = headers.get("authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" else None
 
 
@@ -100,7 +100,9 @@ class Gate:
         return self.state.new_record(
             method=scope["method"],
             path=self.state.scrub(seen["path"]),
-            query_keys=[] if "query" in leaks else sorted({k for k, _ in parse_qsl(query, keep_blank_values=True)}),
+            query_keys=[]
+            if "query" in leaks
+            else sorted({k for k, _value in parse_qsl(query, keep_blank_values=True)}),
             token=self.state.token_state(secret),
             identity=credential.identity.kind if credential else None,
             status=None,

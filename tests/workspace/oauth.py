@@ -129,10 +129,10 @@ def _field(form: dict[str, str], name: str) -> str:
 
 def _client(request: Request, form: dict[str, str]) -> tuple[str, str | None]:
     """Client id and secret, from HTTP basic auth or from the form (RFC 6749, section 2.3.1)."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    scheme, _space, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
-            client_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+            client_id, _colon, secret = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise OAuthError(401, "invalid_client", "Client authentication failed") from None
         return client_id, secret
@@ -152,7 +152,7 @@ def _client_credentials(request: Request, form: dict[str, str]) -> dict[str, obj
 
 def _authorization_code(request: Request, form: dict[str, str]) -> dict[str, object]:
     state: State = request.app.state.workspace
-    client_id, _ = _client(request, form)
+    client_id, _secret_given = _client(request, form)
     code = state.codes.get(_field(form, "code"))
     verifier = _field(form, "code_verifier")
     if code is None or code.used or time.time() - code.created > CODE_LIFETIME:
@@ -174,7 +174,7 @@ def _refresh_token(request: Request, form: dict[str, str]) -> dict[str, object]:
     that cannot know which of the two holders is the thief (RFC 9700, section 4.14.2).
     """
     state: State = request.app.state.workspace
-    client_id, _ = _client(request, form)
+    client_id, _secret_given = _client(request, form)
     presented = state.refresh_tokens.get(_field(form, "refresh_token"))
     if presented is None:
         raise REFRESH_INVALID

@@ -16,13 +16,13 @@ import shlex
 import zipfile
 from types import ModuleType
 
-from .. import documents, errors
+from .. import documents, errors, processes
 from ..documents import base, ini_document, json_document, whole_file
 from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in
 
 _PACKAGE = "coding_agents"
 _SOURCES: tuple[ModuleType, ...] = (
-    *(documents, errors, base, ini_document, json_document, whole_file),
+    *(documents, errors, processes, base, ini_document, json_document, whole_file),
     *(config, machine_to_machine, main, session, token, token_cache, user_sign_in),
 )
 _PACKAGES = ("documents",)

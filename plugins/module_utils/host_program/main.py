@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = Config.load(options.config)
     except (OSError, ValueError, TypeError) as error:
-        print(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again", file=sys.stderr)
+        sys.stderr.write(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again\n")
         return RETRY_MAY_HELP
     return _token(config) if options.verb == "token" else _status(config, options.json)
 
@@ -39,9 +39,9 @@ def _token(config: Config) -> int:
     try:
         token = token_cache.get(config, lambda: session.request(config, environment))
     except TokenError as error:
-        print(f"coding-agents: {error}", file=sys.stderr)
+        sys.stderr.write(f"coding-agents: {error}\n")
         return error.exit_status
-    print(token.value)
+    sys.stdout.write(f"{token.value}\n")
     return 0
 
 
@@ -59,8 +59,8 @@ def _status(config: Config, as_json: bool) -> int:
         "token_helper": config.helper,
     }
     if as_json:
-        print(json.dumps(report, indent=1))
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
     else:
         for name, value in report.items():
-            print(f"{name.replace('_', ' '):14} {'-' if value is None else value}")
+            sys.stdout.write(f"{name.replace('_', ' '):14} {'-' if value is None else value}\n")
     return 0

@@ -14,10 +14,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 
+from .. import processes
 from .config import Config
 from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
 
@@ -56,16 +56,8 @@ def request_token(config: Config, environment: Mapping[str, str]) -> Token:
 def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[str]) -> Token:
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_SECONDS,
-            env=clean_environment(config, environment),
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        done = processes.run(command, clean_environment(config, environment), _TIMEOUT_SECONDS)
+    except TimeoutError:
         raise TokenError(
             f"the Databricks CLI did not answer within {_TIMEOUT_SECONDS:.0f} s", hint="Check network and VPN"
         ) from None
@@ -73,7 +65,7 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[s
         raise TokenError(
             f"{cli} cannot be started ({error.strerror})", hint="Install the Databricks CLI again"
         ) from None
-    if done.returncode != 0:
+    if done.status != 0:
         raise _failure(done.stderr, config)
     try:
         answer = json.loads(done.stdout)

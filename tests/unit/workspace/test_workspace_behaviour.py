@@ -105,7 +105,7 @@ def test_model_services_want_bounds(workspace: Workspace, call: Caller, query: s
 def test_failures_are_counted(workspace: Workspace, call: Caller) -> None:
     workspace.control(fail_next={"path_prefix": ME, "status": 429, "retry_after": 3, "count": 2})
     token = workspace.mint()
-    answers = [call.me(token) for _ in range(3)]
+    answers = [call.me(token) for _time in range(3)]
     assert [a.status for a in answers] == [429, 429, 200]
     assert [a.headers["retry-after"] for a in answers] == ["3", "3", None]
     assert answers[0].json["error_code"] == "REQUEST_LIMIT_EXCEEDED"

@@ -56,7 +56,7 @@ def test_stream(call: Caller, base: str) -> None:
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
     found = events(answer.text)
-    names = [name for name, _ in found]
+    names = [name for name, _data in found]
     assert names[:3] == ["message_start", "content_block_start", "ping"]
     assert names[-3:] == ["content_block_stop", "message_delta", "message_stop"]
     assert set(names[3:-3]) == {"content_block_delta"}

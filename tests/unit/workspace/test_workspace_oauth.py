@@ -130,7 +130,7 @@ def test_no_refresh_token_without_offline_access(call: Caller) -> None:
 def test_refresh_rotates(call: Caller) -> None:
     tokens = call.sign_in()
     seen = {tokens["refresh_token"]}
-    for _ in range(3):
+    for _time in range(3):
         answer = call.refresh(tokens["refresh_token"])
         assert answer.status == 200
         tokens = answer.json

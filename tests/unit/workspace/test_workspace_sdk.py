@@ -172,7 +172,7 @@ def _browse(call: Caller, url: str) -> None:
     The SDK opens the browser before it listens, so the second step is tried until someone is there.
     """
     answer = call("GET", url.removeprefix(call.workspace.url))
-    for _ in range(500):
+    for _time in range(500):
         try:
             urllib.request.urlopen(answer.headers["location"], timeout=20).close()
             return
