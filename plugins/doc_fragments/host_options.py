@@ -31,7 +31,6 @@ options:
   workspace_url:
     description:
       - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
-      - Needed unless everything is to be removed.
     type: str
   token_ttl_minutes:
     description:
@@ -128,7 +127,7 @@ options:
     description:
       - What to do with a settings file that cannot be parsed.
       - V(fail) changes nothing. V(backup_and_replace) keeps it beside itself with mode 0600, says where, and starts with an empty
-        one; O(state=absent) puts it back.
+        one; uninstalling puts it back.
     type: str
     choices: [fail, backup_and_replace]
     default: fail

@@ -38,6 +38,11 @@ attributes:
   idempotent:
     support: full
 options:
+  workspace_url:
+    description:
+      - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
+    type: str
+    required: true
   prompt:
     description:
       - Whether to send each agent one short prompt. The agent writes its own session files then, as in daily use.

@@ -27,6 +27,12 @@ extends_documentation_fragment:
   - fmapi.coding_agents.host_options.auth
   - fmapi.coding_agents.host_options.settings
   - fmapi.coding_agents.host_options.cli
+options:
+  workspace_url:
+    description:
+      - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
+    type: str
+    required: true
 seealso:
   - module: fmapi.coding_agents.databricks_oauth
   - module: fmapi.coding_agents.agent_settings
