@@ -68,7 +68,7 @@ class Ledger:
             data = json.loads(found.content)
             if not isinstance(data, dict) or not isinstance(data["salt"], str):
                 raise ValueError
-            if data["schema"] != SCHEMA:
+            if type(data["schema"]) is not int or data["schema"] != SCHEMA:
                 raise OperatorError(
                     f"has schema {data['schema']!r}, this collection knows {SCHEMA}",
                     ledger.path,
@@ -150,7 +150,7 @@ def _is_entry(entry: Any) -> bool:
         and (entry["undo"] is None or all(_is_edit(edit) for edit in entry["undo"]))
         and _is_list_of(entry["leftovers"], str)
         and all(_is_list_of(path, str) for path in entry["containers"])
-        and all(_has(record, "digest") for record in entry["values"])
+        and all(_has(record, "digest") and isinstance(record["digest"], str) for record in entry["values"])
         and all(_has(record, "element") for record in entry["elements"])
         and all(_has(record, "prior") for record in entry["removed"])
     )

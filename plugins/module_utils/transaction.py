@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import files
+from .documents import FORMATS
 from .errors import OperatorError
 from .ledger import Ledger, locked
 from .ownership import Plan, Wanted, digest, plan
@@ -61,8 +62,8 @@ def bring(
         interrupted = list(ledger.pending)
         plans, found = _plan_all(ledger, components, wanted)
         outcome = Outcome(plans, bool(interrupted))
-        forgotten = any(one.entry is None for one in plans)
-        if outcome.changed or forgotten:
+        recorded = ledger.documents
+        if outcome.changed or any(one.entry != recorded[one.path] for one in plans if one.path in recorded):
             for path in interrupted:
                 files.remove_leftovers(path)
             _apply(ledger, plans, found, wanted)
@@ -96,7 +97,11 @@ def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | No
     entry = ledger.documents.get(path)
     aside = entry.get("backup") if entry else None
     backup = files.read(aside).content if aside and wanted is None else None
-    return plan(path, *found, entry, wanted, ledger.salt, backup)
+    made = plan(path, *found, entry, wanted, ledger.salt, backup)
+    if made.after is None and made.before is not None and os.path.islink(path):
+        # The owner moved our file and linked to it: without its target the link would dangle, and the next rollout refuse it.
+        made.after = FORMATS[made.format].blank()
+    return made
 
 
 def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
