@@ -22,7 +22,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.errors import OperatorError
-from ..module_utils.routing import DEFAULT_PROFILE, TTL_MINUTES_DEFAULT
+from ..modules.workspace_info import argument_spec
 
 try:
     from ansible.module_utils.secrets import register_secret
@@ -33,21 +33,16 @@ except ImportError:  # ansible-core before 2.22 masks what the specification mar
         return value
 
 
-ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
-    "workspace_url": {"type": "str"},
-    "profile": {"type": "str", "default": DEFAULT_PROFILE},
-    "identity": {"type": "str", "default": "user"},
-    "client_id": {"type": "str"},
-    "client_secret": {"type": "str", "no_log": True},
-    "auth_profile": {"type": "str"},
-    "routing": {"type": "str", "default": "gateway"},
-    "workspace_id": {"type": "str"},
-    # Judged by the preflight, whose messages name the operator's variables, so without a type here.
-    "agents": {"type": "raw", "default": ["claude_code"]},
-    "models": {"type": "raw", "default": {}},
-    "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT},
-    "ca_file": {"type": "path"},
-}
+def _specification() -> dict[str, dict[str, Any]]:
+    """Return the module's options without what the preflight judges with messages of its own, which name the variables
+    that operators set: whether it is there, the choices, and the form of agents and models."""
+    loose = {
+        name: {key: value for key, value in option.items() if key not in ("required", "choices")}
+        for name, option in argument_spec().items()
+    }
+    loose["agents"] = {"type": "raw", "default": loose["agents"]["default"]}
+    loose["models"] = {"type": "raw", "default": loose["models"]["default"]}
+    return loose
 
 
 def _plain(value: Any) -> Any:
@@ -68,7 +63,7 @@ class ActionModule(ActionBase):
         secret = self._task.args.get("client_secret")
         if isinstance(secret, str) and secret:
             register_secret(secret)
-        _validation, options = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        _validation, options = self.validate_argument_spec(argument_spec=_specification())
         result: dict[str, Any] = self._once(_plain(options))
         return {"changed": False, **result}
 
@@ -85,12 +80,11 @@ class ActionModule(ActionBase):
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
+            if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
                     known: dict[str, Any] = json.load(file)
-                    return known
-            except FileNotFoundError:
-                result = self._ask(options)
+                return known
+            result = self._ask(options)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(result, file)

@@ -119,8 +119,8 @@ def _gateway(block: Mapping[str, Any]) -> dict[str, Any]:
 def shape_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result we document for one serving endpoint.
 
-    ``state`` is READY, NOT_READY or UNKNOWN (a workspace that tells neither); ``update`` is the state of its last
-    change; ``created`` is in milliseconds since 1970, UTC, as the API gives it.
+    ``state`` is READY, NOT_READY or UNKNOWN (a workspace that tells neither); ``config_update`` is the state of its
+    last change; ``created`` is in milliseconds since 1970, UTC, as the API gives it.
     """
     name = _text(endpoint.get("name")) or ""
     state = _table(endpoint.get("state"))
@@ -131,7 +131,7 @@ def shape_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
         "name": name,
         "state": ready,
         "ready": ready == READY,
-        "update": _text(state.get("config_update")),
+        "config_update": _text(state.get("config_update")),
         "task": _text(endpoint.get("task")),
         "family": family,
         "tier": tier,

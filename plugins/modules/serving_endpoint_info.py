@@ -114,7 +114,7 @@ endpoints:
     ready:
       description: Whether it answers now.
       type: bool
-    update:
+    config_update:
       description: State of its last change, such as V(NOT_UPDATING) or V(IN_PROGRESS).
       type: str
     task:

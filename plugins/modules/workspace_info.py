@@ -161,12 +161,39 @@ checked:
   returned: success
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.routing import DEFAULT_PROFILE, ROUTING_CHOICES, TTL_MINUTES_DEFAULT
+
+
+def argument_spec() -> dict[str, dict[str, Any]]:
+    """The options; the action plugin reads them here."""
+    return {
+        "workspace_url": {"type": "str", "required": True},
+        "profile": {"type": "str", "default": DEFAULT_PROFILE},
+        "identity": {
+            "type": "str",
+            "choices": ["user", "service_principal", "workload_identity", "pat"],
+            "default": "user",
+        },
+        "client_id": {"type": "str"},
+        "client_secret": {"type": "str", "no_log": True},
+        "auth_profile": {"type": "str"},
+        "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
+        "models": {"type": "dict", "default": {}},
+        "routing": {"type": "str", "choices": list(ROUTING_CHOICES), "default": "gateway"},
+        "workspace_id": {"type": "str"},
+        # raw: text is refused with a message of our own.
+        "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT, "no_log": False},
+        "ca_file": {"type": "path"},
+    }
 
 
 def main() -> None:
     """Say what went wrong: the work is done by the action plugin of the same name, which Ansible prefers."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True, bypass_checks=True)
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     module.fail_json(
         msg="workspace_info runs on the control node, by its action plugin. "
         "Call it as fmapi.coding_agents.workspace_info in a task."

@@ -45,7 +45,7 @@ def test_an_endpoint_of_databricks() -> None:
         "name": "databricks-claude-opus-4-6",
         "state": "READY",
         "ready": True,
-        "update": "NOT_UPDATING",
+        "config_update": "NOT_UPDATING",
         "task": "llm/v1/chat",
         "family": "claude",
         "tier": "opus",

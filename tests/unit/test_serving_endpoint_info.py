@@ -118,9 +118,13 @@ def test_failures_say_what_where_and_the_way_out(
 @pytest.mark.matrix
 def test_a_task_shows_no_secret(workspace: Workspace, tmp_path: Path) -> None:
     token = workspace.mint(kind="pat")
-    here = {"delegate_to": "localhost", "become": False, "vars": {"ansible_python_interpreter": sys.executable}}
+    here: dict[str, Any] = {
+        "delegate_to": "localhost",
+        "become": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+    }
     options = {"workspace_url": workspace.url, "ca_file": workspace.ca_file, "query": "length(@)"}
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {
             "name": "List",
             "fmapi.coding_agents.serving_endpoint_info": {**options, "token": "{{ planted_token }}"},
