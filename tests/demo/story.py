@@ -176,6 +176,7 @@ class Story:
             "ANSIBLE_HOME": str(operator / ".ansible"),
             "ANSIBLE_REMOTE_TEMP": str(operator / "tmp"),
             "ANSIBLE_NOCOWS": "1",
+            "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", str(operator / "pycache")),
         }
         passed_on = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         # A proxy belongs to the way to the registry, not to the way to a workspace on this machine.

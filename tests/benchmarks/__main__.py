@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure: ``python -m tests.benchmarks [--hosts 1,10,40] [--repeat N] [--only noop,first,helper]``.
+
+Ratios of what is measured in turn in one run (A B A B), so that the machine's speed and load cancel out. Control node, all
+hosts and the workspace share this machine's processors: with many hosts that overstates the wall time of a real fleet.
+Nothing is asserted; the table says what was aimed at. The figures are kept as JSON in ``.work/bench/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import ansible.release
+
+from tests.hosts import podman
+
+from .stage import RunFailed, Sample, Stage, stage
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ROLLOUT = "fmapi.coding_agents.rollout"
+DATA = f"{podman.HOME}/.local/share/fmapi-coding-agents"
+CACHE = f"{podman.HOME}/.cache/fmapi-coding-agents"
+
+
+def _in_turn(repeat: int, *runs: Callable[[], Sample]) -> list[list[Sample]]:
+    """The samples of each run, taken in turn after one round that does not count (caches, bytecode)."""
+    samples: list[list[Sample]] = [[] for _run in runs]
+    for number in range(repeat + 1):
+        for position, run in enumerate(runs):
+            sample = run()
+            if number:
+                samples[position].append(sample)
+    return samples
+
+
+def _row(what: str, aim: str, measured: Sequence[float], floor: Sequence[float], **more: Any) -> dict[str, Any]:
+    """One line of the table; all times in seconds."""
+    ratio = statistics.median(measured) / statistics.median(floor)
+    return {"what": what, "aim": aim, "ratio": ratio, "measured": list(measured), "floor": list(floor), **more}
+
+
+def _against_ping(what: str, aim: str, measured: list[Sample], floor: list[Sample]) -> dict[str, Any]:
+    row = _row(what, aim, [one.wall for one in measured], [one.wall for one in floor])
+    row["control_cpu"] = statistics.median(one.control_cpu for one in measured)
+    row["floor_control_cpu"] = statistics.median(one.control_cpu for one in floor)
+    return row
+
+
+def no_op(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
+    """A rollout that finds nothing to do, against ping."""
+    place.play(ROLLOUT, hosts)
+    ping = str(place.folder / "ping.yml")
+    floor, measured = _in_turn(repeat, lambda: place.play(ping, hosts), lambda: place.play(ROLLOUT, hosts))
+    if f"changed=0{'':4}" not in place.output() or "changed=3" in place.output():
+        raise RunFailed(f"a rollout that should have found nothing to do did something:\n{place.output()[-2000:]}")
+    return _against_ping(f"no-op rollout / ping, {hosts} hosts", "<= 1.5 at 40", measured, floor)
+
+
+def first(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
+    """A first rollout with the programs there already, against ping."""
+    ping = str(place.folder / "ping.yml")
+
+    def rollout() -> Sample:
+        place.empty_homes(hosts)
+        return place.play(ROLLOUT, hosts)
+
+    floor, measured = _in_turn(repeat, lambda: place.play(ping, hosts), rollout)
+    return _against_ping(f"first rollout, programs present / ping, {hosts} hosts", "<= 3.5", measured, floor)
+
+
+def helper(place: Stage, repeat: int) -> list[dict[str, Any]]:
+    """The token helper against an empty Python, on one host."""
+    place.play(ROLLOUT, 1)
+    script = (Path(__file__).parent / "helper.py").read_text(encoding="utf-8")
+    empty = json.dumps(["/usr/bin/python3", "-I", "-c", "pass"])
+    warm = json.dumps([f"{DATA}/token-helper"])
+
+    def measure(repetitions: int, *commands: str) -> list[list[float]]:
+        samples: list[list[float]] = json.loads(place.measure_on_host(script, [str(repetitions), CACHE, *commands]))
+        return samples
+
+    rows = []
+    floor, measured = measure(40 * repeat, empty, warm)
+    rows.append(_row("token helper, token at hand / python3 -I -c pass", "<= 1", measured, floor))
+    floor, measured = measure(4 * repeat, empty, f"cold:{warm}")
+    rows.append(_row("token helper, asks for a token / python3 -I -c pass", "", measured, floor))
+    return rows
+
+
+def _seconds(values: Sequence[float]) -> str:
+    """Median, smallest and largest, in a unit that shows three digits."""
+    unit, factor = ("s", 1.0) if statistics.median(values) >= 1 else ("ms", 1000.0)
+    middle, low, high = (factor * value for value in (statistics.median(values), min(values), max(values)))
+    return f"{middle:.3g} {unit} ({low:.3g}-{high:.3g})"
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        "| measured / floor | ratio | aim | measured: median (min-max) | floor: median (min-max) | control-node CPU |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cpu = f"{row['control_cpu']:.2f} / {row['floor_control_cpu']:.2f} s" if "control_cpu" in row else ""
+        times = f"{_seconds(row['measured'])} | {_seconds(row['floor'])}"
+        lines.append(f"| {row['what']} | **{row['ratio']:.2f}** | {row['aim']} | {times} | {cpu} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure what was asked for, print the table, keep the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--hosts", default="1,10,40", help="numbers of hosts (default: 1,10,40)")
+    parser.add_argument("--repeat", type=int, default=5, help="measured rounds of each play (default: 5)")
+    parser.add_argument("--only", default="noop,first,helper", help="parts to measure (default: all)")
+    options = parser.parse_args()
+    numbers, parts = [int(number) for number in options.hosts.split(",")], options.only.split(",")
+    rows: list[dict[str, Any]] = []
+
+    def add(*more: dict[str, Any]) -> None:
+        rows.extend(more)
+        for row in more:
+            print(f"{row['what']}: {row['ratio']:.2f}", file=sys.stderr, flush=True)
+
+    load = os.getloadavg()[0]
+    try:
+        with stage(max(numbers)) as place:
+            for hosts in numbers:
+                if "noop" in parts:
+                    add(no_op(place, hosts, options.repeat))
+                if "first" in parts:
+                    add(first(place, hosts, max(options.repeat - 2, 1)))
+            if "helper" in parts:
+                add(*helper(place, options.repeat))
+    except (podman.HostsUnavailable, podman.HostsFailed, RunFailed) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    facts = {
+        "ansible_core": ansible.release.__version__,
+        "python": sys.version.split()[0],
+        "processors": os.cpu_count(),
+        "load_before": load,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    print(f"\n{table(rows)}\n")
+    print(
+        f"ansible-core {facts['ansible_core']}, Python {facts['python']}, {facts['processors']} processors shared by control node, "
+        f"hosts and workspace; load before: {load:.1f}. Cold connections, forks = hosts, pipelining on. "
+        "Control-node CPU is without ssh's masters."
+    )
+    folder = REPOSITORY / ".work" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / time.strftime("%Y%m%d-%H%M%S.json")
+    path.write_text(json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    print(f"Figures: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmarks run on: test hosts without a way out, a simulated workspace on their gateway, one ansible.cfg."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from plugins.module_utils.agents.claude_code import ClaudeCode
+from tests.hosts import podman
+from tests.workspace.client import Workspace
+
+PREFIX = "/opt/agents"
+"""Where the hosts find the agents' programs, as an image of a company would have them."""
+
+PING = """\
+- name: The floor
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Answer
+      ansible.builtin.ping:
+"""
+
+
+class RunFailed(RuntimeError):
+    """A measured program failed, so that its time says nothing; the message holds what it said."""
+
+
+class Sample(NamedTuple):
+    """One measured run, in seconds. ``control_cpu`` is that of the control node's own processes, without ssh's masters."""
+
+    wall: float
+    control_cpu: float
+
+
+@dataclass
+class Stage:
+    """Hosts, workspace and the files of the runs."""
+
+    folder: Path
+    fleet: podman.Fleet
+    workspace: Workspace
+
+    def play(self, playbook: str, hosts: int, *options: str) -> Sample:
+        """Run a playbook on the first ``hosts`` hosts over connections of its own, and measure it.
+
+        Cold, as a rollout is: every run makes its connections. They are closed after the measurement.
+        """
+        sockets = Path(tempfile.mkdtemp(prefix="cp", dir=self.folder))
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+            "ANSIBLE_HOME": str(self.folder / "ansible-home"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),
+            "ANSIBLE_FORKS": str(hosts),
+        }
+        names = ",".join(host.name for host in self.fleet.hosts[:hosts])
+        command = ["ansible-playbook", "-i", str(self.folder / "inventory"), "--limit", names, playbook, *options]
+        try:
+            with (self.folder / "output").open("w+b") as output:
+                begin = time.perf_counter()
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+                )
+                _pid, status, usage = os.wait4(process.pid, 0)
+                wall = time.perf_counter() - begin
+                process.returncode = os.waitstatus_to_exitcode(status)
+                if process.returncode != 0:
+                    output.seek(0)
+                    raise RunFailed(f"{' '.join(command)}\n{output.read().decode(errors='replace')[-3000:]}")
+        finally:
+            for socket in sockets.iterdir():
+                subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "-"], capture_output=True, check=False)
+            shutil.rmtree(sockets, ignore_errors=True)
+        return Sample(wall, usage.ru_utime + usage.ru_stime)
+
+    def output(self) -> str:
+        """What the last run printed."""
+        return (self.folder / "output").read_text(encoding="utf-8", errors="replace")
+
+    def empty_homes(self, hosts: int) -> None:
+        """Take everything out of the homes that a rollout puts there, so that the next one is the first."""
+        remove = "rm -rf .local .cache .claude .claude.json .databrickscfg"
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda host: self.fleet.run(host, ["sh", "-c", remove]), self.fleet.hosts[:hosts]))
+
+    def measure_on_host(self, script: str, arguments: Sequence[str]) -> str:
+        """Run a Python program on the first host, past ssh and Ansible, and return what it prints."""
+        done = self.fleet.run(self.fleet.hosts[0], ["python3", "-I", "-", *arguments], stdin=script.encode())
+        return done.stdout.decode()
+
+
+def programs() -> Path:
+    """The npm tree with Claude Code, installed once into the cache with this machine's npm."""
+    name = f"{ClaudeCode.name}-{ClaudeCode.pinned_version}"
+    path = podman.cache_directory() / "npm" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            tree = Path(scratch) / name
+            package = f"{ClaudeCode.npm_package}@{ClaudeCode.pinned_version}"
+            subprocess.run(
+                ["npm", "install", "--global", "--prefix", str(tree), "--no-audit", "--no-fund", package],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+            )
+            # The hosts' user is not the one who runs the benchmarks.
+            subprocess.run(["chmod", "-R", "a+rX", str(tree)], check=True)
+            tree.rename(path)
+    return path
+
+
+@contextmanager
+def stage(hosts: int) -> Iterator[Stage]:
+    """Start it all, and remove it all.
+
+    :raises tests.hosts.podman.HostsUnavailable: this machine cannot make test hosts.
+    """
+    podman.require()
+    folder = Path(tempfile.mkdtemp(prefix="fmapi-bench-"))
+    trust = folder / "ca"
+    trust.mkdir()
+    folder.chmod(0o755)
+    fleet = None
+    try:
+        # A rollout names one path for the CA, on the control node and on the hosts.
+        mounts = [f"{programs()}:{PREFIX}:ro", f"{trust}:{trust}:ro"]
+        fleet = podman.start_hosts(hosts, internal=True, mounts=mounts)
+        with Workspace(folder / "workspace", host=fleet.gateway) as workspace:
+            shutil.copy(workspace.ca_file, trust / "ca.pem")
+            (trust / "ca.pem").chmod(0o644)
+            _write_files(folder, fleet, _variables(workspace, trust / "ca.pem"))
+            yield Stage(folder, fleet, workspace)
+    finally:
+        if fleet is not None:
+            podman.stop_hosts(fleet.id)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _variables(workspace: Workspace, ca_file: Path) -> dict[str, str]:
+    return {
+        "coding_agents_workspace_url": workspace.url,
+        "coding_agents_ca_file": str(ca_file),
+        "coding_agents_identity": "service_principal",
+        "coding_agents_client_id": workspace.client_id,
+        "coding_agents_client_secret": workspace.client_secret,
+        "coding_agents_npm_prefix": PREFIX,
+    }
+
+
+def _write_files(folder: Path, fleet: podman.Fleet, variables: Mapping[str, str]) -> None:
+    (folder / "inventory").write_text(json.dumps(fleet.inventory(variables)), encoding="utf-8")
+    (folder / "inventory").chmod(0o600)
+    (folder / "ping.yml").write_text(PING, encoding="utf-8")
+    (folder / "ansible.cfg").write_text(
+        "[defaults]\nhost_key_checking = False\nlocalhost_warning = False\n[connection]\npipelining = True\n",
+        encoding="utf-8",
+    )
