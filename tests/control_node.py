@@ -217,7 +217,7 @@ class Operator:
         self.workspace = workspace
         self.prefix = prefix
 
-    def variables(self, home: Path, **own: Any) -> dict[str, Any]:
+    def variables(self, home: Path, /, **own: Any) -> dict[str, Any]:
         """Variables of one host; ``own`` without the prefix ``coding_agents_``, None to leave one out."""
         values = {
             **workspace_variables(self.workspace),
@@ -227,11 +227,11 @@ class Operator:
         }
         return {name: value for name, value in values.items() if value is not None}
 
-    def rollout(self, home: Path, *options: str, **own: Any) -> Play:
+    def rollout(self, home: Path, /, *options: str, **own: Any) -> Play:
         """``rollout`` to one host, however it ends."""
         return self.control.run("rollout", {"host": self.variables(home, **own)}, *options)
 
-    def doctor(self, home: Path, *options: str, prompt: bool = False, **own: Any) -> Play:
+    def doctor(self, home: Path, /, *options: str, prompt: bool = False, **own: Any) -> Play:
         """``doctor`` on one host, however it ends."""
         return self.control.run("doctor", {"host": {**self.variables(home, **own), "doctor_prompt": prompt}}, *options)
 

@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fixtures of the integration tests."""
+
+from __future__ import annotations
+
+from tests.fixtures import control, installed_cli, not_started, operator
+from tests.workspace.fixtures import workspace, workspace_process
+
+__all__ = ["control", "installed_cli", "not_started", "operator", "workspace", "workspace_process"]
