@@ -58,6 +58,24 @@ def read(path: str) -> Found:
             raise unusable(error, path, "read") from None
 
 
+def check_replaceable(path: str) -> None:
+    """Raise OperatorError for a file that is there and that we should not replace, although the system might let us.
+
+    A rename needs no leave of the file itself, only of its directory: it would ignore that its owner made it read-only, and it
+    would follow a symbolic link to another user's file.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    if not status.st_mode & stat.S_IWUSR:
+        raise OperatorError("is read-only", path, "If it may be changed, give its owner leave to write (chmod u+w)")
+    if os.path.islink(path) and status.st_uid != os.geteuid():
+        raise OperatorError(
+            f"is a symbolic link to {os.path.realpath(path)}, which belongs to another user", path, "Replace the link"
+        )
+
+
 def replace(path: str, content: bytes, mode: int, expected: Found | None = None) -> None:
     """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
 

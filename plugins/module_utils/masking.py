@@ -14,7 +14,9 @@ MASK = "********"
 CHANGED = MASK + " (value changed)"
 
 _SECRET_NAME = re.compile(
-    r"token|secret|password|passwd|credential|authorization|(?<![a-z])key(?![a-z])|_key|key_|apikey", re.IGNORECASE
+    r"token|secret|password|passwd|passphrase|credential|authorization|(?<![a-z])keys?(?![a-z])|_key|key_|apikey"
+    r"|(?-i:[a-z]Keys?(?![a-z]))",
+    re.IGNORECASE,
 )
 _HARMLESS_NAMES = frozenset(
     (
@@ -30,8 +32,15 @@ _PAT = r"(?:dapi|dose|dkea)[0-9a-f]{16,}(?:-\d+)?"
 _SHAPES = re.compile(
     rf"{_JWT}|{_PAT}|(?<=Bearer )[A-Za-z0-9._~+/=-]{{8,}}|\b(?:sk|ghp|gho|xox[abp]|AKIA)[-_A-Za-z0-9]{{12,}}"
 )
-_MEMBER = re.compile(r'"(?P<name>(?:[^"\\]|\\.)*)"(?P<sign>\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"')
-_ASSIGNMENT = re.compile(r"(?m)^(?P<name>[^\S\n]*[A-Za-z0-9_.-]+)(?P<sign>[ \t]*=[ \t]*)(?P<value>[^\r\n]+)")
+_STRING = r'"(?:[^"\\]|\\.)*"'
+# Every string is one match, a member's or not: so none is looked for inside another, which would cost time without end.
+_MEMBER = re.compile(
+    rf"(?P<name>{_STRING})(?:\s*:\s*(?:(?P<value>{_STRING})|(?P<list>\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*\])))?"
+)
+_ANY_STRING = re.compile(_STRING)
+_ASSIGNMENT = re.compile(
+    r"(?m)^[^\S\n]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_.-]+)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>[^\s][^\r\n]*)"
+)
 
 
 def is_databricks_token(value: Any) -> bool:
@@ -57,21 +66,23 @@ def masked_pair(before: str, after: str) -> tuple[str, str]:
 
 
 def _masked(text: str, known: dict[str, list[str]], first: bool) -> str:
-    def member(match: re.Match[str]) -> str:
-        name, value = match["name"].strip(), match["value"]
-        if (
-            name in _HARMLESS_NAMES
-            or not _SECRET_NAME.search(name)
-            or value in ("", "true", "false")
-            or value.isdigit()
-        ):
-            return match[0]
+    def shown(name: str, value: str) -> str:
+        if name in _HARMLESS_NAMES or not _SECRET_NAME.search(name):
+            return value
+        if value in ("", "true", "false") or value.isdigit():
+            return value
         if first:
             known.setdefault(name, []).append(value)
-        shown = CHANGED if not first and name in known and value not in known[name] else MASK
+        return CHANGED if not first and name in known and value not in known[name] else MASK
+
+    def member(match: re.Match[str]) -> str:
+        name, start, end = match["name"][1:-1], match.end("name") - match.start(), match.end() - match.start()
+        return match[0][:start] + _ANY_STRING.sub(lambda one: f'"{shown(name, one[0][1:-1])}"', match[0][start:end])
+
+    def assignment(match: re.Match[str]) -> str:
         start = match.start("value") - match.start()
-        return match[0][:start] + shown + match[0][start + len(value) :]
+        return match[0][:start] + shown(match["name"], match["value"])
 
     text = _MEMBER.sub(member, text)
-    text = _ASSIGNMENT.sub(member, text)
+    text = _ASSIGNMENT.sub(assignment, text)
     return _SHAPES.sub(MASK, text)
