@@ -32,10 +32,10 @@ _PAT = r"(?:dapi|dose|dkea)[0-9a-f]{16,}(?:-\d+)?"
 _SHAPES = re.compile(
     rf"{_JWT}|{_PAT}|(?<=Bearer )[A-Za-z0-9._~+/=-]{{8,}}|\b(?:sk|ghp|gho|xox[abp]|AKIA)[-_A-Za-z0-9]{{12,}}"
 )
-_STRING = r'"(?:[^"\\]|\\.)*"'
-# Every string is one match, a member's or not: so none is looked for inside another, which would cost time without end.
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+# Every string is one match, a member's or not, closed or not: so none is looked for inside another, in time without end.
 _MEMBER = re.compile(
-    rf"(?P<name>{_STRING})(?:\s*:\s*(?:(?P<value>{_STRING})|(?P<list>\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*\])))?"
+    rf"(?P<name>{_STRING}?)(?:\s*:\s*(?:(?P<value>{_STRING})|(?P<list>\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*\])))?"
 )
 _ANY_STRING = re.compile(_STRING)
 _ASSIGNMENT = re.compile(
