@@ -67,6 +67,8 @@ def bring(
             for path in interrupted:
                 files.remove_leftovers(path)
             _apply(ledger, plans, found, wanted)
+        elif ledger.is_empty:
+            ledger.save()  # takes away the directory that a run leaves which is killed as it removes the ledger
         return outcome
 
 
