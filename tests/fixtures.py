@@ -14,7 +14,6 @@ from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests.control_node import ControlNode, Operator
 from tests.workspace.client import Workspace
 
-
 __all__ = ["control", "installed_cli", "not_started", "operator"]
 
 

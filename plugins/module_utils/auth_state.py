@@ -42,6 +42,7 @@ def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Ou
     if check:
         return outcome, session.look(config, dict(os.environ))
     _make_cache_directory(config)
+    _forget_tokens(config.home, keep=config.cache_file)
     if token is not None:
         token_cache.store(config, token)
         return outcome, session.look(config, dict(os.environ))
@@ -50,12 +51,21 @@ def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Ou
 
 def withdraw(home: str, check: bool) -> Outcome:
     """Take everything away, cached tokens first."""
-    cache = os.path.join(home, *CACHE_DIRECTORY)
-    if not check and os.path.isdir(cache):
-        for name in os.listdir(cache):
-            if name.startswith("token-"):
-                files.remove(os.path.join(cache, name))
+    if not check:
+        _forget_tokens(home)
     return bring(home, [WORKSPACE_AUTH], [], check, lost_ledger.rebuild)
+
+
+def _forget_tokens(home: str, keep: str | None = None) -> None:
+    """Remove cached tokens, but for ``keep`` and what stands beside it: that of a profile or identity that is not
+    wanted any more would live on for up to an hour.
+    """
+    cache = os.path.join(home, *CACHE_DIRECTORY)
+    if os.path.isdir(cache):
+        for name in os.listdir(cache):
+            path = os.path.join(cache, name)
+            if name.startswith("token-") and not (keep and path.startswith(keep)):
+                files.remove(path)
 
 
 def _session_of_person(config: Config) -> dict[str, Any]:

@@ -24,8 +24,7 @@ def _shown(play: Play, home: Path, host: str = "") -> set[str]:
     return {one["after_header"].split(" (")[0].removeprefix(f"{home}/") for one in play.diffs(host)}
 
 
-@pytest.mark.matrix
-@pytest.mark.parametrize("make", [homes.bare, homes.lived_in])
+@pytest.mark.parametrize("make", [homes.bare, pytest.param(homes.lived_in, marks=pytest.mark.matrix)])
 def test_the_whole_story(
     operator: Operator, tmp_path: Path, make: Callable[[Path], Path], not_started: Callable[[], bool]
 ) -> None:
