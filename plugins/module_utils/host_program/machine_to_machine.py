@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import socket
 import ssl
@@ -19,7 +20,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, NoReturn
 
-from .token import RETRY_MAY_HELP, Token, TokenError
+from .token import RETRY_MAY_HELP, Token, TokenError, token_text
 
 TIMEOUT_SECONDS = 10.0
 _MOST_BYTES = 1 << 20
@@ -55,12 +56,12 @@ def request_token(
     try:
         with urllib.request.build_opener(handler, _NoRedirect).open(request, timeout=timeout) as answer:
             body = json.loads(answer.read(_MOST_BYTES))
-        return Token(str(body["access_token"]), int(time.time() + float(body["expires_in"])))
+        return Token(token_text(body["access_token"]), int(time.time() + float(body["expires_in"])))
     except urllib.error.HTTPError as error:
         _refused(workspace_url, error)
     except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as error:
         _unreachable(workspace_url, error, ca_file, timeout)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, http.client.HTTPException):
         raise TokenError(
             f"{workspace_url} answered the token request with something that is no token",
             hint="Check that it is the URL of a Databricks workspace",

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     verbs.add_parser("token", help="print an access token and a newline, nothing else")
     status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
     status.add_argument("--json", action="store_true", help="as one JSON object")
+    _open_missing_streams()
     options = parser.parse_args(arguments)
     try:
         config = Config.load(options.config)
@@ -32,6 +33,22 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again\n")
         return RETRY_MAY_HELP
     return _token(config) if options.verb == "token" else _status(config, options.json)
+
+
+def _open_missing_streams() -> None:
+    """An agent may start us with closed streams: the next file we open would become one of them, the refresh's lock for example.
+
+    And what is printed to a stderr that is not there goes to stdout, where only a token may stand.
+    """
+    while True:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+        if descriptor > 2:
+            os.close(descriptor)
+            break
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)
 
 
 def _token(config: Config) -> int:

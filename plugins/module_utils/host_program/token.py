@@ -22,6 +22,13 @@ class Token(NamedTuple):
         return f"Token(expires_at={self.expires_at})"
 
 
+def token_text(value: object) -> str:
+    """The token in an answer. Raises ValueError for what no header could carry, and no line of the cache hold."""
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("no token")
+    return value
+
+
 class TokenError(Exception):
     """No token. The message is one line: what failed, and the command or step that mends it. Never a secret."""
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 from .. import processes
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
+from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError, token_text
 
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
@@ -69,8 +69,8 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[s
         raise _failure(done.stderr, config)
     try:
         answer = json.loads(done.stdout)
-        return Token(answer["access_token"], _expiry(answer))
-    except (ValueError, KeyError, TypeError):
+        return Token(token_text(answer["access_token"]), _expiry(answer))
+    except (ValueError, KeyError, TypeError, OverflowError):
         raise TokenError(
             "the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI"
         ) from None
