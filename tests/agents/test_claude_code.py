@@ -34,7 +34,7 @@ def _messages(workspace: Workspace) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("routing", sorted(BASES))
 def test_a_reply_through_each_routing(operator: Operator, claude: Claude, tmp_path: Path, routing: str) -> None:
-    home = homes.lived_in(tmp_path / "home")
+    home = homes.lived_in(tmp_path / "Ada's home, żółć")
     operator.rollout(home, routing=routing).ok()
     operator.workspace.clear()
     operator.workspace.control(strict=True)

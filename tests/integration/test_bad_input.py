@@ -141,6 +141,7 @@ def test_variables_are_refused_by_the_preflight(operator: Operator, control: Con
 def test_variables_are_refused_without_the_preflight(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
     cases = {
         **VARIABLES,
+        "routing-auto": Case({"routing": "auto"}, ["auto", "preflight", "gateway"]),
         "secret-wrong": Case(
             {"client_secret": WRONG_SECRET}, [operator.workspace.url, "secret", "coding_agents_client_secret"]
         ),
@@ -186,25 +187,24 @@ def _as_user(name: str, directory: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", [".claude/settings.json", ".databrickscfg", ".claude.json"])
-def test_a_file_that_cannot_be_read(operator: Operator, tmp_path: Path, nobody: str, path: str) -> None:
-    home = homes.lived_in(tmp_path / "home")
-    subprocess.run(["chown", "-R", nobody, str(home)], check=True)
-    (home / path).resolve().chmod(0)
-    before = manifest(str(home))
-    variables = {
-        **operator.variables(home),
-        "ansible_python_interpreter": str(_as_user(nobody, tmp_path)),
-        "ansible_remote_tmp": "/tmp",
-    }
+def test_a_file_that_cannot_be_read(operator: Operator, control: ControlNode, tmp_path: Path, nobody: str) -> None:
     shutil.copy(operator.workspace.ca_file, tmp_path / "ca.pem")
     (tmp_path / "ca.pem").chmod(0o644)
-    variables["coding_agents_ca_file"] = str(tmp_path / "ca.pem")
-    play = operator.control.run("rollout", {"host": variables})
+    python = {"ansible_python_interpreter": str(_as_user(nobody, tmp_path)), "ansible_remote_tmp": "/tmp"}
+    paths = {"settings": ".claude/settings.json", "profiles": ".databrickscfg", "state": ".claude.json"}
+    hosts, before = {}, {}
+    for name, path in paths.items():
+        home = homes.lived_in(tmp_path / name)
+        subprocess.run(["chown", "-R", nobody, str(home)], check=True)
+        (home / path).resolve().chmod(0)
+        before[name] = manifest(str(home))
+        hosts[name] = {**operator.variables(home, ca_file=str(tmp_path / "ca.pem")), **python}
+    play = control.run("rollout", hosts)
     assert play.status != 0
-    message = play.message()
-    assert f"{home}/{path}: cannot be read (Permission denied). Check its owner and mode" in message, play.output
-    assert differences(before, manifest(str(home)), times=True) == []
+    for name, path in paths.items():
+        expected = f"{tmp_path / name}/{path}: cannot be read (Permission denied). Check its owner and mode"
+        assert expected in play.message(name), play.output
+        assert differences(before[name], manifest(str(tmp_path / name)), times=True) == []
 
 
 def test_a_home_of_another_user(operator: Operator, tmp_path: Path) -> None:

@@ -228,3 +228,50 @@ def test_settings_in_a_directory(operator: Operator, tmp_path: Path) -> None:
     operator.uninstall(home).ok()
     assert differences(untouched, manifest(str(project))) == []
     assert differences(before, manifest(str(home))) == []
+
+
+def test_links_of_a_dotfile_manager_stay(operator: Operator, tmp_path: Path) -> None:
+    """The home, the directory and each file are links; what they lead to is edited, and comes back."""
+    real, store = homes.bare(tmp_path / "volume"), tmp_path / "store"
+    (store / "claude").mkdir(parents=True)
+    (store / "claude" / "settings.json").write_text('{\n    "model": "opus"\n}\n')
+    (store / "claude.json").write_text("{}")
+    (store / "databrickscfg").write_text("[mine]\nhost = https://mine.example.com\n")
+    (store / "databrickscfg").chmod(0o600)
+    (real / ".claude").symlink_to(store / "claude")
+    (real / ".claude.json").symlink_to(store / "claude.json")
+    (real / ".databrickscfg").symlink_to("../store/databrickscfg")
+    home = tmp_path / "home of Ada's"
+    home.symlink_to("volume")
+    before, kept = manifest(str(real)), manifest(str(store))
+    operator.rollout(home).ok()
+    assert all((real / name).is_symlink() for name in (".claude", ".claude.json", ".databrickscfg"))
+    assert json.loads((store / "claude" / "settings.json").read_text())["model"] == "opus"
+    assert "[fmapi-coding-agents]" in (store / "databrickscfg").read_text()
+    assert operator.rollout(home).ok().changed() == 0
+    operator.uninstall(home).ok()
+    assert differences(before, manifest(str(real))) == []
+    assert differences(kept, manifest(str(store))) == []
+
+
+def test_a_short_time_to_live_is_warned_about(operator: Operator, tmp_path: Path) -> None:
+    play = operator.rollout(homes.bare(tmp_path / "home"), "--check", token_ttl_minutes=4).ok()
+    warnings = [text for one in play.results("workspace_info") for text in one.get("warnings", [])]
+    assert any("token_ttl_minutes" in text for text in warnings), warnings
+
+
+def test_the_doctor_of_a_bare_host(operator: Operator, tmp_path: Path) -> None:
+    """Before any rollout it says what is missing and what to do, and writes nothing."""
+    home = homes.bare(tmp_path / "home")
+    before = manifest(str(home))
+    play = operator.doctor(home)
+    assert play.status != 0
+    (result,) = play.results("agent_doctor")
+    failed = {(one["category"], one["check"]) for one in result["checks"] if one["status"] == "FAIL"}
+    assert failed == {
+        ("Configuration", "profile and token helper"),
+        ("Configuration", "agents' settings"),
+        ("Auth", "token helper"),
+    }
+    assert all(one["fix"] for one in result["checks"] if one["status"] == "FAIL")
+    assert differences(before, manifest(str(home)), times=True) == []
