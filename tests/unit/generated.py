@@ -35,7 +35,9 @@ def _scalar(chance: random.Random, spelled: bool) -> Any:
     if kind == 1:
         return Raw(chance.choice(NUMBERS)) if spelled else chance.choice([0, 1, -7, 2**60, 1.5, -0.0, 1e300])
     if kind == 2:
-        return "".join(chr(chance.choice([chance.randrange(1, 0xD800), chance.randrange(32, 127)])) for _one in range(4))
+        return "".join(
+            chr(chance.choice([chance.randrange(1, 0xD800), chance.randrange(32, 127)])) for _one in range(4)
+        )
     return chance.choice(TEXTS)
 
 
@@ -86,7 +88,9 @@ def _write(value: Any, style: str, indent: str, depth: int, chaos: random.Random
     for key, inner in pairs:
         text = _write(inner, style, indent, depth + 1, chaos, escaped)
         if key is not None:
-            colon = {"minified": ":", "compact": ": ", "indented": ": "}.get(style) or _space(chaos) + ":" + _space(chaos)
+            colon = {"minified": ":", "compact": ": ", "indented": ": "}.get(style) or _space(chaos) + ":" + _space(
+                chaos
+            )
             text = _spell(key, chaos, escaped) + colon + text
         parts.append(text)
     if style == "messy":
@@ -113,7 +117,7 @@ def spelled(content: bytes) -> Any:
         content.decode("utf-8-sig"),
         parse_float="#{}".format,
         parse_int="#{}".format,
-        object_pairs_hook=lambda pairs: _Pairs(pairs),
+        object_pairs_hook=_Pairs,
     )
 
 
@@ -123,7 +127,7 @@ class _Pairs(list[Any]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Pairs) and list(self) == list(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def one_splice(before: bytes, after: bytes) -> tuple[bytes, bytes]:
@@ -156,7 +160,9 @@ def _ini(chance: random.Random, size: int) -> bytes:
             if chance.randrange(5) == 0:
                 lines.append(chance.choice(["# token = x", "", "  ; c", "   "]))
             value = chance.choice(INI_VALUES)
-            lines.append(f"{indent}{key.ljust(width)} = {value}" if sign == "aligned" else f"{indent}{key}{sign}{value}")
+            lines.append(
+                f"{indent}{key.ljust(width)} = {value}" if sign == "aligned" else f"{indent}{key}{sign}{value}"
+            )
             if value and chance.randrange(9) == 0:
                 lines.append(f"{indent}    and more")
         lines += chance.choice([[], [""], ["", ""], ["# end"]])

@@ -124,7 +124,11 @@ def shared_directory(name: str) -> Iterator[Path]:
 def imports() -> dict[str, str]:
     """Environment for a child Python that imports the collection as these tests do."""
     repository = Path(__file__).resolve().parents[2]
-    return {**os.environ, "PYTHONPATH": f"{repository}:{repository / '.work' / 'collections'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{repository}:{repository / '.work' / 'collections'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 PYTHON = sys.executable

@@ -31,7 +31,7 @@ auth_type    = databricks-cli
 """What ``databricks auth login`` leaves: it writes the whole file anew."""
 
 
-def edited(before: str, *edits: tuple[str, tuple[str, ...], Any]) -> str:
+def edited(before: str, *edits: tuple[Any, ...]) -> str:
     document = IniDocument(before.encode())
     for verb, path, *value in edits:
         getattr(document, verb)(path, *value)
@@ -52,7 +52,9 @@ def edited(before: str, *edits: tuple[str, tuple[str, ...], Any]) -> str:
         pytest.param("[n]\n", "[n]\nhost = h\n", id="empty section"),
         pytest.param("[n]", "[n]\nhost = h\n", id="header without newline"),
         pytest.param("[n]\n\n[b]\ny=2\n", "[n]\nhost = h\n\n[b]\ny=2\n", id="in the middle"),
-        pytest.param("[n]\na=1\n\n# about b\n[b]\n", "[n]\na=1\nhost=h\n\n# about b\n[b]\n", id="before blank and comment"),
+        pytest.param(
+            "[n]\na=1\n\n# about b\n[b]\n", "[n]\na=1\nhost=h\n\n# about b\n[b]\n", id="before blank and comment"
+        ),
         pytest.param("[n]\na: 1\n", "[n]\na: 1\nhost: h\n", id="colon"),
         pytest.param("[n]\naccount   = 1\n", "[n]\naccount   = 1\nhost      = h\n", id="aligned"),
         pytest.param("[n]\n  a = 1\n", "[n]\n  a = 1\n  host = h\n", id="indented"),

@@ -69,9 +69,14 @@ def test_replacing_is_one_step_and_leaves_nothing_beside(tmp_path: Path) -> None
 
 
 def test_a_new_file_is_never_wider_than_its_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    seen: list[int] = []
     fchmod = os.fchmod
-    monkeypatch.setattr(os, "fchmod", lambda fd, mode: (seen.append(os.fstat(fd).st_mode & 0o777), fchmod(fd, mode)))
+
+    def watched(descriptor: int, mode: int) -> None:
+        seen.append(os.fstat(descriptor).st_mode & 0o777)
+        fchmod(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", watched)
     files.replace(str(tmp_path / "f"), b"secret", 0o600)
     assert seen == [0o600]
 
@@ -108,11 +113,13 @@ def test_another_program_s_write_before_ours_is_noticed(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_another_program_s_rename_at_the_last_moment_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_s_rename_at_the_last_moment_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"old")
     exchange = files._exchange
-    met = []
+    met: list[int] = []
 
     def late(one: str, other: str) -> bool:
         if not met:
@@ -160,7 +167,9 @@ def test_no_permission_says_what_to_check(shared: Path) -> None:
     (shared / "f").chmod(0o600)
     closed = shared / "closed"
     closed.mkdir(mode=0o700)
-    assert "cannot be read (Permission denied). Check its owner and mode" in as_nobody(lambda: files.read(f"{closed}/f"))
+    assert "cannot be read (Permission denied). Check its owner and mode" in as_nobody(
+        lambda: files.read(f"{closed}/f")
+    )
     shared.chmod(0o555)
     said = as_nobody(lambda: files.replace(f"{shared}/new", b"x", 0o600))
     assert f"OperatorError: {shared}: cannot be written to (Permission denied). Check its owner and mode" in said

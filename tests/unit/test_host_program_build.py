@@ -26,8 +26,13 @@ def _pythons() -> dict[str, str]:
     """Every Python from 3.9 on that this machine has."""
     found = {}
     for version in VERSIONS:
-        program = shutil.which(f"python{version}", path=os.pathsep.join([os.environ["PATH"], "/usr/bin", "/usr/local/bin"]))
-        candidates = [*sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3")), *([Path(program)] if program else [])]
+        program = shutil.which(
+            f"python{version}", path=os.pathsep.join([os.environ["PATH"], "/usr/bin", "/usr/local/bin"])
+        )
+        candidates = [
+            *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python3")),
+            *([Path(program)] if program else []),
+        ]
         for candidate in candidates:
             done = subprocess.run([candidate, "-I", "-c", "import ssl"], capture_output=True, check=False)
             if done.returncode == 0:
@@ -125,7 +130,11 @@ def test_the_configuration_reads_back_and_holds_no_secret(tmp_path: Path) -> Non
 
 def test_each_workspace_profile_and_identity_has_its_own_cache() -> None:
     base = ("/h", "https://w", "p", "user", 15)
-    others = [("/h", "https://v", "p", "user", 15), ("/h", "https://w", "q", "user", 15), ("/h", "https://w", "p", "pat", 15)]
+    others = [
+        ("/h", "https://v", "p", "user", 15),
+        ("/h", "https://w", "q", "user", 15),
+        ("/h", "https://w", "p", "pat", 15),
+    ]
     files = {Config(*one).cache_file for one in (base, *others)}
     assert len(files) == 4
     assert Config("/h", "https://w", "p", "user", 60).cache_file == Config(*base).cache_file
@@ -136,5 +145,7 @@ def test_the_program_says_its_usage_and_knows_its_verbs_only(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-I", config.program, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "token" in done.stdout and "status" in done.stdout
     for arguments in ([], ["nonsense"], ["--config", config.config_file]):
-        done = subprocess.run([sys.executable, "-I", config.program, *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-I", config.program, *arguments], capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stdout) == (2, "")

@@ -56,9 +56,9 @@ def refused(home: Path, content: bytes) -> str:
     ledger_of(home).write_bytes(content)
     before = tree(home)
     messages = []
-    for run in (lambda: bring(str(home), COMPONENTS, wanted(home), check=True), lambda: bring(str(home), COMPONENTS, [], check=False)):
+    for steps, check in ((wanted(home), True), ([], False)):
         with pytest.raises(OperatorError) as error:
-            run()
+            bring(str(home), COMPONENTS, steps, check)
         messages.append(str(error.value))
     assert tree(home) == before
     assert messages[0] == messages[1]
@@ -105,7 +105,10 @@ def test_any_part_that_was_taken_out_or_replaced_by_hand_is_refused(home: Path) 
             for step in where[:-1]:
                 parent = parent[step]
             value = parent[where[-1]]
-            if where[-1] in ("prior", "element", "before", "after", "backup", "previous", "note") and damage != "remove":
+            if (
+                where[-1] in ("prior", "element", "before", "after", "backup", "previous", "note")
+                and damage != "remove"
+            ):
                 continue  # any value may stand there
             if damage != "remove" and (type(value) is type(damage) or where[-1] == "entry"):
                 continue

@@ -136,7 +136,9 @@ def test_nobody_listens() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"https://127.0.0.1:{port}"
-    assert refused(url, None) == f"{url} cannot be reached ([Errno 111] Connection refused). Check network, proxy and VPN"
+    assert (
+        refused(url, None) == f"{url} cannot be reached ([Errno 111] Connection refused). Check network, proxy and VPN"
+    )
 
 
 def test_no_answer(workspace: Workspace) -> None:
@@ -160,7 +162,9 @@ def test_a_redirect_is_not_followed(workspace: Workspace) -> None:
     )
 
 
-@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"])
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
 def test_no_kind_of_redirect_gets_the_credentials(server: Answer, status: str) -> None:
     server.say(b"", status, f"Location: {server.url}/elsewhere\r\n")
     assert "localhost" in refused(server.url, server.ca_file)
@@ -197,7 +201,9 @@ def test_an_answer_that_is_no_token(server: Answer, body: bytes) -> None:
     )
 
 
-@pytest.mark.parametrize("raw", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"\0" * 50])
+@pytest.mark.parametrize(
+    "raw", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"\0" * 50]
+)
 def test_an_answer_that_is_not_http(server: Answer, raw: bytes) -> None:
     server.raw = raw
     message = refused(server.url, server.ca_file)
@@ -209,7 +215,11 @@ def test_an_answer_that_is_not_http(server: Answer, raw: bytes) -> None:
     ("status", "body", "said"),
     [
         ("403 Forbidden", b"<html>", "refused the service principal's client id or secret (HTTP 403)"),
-        ("400 Bad Request", b'{"error": "invalid_client"}', "refused the service principal's client id or secret (HTTP 400)"),
+        (
+            "400 Bad Request",
+            b'{"error": "invalid_client"}',
+            "refused the service principal's client id or secret (HTTP 400)",
+        ),
         ("400 Bad Request", b'{"error": "invalid_scope"}', "answered the token request with HTTP 400 (invalid_scope)"),
         ("503 No", b"[]", "answered the token request with HTTP 503"),
         ("429 Slow", b"{}", "answered the token request with HTTP 429"),

@@ -67,7 +67,12 @@ def test_a_value_is_masked_by_the_name_of_its_key(name: str) -> None:
     ],
 )
 def test_a_value_is_masked_by_its_shape_whatever_it_is_called(secret: str) -> None:
-    for text in (f'{{"note": "{secret}"}}', f'{{"list": ["x", "{secret}"]}}', f"note = see {secret} there\n", f"# {secret}\n"):
+    for text in (
+        f'{{"note": "{secret}"}}',
+        f'{{"list": ["x", "{secret}"]}}',
+        f"note = see {secret} there\n",
+        f"# {secret}\n",
+    ):
         shown = masked_pair(text, "")[0]
         assert secret not in shown
         assert MASK in shown
@@ -124,7 +129,9 @@ def test_a_new_secret_is_new_and_not_changed() -> None:
 def test_lines_that_do_not_change_do_not_show_in_a_diff() -> None:
     text = '{\n  "token": "abcdef",\n  "other": 1,\n  "apiKey": "ghijkl"\n}\n'
     before, after = masked_pair(text, text.replace('"other": 1', '"other": 2'))
-    changed = [line for line in difflib.unified_diff(before.splitlines(), after.splitlines(), n=0) if line[0] in "+-"][2:]
+    changed = [line for line in difflib.unified_diff(before.splitlines(), after.splitlines(), n=0) if line[0] in "+-"][
+        2:
+    ]
     assert changed == ['-  "other": 1,', '+  "other": 2,']
 
 
@@ -172,5 +179,10 @@ def test_a_databricks_token_is_known_by_its_shape_or_issuer(value: object, is_on
 
 def test_text_made_of_quotes_takes_no_time_without_end() -> None:
     """Hours, if strings were looked for inside strings."""
-    for text in ('"\\' * 200_000, '{"a": "' + '\\"' * 200_000 + '"}', '"key": [' + '"x",' * 100_000 + "1]", '"' * 200_000):
+    for text in (
+        '"\\' * 200_000,
+        '{"a": "' + '\\"' * 200_000 + '"}',
+        '"key": [' + '"x",' * 100_000 + "1]",
+        '"' * 200_000,
+    ):
         masked_pair(text, "")

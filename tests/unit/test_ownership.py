@@ -96,7 +96,7 @@ def test_a_file_of_our_making_goes() -> None:
     assert made.mode_after == BASE.mode
     assert file.entry is not None and file.entry["created"]
     file.bring(None)
-    assert (file.content, file.entry) == (None, None)
+    assert file.content is None and not file.entry
 
 
 def test_a_file_of_our_making_that_holds_only_ours_goes_even_when_it_was_written_anew() -> None:
@@ -401,10 +401,11 @@ def test_a_mode_that_the_owner_chose_since_stays() -> None:
 def test_a_profile_that_the_databricks_cli_completed_goes_as_a_whole() -> None:
     file = File(b"[a]\nx = 1\n", 0o600)
     file.bring(replace(PROFILE, values={("P", "host"): "https://w"}))
-    file.content = b"[a]\nx = 1\n\n[__settings__]\nauth_storage = plaintext\n\n[P]\nhost       = https://w\naccount_id = 1\nauth_type  = databricks-cli\n"
+    others = b"[a]\nx = 1\n\n[__settings__]\nauth_storage = plaintext\n"
+    file.content = others + b"\n[P]\nhost       = https://w\naccount_id = 1\nauth_type  = databricks-cli\n"
     assert not file.bring(replace(PROFILE, values={("P", "host"): "https://w"})).changed
     file.bring(None)
-    assert file.content == b"[a]\nx = 1\n\n[__settings__]\nauth_storage = plaintext\n"
+    assert file.content == others
 
 
 def test_a_profile_with_a_key_of_the_owner_stays_with_it() -> None:
@@ -562,7 +563,9 @@ def test_the_owner_s_edits_survive_any_installs_and_the_uninstall(
         # The same edits on what the user would have without us; a container that only we made is there once they use it.
         _same_edits(expected, before, data)
         if rewritten or data != before:
-            file.content = styled(random.Random(seed), data) if rewritten else _in_place(file.content or b"", before, data)
+            file.content = (
+                styled(random.Random(seed), data) if rewritten else _in_place(file.content or b"", before, data)
+            )
         assert not file.bring(wanted).changed
     file.bring(None)
     assert (file.data() if file.content is not None else {}) == expected

@@ -43,11 +43,18 @@ class Host:
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.config.helper], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
+            [self.config.helper],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd="/",
         )
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([self.config.helper], env=self.environment, capture_output=True, text=True, check=False, cwd="/")
+        return subprocess.run(
+            [self.config.helper], env=self.environment, capture_output=True, text=True, check=False, cwd="/"
+        )
 
     def status(self) -> str:
         command = [sys.executable, "-I", self.config.program, "--config", self.config.config_file, "status"]
@@ -145,7 +152,9 @@ def test_a_refresh_that_is_killed_holds_nobody_up(host: Host) -> None:
     caller = host.start()
     until(lambda: host.asked)
     # The refresh is the child in a session of its own; the caller is its parent.
-    refreshes = subprocess.run(["ps", "-o", "pid=", "--ppid", str(caller.pid)], capture_output=True, text=True, check=True)
+    refreshes = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(caller.pid)], capture_output=True, text=True, check=True
+    )
     for pid in refreshes.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
     out, err = caller.communicate()

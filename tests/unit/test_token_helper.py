@@ -16,7 +16,16 @@ import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
-SHELLS = [["sh"], ["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"], ["zsh", "--emulate", "sh"], ["ksh"], ["mksh"]]
+SHELLS = [
+    ["sh"],
+    ["dash"],
+    ["bash"],
+    ["bash", "--posix"],
+    ["busybox", "sh"],
+    ["zsh", "--emulate", "sh"],
+    ["ksh"],
+    ["mksh"],
+]
 SHELLS = [[str(shutil.which(shell[0])), *shell[1:]] for shell in SHELLS if shutil.which(shell[0])]
 every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: " ".join([Path(shell[0]).name, *shell[1:]]))
 
@@ -84,7 +93,17 @@ def test_a_fresh_cache_answers_without_python(shell: list[str], tmp_path: Path) 
 @every_shell
 @pytest.mark.parametrize(
     "cache",
-    ["", "\n\n", "soon\nt\n9\n", "99999999999\n", "99999999999\n\n9\n", "99999999999", "-5\nt\n9\n", " \nt\n", "99999999999999999999999\nt\n"],
+    [
+        "",
+        "\n\n",
+        "soon\nt\n9\n",
+        "99999999999\n",
+        "99999999999\n\n9\n",
+        "99999999999",
+        "-5\nt\n9\n",
+        " \nt\n",
+        "99999999999999999999999\nt\n",
+    ],
 )
 def test_a_cache_that_is_stale_or_broken_is_not_served(shell: list[str], cache: str, host: Host) -> None:
     for text in (cache, fresh(-1)):
@@ -110,11 +129,28 @@ def test_a_cache_of_another_user_is_not_served(shell: list[str], host: Host) -> 
 
 @every_shell
 @pytest.mark.parametrize(
-    "name", ["with space", "quo'te", 'dou"ble', "dollar$HOME", "back`tick`", "héím", "日本", "star*[a]", "-dash", "semi;colon", "back\\n"]
+    "name",
+    [
+        "with space",
+        "quo'te",
+        'dou"ble',
+        "dollar$HOME",
+        "back`tick`",
+        "héím",
+        "日本",
+        "star*[a]",
+        "-dash",
+        "semi;colon",
+        "back\\n",
+    ],
 )
 def test_any_home_will_do(shell: list[str], name: str, tmp_path: Path) -> None:
     host = Host(tmp_path / name)
-    for command in ([*shell, host.config.helper], [host.config.helper], [*shell, "-c", shlex.quote(host.config.helper)]):
+    for command in (
+        [*shell, host.config.helper],
+        [host.config.helper],
+        [*shell, "-c", shlex.quote(host.config.helper)],
+    ):
         assert host.run(*command).stdout == host.asked
     host.cache(fresh())
     for locale in ("C", "C.UTF-8"):
@@ -131,7 +167,9 @@ def test_it_works_by_exec_with_no_environment_at_all(host: Host) -> None:
 
 @every_shell
 def test_arguments_and_the_environment_change_nothing(shell: list[str], host: Host) -> None:
-    done = host.run(*shell, host.config.helper, "--config", "/etc/passwd", "status", PYTHONPATH="/tmp", token="evil", IFS="/")
+    done = host.run(
+        *shell, host.config.helper, "--config", "/etc/passwd", "status", PYTHONPATH="/tmp", token="evil", IFS="/"
+    )
     assert done.stdout == host.asked
     host.cache(fresh())
     assert host.run(*shell, host.config.helper, "x", cache="/etc/passwd").stdout == "token-in-the-cache\n"

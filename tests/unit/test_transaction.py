@@ -101,7 +101,9 @@ def test_a_file_that_cannot_be_parsed_stops_the_run_before_the_first_write(home:
 
 
 @pytest.mark.parametrize("broken", range(4))
-def test_when_a_write_fails_what_was_written_is_put_back(home: Path, broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_a_write_fails_what_was_written_is_put_back(
+    home: Path, broken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = tree(home)
     real = files.replace
     path = wanted(home)[broken].path
@@ -130,7 +132,7 @@ def test_when_a_change_fails_everything_stays_at_the_state_before_it(
     before = tree(home)
     path = wanted(home)[broken].path
     real = files.replace
-    failed = []
+    failed: list[str] = []
 
     def full(target: str, content: bytes, mode: int, expected: files.Found | None = None) -> None:
         if target == path and not failed:
@@ -140,7 +142,9 @@ def test_when_a_change_fails_everything_stays_at_the_state_before_it(
 
     monkeypatch.setattr(files, "replace", full)
     if broken == 2:
-        assert bring(str(home), COMPONENTS, wanted(home, "https://other"), check=False).changed  # this one stays the same
+        assert bring(
+            str(home), COMPONENTS, wanted(home, "https://other"), check=False
+        ).changed  # this one stays the same
         return
     with pytest.raises(OperatorError):
         bring(str(home), COMPONENTS, wanted(home, "https://other"), check=False)
@@ -231,7 +235,7 @@ def test_a_file_of_our_making_that_became_a_link_does_not_leave_it_dangling(home
 # -- lost updates ------------------------------------------------------------------------------------------------------
 
 
-def _interrupting(monkeypatch: pytest.MonkeyPatch, path: str, write: Callable[[int], None]) -> None:
+def _interrupting(monkeypatch: pytest.MonkeyPatch, path: str, write: Callable[[int], object]) -> None:
     """Another program writes between our reading and our writing of ``path``."""
     real = files.replace
     calls: list[int] = []

@@ -23,10 +23,32 @@ pytestmark = [
     *([pytest.mark.soak] if PROFILE == "soak" else []),
 ]
 
-CALLS = (
-    "write pwrite64 writev rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir fsync fdatasync "
-    "chmod fchmod fchmodat chown fchown link symlink ftruncate setxattr fsetxattr flock"
-).split()
+CALLS = [
+    "write",
+    "pwrite64",
+    "writev",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "fsync",
+    "fdatasync",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "chown",
+    "fchown",
+    "link",
+    "symlink",
+    "ftruncate",
+    "setxattr",
+    "fsetxattr",
+    "flock",
+]
 OLD, NEW = "https://old", "https://new"
 
 
@@ -94,20 +116,25 @@ def test_killed_anywhere_every_file_is_old_or_new_and_the_next_run_repairs(scena
         assert killed.returncode != 0, (name, number)
         after = tree(home)
         for document in documents:
-            states = [None if one is None else (one[0], one[2]) for one in (after.get(document), old.get(document), new.get(document))]
+            states = [
+                None if one is None else (one[0], one[2])
+                for one in (after.get(document), old.get(document), new.get(document))
+            ]
             assert states[0] in states[1:], (name, number, document)
         told = bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=True)
         assert tree(home) == after, "a dry run has written"
         finished = bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=False)
         assert told.changes == finished.changes
         for one in wanted(home, url) if url else []:
-            document = FORMATS[one.format](Path(one.path).read_bytes())
-            assert all(document.get(key) == value for key, value in one.values.items()), (name, number)
+            written = FORMATS[one.format](Path(one.path).read_bytes())
+            assert all(written.get(key) == value for key, value in one.values.items()), (name, number)
         assert temporaries(home) == [], (name, number)
         assert not bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=False).changed
         bring(str(home), COMPONENTS, [], check=False)
         left = tree(home)
         # Before its first ledger stands, nothing can say who made the directories above it.
-        unknown = {one for one in (".local", ".local/state") if one not in without and not left.get(one, ("", 0, b""))[2]}
+        unknown = {
+            one for one in (".local", ".local/state") if one not in without and not left.get(one, ("", 0, b""))[2]
+        }
         assert {path: entry for path, entry in left.items() if path not in unknown} == without, (name, number)
         assert all(path in (".local", ".local/state") for path in set(left) - set(without)), (name, number)

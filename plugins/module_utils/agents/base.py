@@ -89,8 +89,8 @@ class Agent:
         """The agent's program: in our npm prefix, else on PATH and in the usual places. Never starts it."""
         own = [os.path.join(prefix, "bin"), os.path.join(home, ".local", "bin"), os.path.join(home, "bin")]
         usual = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"]
-        path = os.pathsep.join([*own, environment.get("PATH", ""), *usual])
-        program = shutil.which(self.command, path=path)
+        given = [one for one in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
+        program = shutil.which(self.command, path=os.pathsep.join([*own, *given, *usual]))
         if program is None:
             return None
         version = self._npm_version(os.path.realpath(program))

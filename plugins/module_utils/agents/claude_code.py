@@ -160,7 +160,8 @@ def _databricks_token(document: Document, key: KeyPath) -> str | None:
     value = document.get(key)
     url = document.get(("env", "ANTHROPIC_BASE_URL"))
     databricks_url = url is not MISSING and re.search(r"/serving-endpoints/|ai-gateway|databricks", str(url))
-    if key == _TOKEN and (is_databricks_token(value) or databricks_url):
+    of_another = str(value).startswith("sk-")  # an Anthropic key that was put beside our base URL is still the owner's
+    if key == _TOKEN and (is_databricks_token(value) or (databricks_url and not of_another)):
         return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
     return None
 
