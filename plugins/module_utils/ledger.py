@@ -68,7 +68,7 @@ class Ledger:
             data = json.loads(found.content)
             if not isinstance(data, dict) or not isinstance(data["salt"], str):
                 raise ValueError
-            if type(data["schema"]) is not int or data["schema"] != SCHEMA:
+            if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
                 raise OperatorError(
                     f"has schema {data['schema']!r}, this collection knows {SCHEMA}",
                     ledger.path,
@@ -175,7 +175,10 @@ def locked(home: str) -> Iterator[None]:
     The lock is the home directory itself, so that it leaves no file behind and needs none to be made. The kernel lets go of it
     when its holder dies.
     """
-    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise files.unusable(error, home, "opened") from None
     try:
         deadline = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
@@ -186,7 +189,7 @@ def locked(home: str) -> Iterator[None]:
                 if error.errno in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP):
                     break  # NFS locks no directory; the journal and the compare before each write still protect the files
                 if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-                    raise OperatorError(f"cannot be locked ({error.strerror})", home) from None
+                    raise files.unusable(error, home, "locked") from None
                 if time.monotonic() > deadline:
                     raise OperatorError(
                         f"another run has been changing this home's files for over {LOCK_WAIT_SECONDS:.0f} seconds",

@@ -29,7 +29,7 @@ def _make_folder() -> Path:
     should be those that programs see.
     """
     while True:
-        name = "fmapi-demo-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
+        name = "fmapi-demo-" + "".join(secrets.choice(string.ascii_lowercase) for _letter in range(8))
         folder = Path(tempfile.gettempdir()).resolve() / name
         try:
             folder.mkdir(mode=0o700)

@@ -417,7 +417,7 @@ class Story:
             ok,
             f"exit status 0, and the recap says {wanted}",
             f"exit status {ran.status}, {line}",
-            summary=line.split(",")[0],
+            summary=line.split(",", maxsplit=1)[0],
         )
 
     def _untouched(self, what: str, before: tree.Manifest | None = None) -> None:
