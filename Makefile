@@ -21,8 +21,8 @@ lint: ## ruff, mypy, yamllint, shellcheck, ansible-lint, documentation and chang
 sanity: ## ansible-test sanity on a copy of the tracked tree
 	@tests/ci/sanity.sh
 
-unit: ## plain Python tests and the tests of the simulated workspace
-	@tests/ci/pytest.sh -m "not soak" tests/unit tests/workspace
+unit: ## plain Python tests, and those of the simulated workspace and of the CLI stand-in
+	@tests/ci/pytest.sh -m "not soak" tests/unit tests/workspace tests/databricks_cli
 
 integration: ## real Ansible runs against this machine and against test hosts (podman)
 	@tests/ci/pytest.sh --system -m "not soak" tests/hosts tests/integration

@@ -10,7 +10,6 @@ program starts in 20 ms, and hosts that tests make have no SDK), so the package 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 
 #: Faults a test may ask for, see knobs.py. Not named DATABRICKS_*: callers clear those, and the fault has to reach the program.
@@ -34,6 +33,8 @@ def install(
     :param knobs: faults that this copy has always, as in ``STANDIN_DATABRICKS_CLI`` (which overrides it).
     :param root: directory that holds ``tests/databricks_cli``; this repository when not given.
     """
+    import shlex
+
     root = root or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     program = f"import sys; sys.path.insert(0, {root!r}); from tests.databricks_cli.main import run; run()"
     path = os.path.join(os.fspath(directory), "databricks")

@@ -7,7 +7,6 @@ The whole file is written anew: ``=`` aligned in each section, one blank line af
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 SETTINGS = "__settings__"
@@ -54,8 +53,9 @@ class ConfigFile:
         self.path = os.environ.get("DATABRICKS_CONFIG_FILE") or os.path.expanduser("~/.databrickscfg")
         self.sections: dict[str, Section] = {DEFAULT: Section()}
         self._before: str | None = None
-        with contextlib.suppress(FileNotFoundError), open(self.path, encoding="utf-8", newline="") as stream:
-            self._before = stream.read()
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf-8", newline="") as stream:
+                self._before = stream.read()
             self._parse(self._before)
 
     def _parse(self, text: str) -> None:

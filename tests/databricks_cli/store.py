@@ -8,12 +8,10 @@ A token is a dict of ``access_token``, ``token_type``, ``refresh_token``, ``expi
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import time
 
-from . import knobs
+from . import knobs, quick_json
 from .config import ConfigFile
 from .errors import CliError
 
@@ -68,6 +66,8 @@ class Store:
         return _tokens_in(self.path)
 
     def _write(self, tokens: dict[str, dict[str, object]]) -> None:
+        import json
+
         directory = os.path.dirname(self.path)
         os.makedirs(directory, mode=0o700, exist_ok=True)
         scratch = f"{self.path}.{os.getpid()}"
@@ -77,10 +77,11 @@ class Store:
 
 
 def _tokens_in(path: str) -> dict[str, dict[str, object]]:
-    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as stream:
-        tokens: dict[str, dict[str, object]] = json.load(stream).get("tokens") or {}
-        return tokens
-    return {}
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as stream:
+        tokens: dict[str, dict[str, object]] = quick_json.loads(stream.read()).get("tokens") or {}
+    return tokens
 
 
 def resolve(config: ConfigFile) -> Store:

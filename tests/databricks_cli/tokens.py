@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
-from . import store
+from . import quick_json, store
 from .config import ConfigFile, Section, canonical_host
 from .errors import CliError
 from .main import Call
@@ -99,7 +98,7 @@ def refreshed(
     except Unreachable as error:
         raise CliError(f"{prefix}: {error}. {_try_again(target)}") from None
     if status == 200:
-        answer = store.stamp({"refresh_token": token["refresh_token"], **json.loads(body)})
+        answer = store.stamp({"refresh_token": token["refresh_token"], **quick_json.loads(body.decode())})
         tokens.keep(target.profile, target.host, answer)
         return answer
     code, description = oauth_error(body)
@@ -125,7 +124,7 @@ def endpoints(client: object, host: str) -> tuple[str, str]:
     assert isinstance(client, Client)
     status, body = client.patiently(f"{host}/oidc/.well-known/oauth-authorization-server")
     try:
-        document = json.loads(body) if status == 200 else {}
+        document = quick_json.loads(body.decode()) if status == 200 else {}
         return document["authorization_endpoint"], document["token_endpoint"]
     except (ValueError, KeyError, TypeError):
         raise CliError(f"databricks OAuth is not supported for host {host}") from None
@@ -134,7 +133,7 @@ def endpoints(client: object, host: str) -> tuple[str, str]:
 def oauth_error(body: bytes) -> tuple[str, str]:
     """``error`` and ``error_description`` of an answer, both empty in one that is not OAuth's."""
     try:
-        document = json.loads(body)
+        document = quick_json.loads(body.decode())
         return str(document.get("error", "")), str(document.get("error_description", ""))
     except (ValueError, AttributeError):
         return "", ""
@@ -171,4 +170,4 @@ def auth_token(call: Call) -> None:
         sys.stdout.write(f"{token['access_token']}\n")
     else:
         shown = {key: token[key] for key in ("access_token", "token_type", "expiry", "expires_in")}
-        sys.stdout.write(json.dumps(shown, indent=2))
+        sys.stdout.write(quick_json.dumps(shown))
