@@ -136,6 +136,10 @@ def main(arguments: list[str]) -> int:
     except CliError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
+    except (OSError, ValueError) as error:
+        # A home that cannot be written, a file that is no JSON: Go would say it in other words, with the same status.
+        sys.stderr.write(f"Error: {error}\n")
+        return 1
     except KeyboardInterrupt:
         return 130
     return 0

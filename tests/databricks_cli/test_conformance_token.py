@@ -143,6 +143,18 @@ def test_token_endpoint_fails(machine: Machine, status: int) -> None:
     assert len(machine.workspace.requests("/oidc/v1/token")) == 1
 
 
+def test_token_endpoint_fails_for_an_expired_token(machine: Machine) -> None:
+    machine.workspace.control(token_lifetime=DEAD_ON_ARRIVAL)
+    machine.login()
+    machine.workspace.clear()
+    machine.workspace.control(fail_next={"path_prefix": "/oidc/v1/token", "status": 500})
+    done = machine("auth", "token", "-p", "P")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(r"Error: (forced )?token refresh:  \(error code: \)\. Try logging in again with ", done.stderr)
+    assert len(machine.workspace.requests("/oidc/v1/token")) == 1
+    assert machine("auth", "token", "-p", "P").returncode == 0
+
+
 def test_token_force_refresh(machine: Machine) -> None:
     machine.login()
     before = machine.token("-p", "P")["access_token"]

@@ -98,8 +98,13 @@ def refreshed(
     except Unreachable as error:
         raise CliError(f"{prefix}: {error}. {_try_again(target)}") from None
     if status == 200:
-        answer = store.stamp({"refresh_token": token["refresh_token"], **quick_json.loads(body.decode())})
-        tokens.keep(target.profile, target.host, answer)
+        try:
+            answer = store.stamp({"refresh_token": token["refresh_token"], **quick_json.loads(body.decode())})
+            tokens.keep(target.profile, target.host, answer)
+        except (ValueError, KeyError, TypeError):
+            raise CliError(f"{prefix}: oauth2: cannot parse json. {_try_again(target)}") from None
+        except OSError as error:
+            raise CliError(f"{prefix}: cache update: {error}. {_try_again(target)}") from None
         return answer
     code, description = oauth_error(body)
     if description == "Refresh token is invalid":
