@@ -99,7 +99,6 @@ def _failure(stderr: str, config: Config) -> TokenError:
 
 
 def _expiry(answer: dict[str, object]) -> int:
-    if "expires_in" in answer:
-        return int(time.time() + float(str(answer["expires_in"])))
+    # Not expires_in: the CLI repeats what the token had when it was issued, however long ago that was.
     text = re.sub(r"\.\d+", "", str(answer["expiry"])).replace("Z", "+00:00")
     return int(datetime.datetime.fromisoformat(text).timestamp())
