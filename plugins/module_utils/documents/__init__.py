@@ -10,17 +10,23 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 from __future__ import annotations
 
 from .base import MISSING, Document, DocumentError, KeyPath, Undo, WrongContainer
+from .block_document import BlockDocument
+from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument
 from .json_document import JsonDocument
 from .whole_file import WholeFile
 
-FORMATS: dict[str, type[Document]] = {"json": JsonDocument, "ini": IniDocument, "file": WholeFile}
+FORMATS: dict[str, type[Document]] = {
+    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile)
+}
 
 __all__ = [
     "FORMATS",
     "MISSING",
+    "BlockDocument",
     "Document",
     "DocumentError",
+    "DotenvDocument",
     "IniDocument",
     "JsonDocument",
     "KeyPath",

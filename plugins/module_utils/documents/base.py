@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..errors import OperatorError
 
 KeyPath = tuple[str, ...]
-"""Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI."""
+"""Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI, ``(name,)`` in dotenv files."""
 
 Undo = tuple[int, int, str]
 """The inverse of one edit: at this offset, this many characters of ours, replace them by this text."""
@@ -51,11 +51,12 @@ class Document:
 
     format = ""
     encoding = "utf-8"
+    errors = "strict"
 
     def __init__(self, content: bytes) -> None:
         self.undo: list[Undo] = []
         try:
-            self.text = content.decode(self.encoding)
+            self.text = content.decode(self.encoding, self.errors)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
@@ -64,15 +65,15 @@ class Document:
 
     @property
     def content(self) -> bytes:
-        return self.text.encode(self.encoding)
+        return self.text.encode(self.encoding, self.errors)
 
     @classmethod
     def reverted(cls, content: bytes, undo: list[Undo]) -> bytes:
         """The content as it stood before the edits in ``undo`` (oldest first)."""
-        text = content.decode(cls.encoding)
+        text = content.decode(cls.encoding, cls.errors)
         for start, length, old in reversed(undo):
             text = text[:start] + old + text[start + length :]
-        return text.encode(cls.encoding)
+        return text.encode(cls.encoding, cls.errors)
 
     @classmethod
     def blank(cls) -> bytes:

@@ -16,16 +16,16 @@ import shlex
 import zipfile
 from types import ModuleType
 
-from .. import documents, errors, processes
-from ..documents import base, ini_document, json_document, whole_file
+from .. import errors, processes
+from ..documents import base, ini_document
 from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in
 
 _PACKAGE = "coding_agents"
 _SOURCES: tuple[ModuleType, ...] = (
-    *(documents, errors, processes, base, ini_document, json_document, whole_file),
+    *(errors, processes, base, ini_document),
     *(config, machine_to_machine, main, session, token, token_cache, user_sign_in),
 )
-_PACKAGES = ("documents",)
+"""No package's own ``__init__``: that of the documents would bring every format along."""
 
 _MAIN = f"import sys\nfrom {_PACKAGE}.host_program.main import main\nsys.exit(main())\n"
 
@@ -74,12 +74,12 @@ def _files() -> list[tuple[str, bytes]]:
     files = [
         ("__main__.py", _MAIN.encode()),
         (f"{_PACKAGE}/__init__.py", b""),
+        (f"{_PACKAGE}/documents/__init__.py", b""),
         (f"{_PACKAGE}/host_program/__init__.py", b""),
     ]
     for module in _SOURCES:
         name = module.__name__[len(root) + 1 :].replace(".", "/")
-        suffix = "/__init__.py" if name in _PACKAGES else ".py"
-        files.append((f"{_PACKAGE}/{name}{suffix}", _source(module)))
+        files.append((f"{_PACKAGE}/{name}.py", _source(module)))
     return files
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..documents import MISSING, IniDocument
+from ..documents.base import MISSING
+from ..documents.ini_document import IniDocument
 from ..errors import OperatorError
 from . import machine_to_machine, token_cache, user_sign_in
 from .config import Config

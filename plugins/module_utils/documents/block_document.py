@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Managed blocks in shell start files: the lines between two marker lines. A key path is ``(NAME,)``::
+
+    # >>> fmapi.coding_agents NAME >>>
+    export PATH="$HOME/.local/bin:$PATH"
+    # <<< fmapi.coding_agents NAME <<<
+
+A block's value is its lines joined by LF, without the last line end. Nothing outside the markers is read, so it may be in any
+encoding. Blocks are written with LF whatever the file has: a shell takes a CR for a part of the command.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from .base import BOM, MISSING, Document, DocumentError, KeyPath
+
+_MARKER = re.compile(
+    r"^[ \t]*# (?P<arrow>>>>|<<<) fmapi\.coding_agents (?P<name>[^\s]+) (?P=arrow)[ \t]*(?:\r?\n|\Z)", re.MULTILINE
+)
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class _Block(NamedTuple):
+    """Offsets of its first marker's line, of what stands between the markers, and of the end of its last marker's line."""
+
+    name: str
+    start: int
+    body_start: int
+    body_end: int
+    end: int
+
+
+class BlockDocument(Document):
+    """A file of shell commands with blocks of ours in it."""
+
+    format = "block"
+    errors = "surrogateescape"
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._blocks()
+
+    def is_blank(self) -> bool:
+        return not self.text.strip(BOM + " \t\r\n")
+
+    def get(self, path: KeyPath) -> Any:
+        block = self._block(path)
+        if block is None:
+            return MISSING
+        body = self.text[block.body_start : block.body_end].replace("\r\n", "\n")
+        return body[:-1] if body.endswith("\n") else body
+
+    def is_empty_container(self, path: KeyPath) -> bool:
+        return False
+
+    def set(self, path: KeyPath, value: Any) -> None:
+        block = self._block(path)
+        self._check(path, value)
+        if block is not None:
+            if self.get(path) != value:
+                self._splice(block.body_start, block.body_end, _lines(value))
+            return
+        # One line end goes before a block, whether it makes the blank line or ends the last line: so one goes with it.
+        gap = "\n" if self.text and self.text != BOM else ""
+        name = path[0]
+        lines = f"# >>> fmapi.coding_agents {name} >>>\n{_lines(value)}# <<< fmapi.coding_agents {name} <<<\n"
+        self._splice(len(self.text), len(self.text), gap + lines)
+
+    def remove(self, path: KeyPath) -> None:
+        block = self._block(path)
+        if block is None:
+            return
+        gap = re.search(r"\r?\n\Z", self.text[: block.start])
+        start = block.start
+        # Without a blank line before it, that line end is ours only if the file ended there: else it would join two lines.
+        if gap and (block.end == len(self.text) or re.search(r"(?:\A|\n)\Z", self.text[: gap.start()])):
+            start = gap.start()
+        self._splice(start, block.end, "")
+
+    def _block(self, path: KeyPath) -> _Block | None:
+        if len(path) != 1:
+            raise DocumentError("names no block: blocks have one level", path=path)
+        found = [block for block in self._blocks() if block.name == path[0]]
+        if len(found) > 1:
+            raise DocumentError("stands twice", self._line_column(found[1].start)[0], path=path)
+        return found[0] if found else None
+
+    def _blocks(self) -> list[_Block]:
+        blocks: list[_Block] = []
+        opened: re.Match[str] | None = None
+        for marker in _MARKER.finditer(self.text, len(BOM) if self.text.startswith(BOM) else 0):
+            path, line = (marker["name"],), self._line_column(marker.start())[0]
+            if marker["arrow"] == ">>>":
+                if opened is not None:
+                    raise DocumentError("begins inside another block", line, path=path)
+                opened = marker
+            elif opened is None or opened["name"] != marker["name"]:
+                raise DocumentError("ends a block that has not begun", line, path=path)
+            else:
+                blocks.append(_Block(marker["name"], opened.start(), opened.end(), marker.start(), marker.end()))
+                opened = None
+        if opened is not None:
+            line = self._line_column(opened.start())[0]
+            raise DocumentError("begins a block that does not end", line, path=(opened["name"],))
+        return blocks
+
+    @staticmethod
+    def _check(path: KeyPath, value: Any) -> None:
+        if not _NAME.fullmatch(path[0]):
+            raise DocumentError("is no name of a block", path=path)
+        if not isinstance(value, str) or "\r" in value or "\0" in value or _MARKER.search(value):
+            raise DocumentError("can hold lines of text without CR, NUL and markers only", path=path)
+
+
+def _lines(value: str) -> str:
+    return value + "\n" if value else ""
