@@ -102,7 +102,8 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
             raise ChangedMeanwhile(path)
         if expected is not None and expected.content is not None and _exchange(temporary, target):
             if read(temporary) != expected:
-                _exchange(temporary, target)
+                if not _exchange(temporary, target):
+                    os.replace(temporary, target)
                 raise ChangedMeanwhile(path)
             os.unlink(temporary)
         else:
@@ -137,7 +138,10 @@ def set_mode(path: str, mode: int) -> None:
 
 
 def make_directories(directory: str, home: str) -> list[str]:
-    """Make a directory and what is missing above it; those in the home are 0700. Returns what was made, outermost first."""
+    """Make a directory and what is missing above it, or nothing; those in the home are 0700.
+
+    Returns what was made, outermost first.
+    """
     missing = []
     while not os.path.isdir(directory):
         if os.path.lexists(directory):
@@ -147,14 +151,17 @@ def make_directories(directory: str, home: str) -> list[str]:
     inside = os.path.realpath(directory) == os.path.realpath(home) or os.path.realpath(directory).startswith(
         os.path.join(os.path.realpath(home), "")
     )
+    made: list[str] = []
     for path in reversed(missing):
         try:
             os.mkdir(path, 0o700 if inside else 0o755)
         except FileExistsError:
             continue
         except OSError as error:
+            remove_empty_directories(made)
             raise unusable(error, path, "made") from None
-    return list(reversed(missing))
+        made.append(path)
+    return made
 
 
 def remove_empty_directories(directories: Iterable[str]) -> None:
@@ -182,7 +189,8 @@ def unusable(error: OSError, path: str, verb: str) -> OperatorError:
         errno.EDQUOT: "Free some of the owner's quota and run again",
         errno.EROFS: "The file system is read-only: mount it writable and run again",
         errno.ELOOP: "Its symbolic links lead in a circle: mend them",
-    }.get(error.errno or 0, "")
+        errno.EIO: "The disk, or the way to it, has a fault: see the system's log, mend it and run again",
+    }.get(error.errno or 0, "Mend that and run again")
     return OperatorError(f"cannot be {verb} ({error.strerror or error})", path, way_out)
 
 
@@ -219,13 +227,18 @@ def _exchange(one: str, other: str) -> bool:
 
 
 def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    """Make a rename last. Raises OSError only for what tells of a lost write: some file systems (NFS, FUSE) refuse to sync a
+    directory, and one may write into a directory that one may not open.
+    """
     try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some file systems (NFS, FUSE) refuse to sync a directory; the rename itself is done
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def _unlink(path: str) -> None:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from . import files
-from .documents import FORMATS
+from .documents import FORMATS, WholeFile
 from .errors import OperatorError
 from .ledger import Ledger, locked
 from .ownership import Plan, Wanted, digest, plan
@@ -103,16 +104,19 @@ def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | No
     if made.after is None and made.before is not None and os.path.islink(path):
         # The owner moved our file and linked to it: without its target the link would dangle, and the next rollout refuse it.
         made.after = FORMATS[made.format].blank()
+    if made.changed and made.before is not None and made.format != WholeFile.format:
+        files.check_replaceable(path)
     return made
 
 
 def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
     by_path = {one.path: one for one in wanted}
     changing = [one for one in plans if one.changed]
-    _save_intent(ledger, plans)
-    written: list[Plan] = []
+    begun: list[Plan] = []
     try:
+        _save_intent(ledger, plans)
         for position, one in enumerate(changing):
+            begun.append(one)
             files.remove_leftovers(one.path)
             for attempt in range(_TRIES):
                 try:
@@ -127,13 +131,18 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
                         ) from None
                     found[one.path] = files.read(one.path)
                     again = _plan_one(ledger, one.path, found[one.path], by_path.get(one.path))
-                    plans[plans.index(one)] = changing[position] = one = again
+                    plans[plans.index(one)] = changing[position] = begun[-1] = one = again
                     _save_intent(ledger, plans)
-            written.append(one)
-    except OperatorError:
-        _put_back(written)
+    except OperatorError as error:
+        stays = _put_back(begun)
+        if stays:
+            # The journal on the host still says what was about to be done: the next run brings it to its end.
+            raise OperatorError(
+                f"{error}. What was already written stays ({stays}): the next run finishes it"
+            ) from None
         ledger.pending = {}
-        _finish(ledger)
+        with contextlib.suppress(OperatorError):  # a journal that stays behind is settled by the next run
+            _finish(ledger)
         raise
     for one in plans:
         if one.entry is None:
@@ -180,16 +189,31 @@ def _write_document(ledger: Ledger, one: Plan, found: files.Found) -> None:
         files.replace(one.path, one.after, one.mode_after if one.mode_after is not None else 0o600, found)
 
 
-def _put_back(written: list[Plan]) -> None:
-    """A later write failed: put back what this run had already written, newest first."""
-    for one in reversed(written):
-        now = files.read(one.path)
-        if now.content != one.after:
-            continue  # somebody has written since: theirs stays
+def _put_back(begun: list[Plan]) -> str:
+    """A write failed: put back what this run had written, newest first; says of what could not be, or nothing.
+
+    The document whose write failed is among them: it may have been replaced before the error came.
+    """
+    stays = []
+    for one in reversed(begun):
+        try:
+            _put_back_one(one)
+        except OperatorError as error:
+            stays.append(str(error))
+    return "; ".join(stays)
+
+
+def _put_back_one(one: Plan) -> None:
+    if one.backup and one.before is not None and one.entry is None and one.after is not None:
+        files.replace(one.backup, one.after, 0o600)  # was given back and removed: aside again
+    if files.read(one.path) == files.Found(one.after, one.mode_after if one.after is not None else None):
         if one.before is None:
             files.remove(os.path.realpath(one.path))
         else:
             files.replace(one.path, one.before, one.mode_before if one.mode_before is not None else 0o600)
+    # Otherwise it was not reached, or somebody has written since: theirs stays.
+    if one.backup and one.entry is not None and files.read(one.path).content == one.before:
+        files.remove(one.backup)
 
 
 def _finish(ledger: Ledger) -> None:
