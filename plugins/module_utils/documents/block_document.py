@@ -65,7 +65,7 @@ class BlockDocument(Document):
                 self._splice(block.body_start, block.body_end, _lines(value))
             return
         # One line end goes before a block, whether it makes the blank line or ends the last line: so one goes with it.
-        gap = "\n" if self.text and self.text != BOM else ""
+        gap = "\n" if self.text else ""
         name = path[0]
         lines = f"# >>> fmapi.coding_agents {name} >>>\n{_lines(value)}# <<< fmapi.coding_agents {name} <<<\n"
         self._splice(len(self.text), len(self.text), gap + lines)
@@ -92,7 +92,7 @@ class BlockDocument(Document):
     def _blocks(self) -> list[_Block]:
         blocks: list[_Block] = []
         opened: re.Match[str] | None = None
-        for marker in _MARKER.finditer(self.text, len(BOM) if self.text.startswith(BOM) else 0):
+        for marker in _MARKER.finditer(self.text):
             path, line = (marker["name"],), self._line_column(marker.start())[0]
             if marker["arrow"] == ">>>":
                 if opened is not None:
