@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,11 +83,13 @@ def test_thirty_callers_at_once_make_one_request(host: Host) -> None:
     host.workspace.control(delay={"path_prefix": TOKENS, "seconds": 0.5})
     callers = [host.start() for _one in range(30)]
     answers = [caller.communicate() for caller in callers]
-    assert {caller.returncode for caller in callers} == {0}, answers
-    assert len({out for out, _err in answers}) == 1
-    out = answers[0][0]
-    assert out.endswith("\n") and out.count("\n") == 1 and len(out) > 20
-    assert {err for _out, err in answers} == {""}
+    tokens = {out for out, _err in answers if out}
+    assert len(tokens) == 1
+    assert re.fullmatch(r"\S{20,}\n", tokens.pop())
+    for caller, (out, err) in zip(callers, answers, strict=True):
+        # A slow machine may not start thirty programs in the time that a caller waits: then it says so, and asks nobody.
+        gave_up = err == "coding-agents: no answer from Databricks within 4 s. The refresh goes on: try again\n"
+        assert (caller.returncode, err) == (0, "") if out else gave_up
     assert host.asked == 1
 
 
@@ -222,7 +225,7 @@ def test_closed_streams_do_not_break_the_single_flight(host: Host, closed: str) 
     command = ["sh", "-c", f"exec '{host.config.helper}' {closed}"]
     callers = [subprocess.Popen(command, env=host.environment, stdout=subprocess.PIPE, text=True) for _one in range(8)]
     answers = [caller.communicate()[0] for caller in callers]
-    assert len(set(answers)) == 1 and answers[0].strip()
+    assert len(set(filter(None, answers))) == 1
     assert host.asked == 1
 
 

@@ -66,7 +66,7 @@ def installed(home: Path) -> None:
 def edited(home: Path) -> None:
     installed(home)
     settings = home / ".agent/settings.json"
-    settings.write_text(settings.read_text().replace('"opus"', '"haiku"'))
+    settings.write_text(settings.read_text().replace("{", '{"theirs": 1,', 1))
 
 
 def interrupted(home: Path) -> None:
@@ -81,13 +81,33 @@ SCENARIOS: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "uninstall": (installed, None),
     "uninstall after an edit": (edited, None),
     "repair": (interrupted, NEW),
+    "uninstall after a kill": (interrupted, None),
 }
 
 
+def linked(home: Path) -> None:
+    """Settings as a dotfile manager keeps them."""
+    (home / ".agent").rename(home / "dotfiles")
+    (home / ".agent").mkdir()
+    (home / ".agent/settings.json").symlink_to("../dotfiles/settings.json")
+
+
+def empty(home: Path) -> None:
+    shutil.rmtree(home / ".agent")
+    (home / ".databrickscfg").unlink()
+
+
+LAYOUTS: dict[str, Callable[[Path], None]] = {"plain": lambda home: None, "linked": linked, "empty": empty}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS if PROFILE == "soak" else ["plain"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_killed_anywhere_every_file_is_old_or_new_and_the_next_run_repairs(scenario: str, tmp_path: Path) -> None:
+def test_killed_anywhere_every_file_is_old_or_new_and_the_next_run_repairs(
+    scenario: str, layout: str, tmp_path: Path
+) -> None:
     prepare, url = SCENARIOS[scenario]
     template = make_home(tmp_path / "home")
+    LAYOUTS[layout](template)
     prepare(template)
     # Paths are in the ledger, so every try happens in the same place.
     kept = tmp_path / "kept"
