@@ -76,6 +76,22 @@ def check_replaceable(path: str) -> None:
         )
 
 
+def check_directory(path: str) -> None:
+    """Raise OperatorError where no file can be put at ``path``, so that a dry run says so, and a run before it has begun."""
+    directory = os.path.dirname(os.path.realpath(path))
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
+        status = os.stat(directory)
+        allowed = os.geteuid() in (0, status.st_uid) and status.st_mode & 0o300 == 0o300
+        reason = (
+            errno.EPERM if allowed else errno.EACCES
+        )  # its owner may write there by its mode: something else forbids it
+        if os.statvfs(directory).f_flag & os.ST_RDONLY:
+            reason = errno.EROFS
+        raise unusable(OSError(reason, os.strerror(reason)), directory, "written to")
+
+
 def replace(path: str, content: bytes, mode: int, expected: Found | None = None) -> None:
     """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
 

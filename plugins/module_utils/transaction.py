@@ -106,6 +106,8 @@ def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | No
         made.after = FORMATS[made.format].blank()
     if made.changed and made.before is not None and made.format != WholeFile.format:
         files.check_replaceable(path)
+    if made.changed:
+        files.check_directory(path)
     return made
 
 

@@ -14,7 +14,7 @@
 
 PACKAGES=(
     podman runc netavark iptables nftables iproute2 uidmap fuse-overlayfs mmdebstrap debian-archive-keyring
-    openssh-client shellcheck ca-certificates
+    openssh-client shellcheck ca-certificates strace acl
 )
 
 system_packages() {

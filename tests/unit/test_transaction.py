@@ -174,7 +174,7 @@ def test_a_home_that_cannot_hold_a_ledger_is_left_alone(shared: Path) -> None:
     (home / ".agent").chmod(0o755)
     home.chmod(0o555)
     said = as_nobody(lambda: bring(str(home), COMPONENTS, wanted(home), check=False), [home / ".agent"])
-    assert f"{home}/.local: cannot be made (Permission denied)" in said
+    assert f"{home}: cannot be written to (Permission denied)" in said
     home.chmod(0o755)
     assert tree(home) == before
 

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Work for several users: each in a process of its own with that user's rights, and none holds up the others."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.owners import (
+    Owner,
+    check_home,
+    current_owner,
+    each,
+    owner_named,
+)
+
+from tests.unit.homes import shared_directory
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")
+EXPECTED = (OperatorError, ValueError)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    yield from shared_directory("fmapi-test-owners")
+
+
+def _owners(shared: Path, count: int) -> list[Owner]:
+    """Owners that need no entry in the host's list of users, with homes of their own."""
+    made = []
+    for number in range(count):
+        owner = Owner(f"user{number}", 40000 + number, 40000 + number, str(shared / f"home{number}"))
+        os.mkdir(owner.home, 0o700)
+        os.chown(owner.home, owner.uid, owner.gid)
+        made.append(owner)
+    return made
+
+
+@root
+def test_each_works_with_the_rights_of_its_owner_and_no_other_group(shared: Path) -> None:
+    def work(owner: Owner) -> dict[str, Any]:
+        Path(check_home(owner), "made").write_text("x")
+        return {"ids": [os.getresuid(), os.getresgid(), os.getgroups()], "home": os.environ["HOME"], "in": os.getcwd()}
+
+    done = each(_owners(shared, 3), work, EXPECTED)
+    for one in done:
+        uid = one.owner.uid
+        assert one.error is None
+        assert one.result == {"ids": [[uid] * 3, [uid] * 3, [uid]], "home": one.owner.home, "in": "/"}
+        status = os.stat(f"{one.owner.home}/made")
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (uid, uid, 0o600)
+    assert os.geteuid() == 0
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+@root
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (lambda: _raise(OperatorError("is broken", "/f", "Mend it")), "/f: is broken. Mend it"),
+        (lambda: _raise(ValueError("what the operator must correct")), "what the operator must correct"),
+        (lambda: _raise(RuntimeError("with a secret in it")), "user user1: RuntimeError while working as this user"),
+        (lambda: _raise(SystemExit("out")), "user user1: SystemExit while working as this user"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "user user1: the work ended without an answer"),
+        (lambda: os._exit(0), "user user1: the work ended without an answer"),
+        (lambda: os.execv("/bin/true", ["true"]), "user user1: the work ended without an answer"),  # noqa: S606
+        (lambda: os.closerange(3, 1000), "user user1: the work ended without an answer"),
+    ],
+    ids=["operator", "expected", "unknown", "exit", "killed", "ended", "replaced", "cut off"],
+)
+def test_one_that_fails_in_whatever_way_holds_up_nobody(shared: Path, trouble: Callable[[], None], said: str) -> None:
+    def work(owner: Owner) -> dict[str, Any]:
+        if owner.user == "user1":
+            trouble()
+        return {"done": True}
+
+    done = each(_owners(shared, 3), work, EXPECTED)
+    assert [one.result for one in done] == [{"done": True}, {}, {"done": True}]
+    assert [one.error for one in done] == [None, said, None]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@root
+def test_a_large_answer_comes_whole(shared: Path) -> None:
+    (done,) = each(_owners(shared, 1), lambda owner: {"text": "x" * 3_000_000, "error": "and yet"}, EXPECTED)
+    assert len(done.result["text"]) == 3_000_000 and done.error == "and yet"
+
+
+@root
+def test_an_owner_whose_home_belongs_to_another_is_refused(shared: Path) -> None:
+    first, second = _owners(shared, 2)
+    (done,) = each([second._replace(home=first.home)], lambda owner: {"home": check_home(owner)}, EXPECTED)
+    assert done.error is not None
+    assert "cannot be" in done.error or "belongs to uid 40000, the work is done as user1" in done.error
+
+
+@root
+def test_a_user_who_is_not_root_works_for_nobody_else(shared: Path) -> None:
+    me, other = _owners(shared, 2)
+
+    def work(owner: Owner) -> dict[str, Any]:
+        (inner,) = each([other], lambda one: {"reached": True}, EXPECTED)
+        return {"result": inner.result, "said": inner.error}
+
+    (done,) = each([me], work, EXPECTED)
+    assert done.result == {"result": {}, "said": "user user1: only root can work for another user. Use become: true"}
+
+
+def test_for_oneself_no_process_is_made(tmp_path: Path) -> None:
+    (done,) = each([current_owner(str(tmp_path))], lambda owner: {"by": [os.getpid(), threading.get_ident()]}, EXPECTED)
+    assert done.result == {"by": [os.getpid(), threading.get_ident()]}
+
+
+def test_users_come_from_the_hosts_list() -> None:
+    entry = pwd.getpwuid(0)
+    assert owner_named(entry.pw_name) == Owner(entry.pw_name, 0, entry.pw_gid, entry.pw_dir)
+    with pytest.raises(OperatorError, match="coding_agents_users nobody-of-this-name: is no user of this host"):
+        owner_named("nobody-of-this-name")
