@@ -96,7 +96,7 @@ def plan(
     ``component``, ``format``; ``created`` (there was no file before us); ``after`` (digest of the bytes we leave), ``undo`` (edits
     that lead from those bytes back to what stood there, valid only while the digest fits); ``mode`` (before, after);
     ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since;
-    ``backup``: where the unreadable file is that stood there.
+    ``backup``: where the unreadable file is that stood there; ``note``: what a withdrawal has to say (after a lost ledger).
 
     Raises OperatorError naming the file; nothing has been changed then.
     """
@@ -153,8 +153,11 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         "mode": [None if created and kept_aside is None else before_mode, result.mode_after],
         "leftovers": sorted(wanted.leftovers),
         "backup": kept_aside,
+        **({"note": old["note"]} if old.get("note") else {}),
         **fresh,
     }
+    if not result.changed:
+        result.changes.clear()  # only the record is new
     return result
 
 
