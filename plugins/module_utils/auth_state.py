@@ -72,7 +72,7 @@ def _session_of_person(config: Config) -> dict[str, Any]:
     """Whether the person is signed in: asks the Databricks CLI for a token, which never opens a browser."""
     environment = dict(os.environ)
     try:
-        token_cache.get(config, lambda: session.request(config, environment))
+        session.token(config, environment)
     except TokenError as error:
         state = session.ABSENT if error.exit_status == PERSON_MUST_SIGN_IN else session.UNKNOWN
         return {"state": state, "expires_at": None, "user": None, "detail": str(error)}

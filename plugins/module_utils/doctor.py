@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import ssl
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from . import lost_ledger, processes
 from .agents import AGENTS, Agent, AgentOptions
 from .errors import OperatorError
-from .host_program import user_sign_in
+from .host_program import session, user_sign_in, workspace
 from .host_program.config import Config
+from .host_program.token import TokenError
 from .ownership import Wanted
 from .transaction import bring
 from .wanted import WORKSPACE_AUTH
@@ -28,7 +25,6 @@ PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
 ROLL_OUT = "Run the rollout"
 PROMPT = "Reply with one short sentence that says hello."
 _HELPER_SECONDS = 20
-_REQUEST_SECONDS = 10
 _PROMPT_SECONDS = 180
 
 
@@ -154,7 +150,7 @@ def _token(host: Host) -> tuple[str | None, Check]:
 
 
 def _connectivity(host: Host, token: str) -> Check:
-    status, _body = _get(host, "/api/2.0/preview/scim/v2/Me", token)
+    status, _body = _get(host, session.WHO_AM_I, token)
     what = ("Connectivity", host.config.workspace_url)
     if status == 200:
         return Check(*what, PASS, "answers, and knows the identity")
@@ -177,7 +173,7 @@ def _models(host: Host, token: str) -> Iterator[Check]:
             yield Check("Models", model, SKIP, "a Unity Catalog model service: checked by the preflight")
             continue
         status, body = _get(host, f"/api/2.0/serving-endpoints/{model}", token)
-        ready = str((body or {}).get("state", {}).get("ready", ""))
+        ready = str(body.get("state", {}).get("ready", ""))
         if status == 200 and ready == "READY":
             yield Check("Models", model, PASS, "READY")
         elif status == 200:
@@ -219,23 +215,13 @@ def _prompt(host: Host, agent: Agent) -> Check:
     return Check("Prompt", agent.title, FAIL, f"exit status {done.status}: {reply}", "Look at the checks above")
 
 
-def _get(host: Host, path: str, token: str) -> tuple[Any, dict[str, Any] | None]:
+def _get(host: Host, path: str, token: str) -> tuple[int | str, dict[str, Any]]:
     """HTTP status and JSON body, or one sentence where there was no answer."""
-    context = ssl.create_default_context()
-    if host.config.ca_file:
-        context.load_verify_locations(cafile=host.config.ca_file)
-    request = urllib.request.Request(host.config.workspace_url + path, headers={"Authorization": f"Bearer {token}"})
     try:
-        opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
-        with opener.open(request, timeout=_REQUEST_SECONDS) as answer:
-            body = json.loads(answer.read(1 << 20))
-            return answer.status, body if isinstance(body, dict) else None
-    except urllib.error.HTTPError as error:
-        return error.code, None
-    except ValueError:
-        return "answers with something that is not JSON", None
-    except OSError as error:
-        return f"does not answer ({getattr(error, 'reason', error)})", None
+        answer = workspace.ask(host.config.workspace_url, path, f"Bearer {token}", host.config.ca_file)
+    except TokenError as error:
+        return str(error), {}
+    return answer.status, answer.body or {}
 
 
 def _proxies(environment: Mapping[str, str]) -> dict[str, str]:

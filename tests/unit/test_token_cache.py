@@ -118,10 +118,9 @@ def test_the_cache_is_private(host: Host) -> None:
     directory = Path(host.config.cache_directory)
     assert directory.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
-    assert sorted(path.name for path in directory.iterdir()) == [
-        os.path.basename(host.config.cache_file),
-        os.path.basename(host.config.cache_file) + ".lock",
-    ]
+    assert {path.name for path in directory.iterdir()} == {
+        os.path.basename(host.config.cache_file) + suffix for suffix in ("", ".good", ".lock", ".served")
+    }
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
@@ -248,19 +247,62 @@ def test_another_profile_s_workspace_is_never_asked_with_these_credentials(host:
 def test_errors_come_back_with_their_exit_status(tmp_path: Path) -> None:
     config = Config(str(tmp_path), "https://w", "p", "user", 15)
 
-    def sign_in() -> Token:
+    def never(token: Token) -> bool:
+        return False
+
+    def sign_in(force: bool) -> Token:
         raise TokenError("not signed in", 2, "Run: x")
 
     with pytest.raises(TokenError, match=r"^not signed in. Run: x$") as error:
-        token_cache.get(config, sign_in)
+        token_cache.get(config, sign_in, never)
     assert error.value.exit_status == 2
 
-    def broken() -> Token:
+    def broken(force: bool) -> Token:
         raise RuntimeError("a fault of ours")
 
     with pytest.raises(TokenError, match="ended without an answer"):
-        token_cache.get(config, broken)
-    assert token_cache.get(config, lambda: Token("t", int(time.time()) + 3600)).value == "t"
+        token_cache.get(config, broken, never)
+    assert token_cache.get(config, lambda force: Token("t", int(time.time()) + 3600), never).value == "t"
     assert session.look(config, {})["state"] == "active"
     token_cache.remove(config)
     assert os.listdir(config.cache_directory) == []
+
+
+def later(host: Host) -> None:
+    """Let so much time pass that what was known of the token does not count any more, but the next call comes soon after."""
+    Path(host.config.cache_file + ".good").unlink()
+
+
+def test_a_token_that_the_workspace_refuses_is_replaced_at_the_next_call(host: Host, workspace: Workspace) -> None:
+    first = host.run().stdout
+    workspace.control(expire_tokens=True)
+    later(host)
+    second = host.run().stdout
+    assert second not in ("", first)
+    assert host.asked == 2
+    assert host.run().stdout == second
+    assert host.asked == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_both_ways_of_refusing_count(host: Host, workspace: Workspace, status: int) -> None:
+    first = host.run().stdout
+    workspace.control(expire_tokens=True, refuse_with=status)
+    later(host)
+    assert host.run().stdout not in ("", first)
+
+
+def test_a_token_that_is_still_taken_is_tried_once_and_kept(host: Host, workspace: Workspace) -> None:
+    first = host.run().stdout
+    later(host)
+    workspace.clear()
+    assert [host.run().stdout for _time in range(3)] == [first] * 3
+    assert [(one["method"], one["path"]) for one in workspace.requests()] == [("GET", "/api/2.0/preview/scim/v2/Me")]
+
+
+def test_a_workspace_that_does_not_answer_says_nothing_against_the_token(host: Host, workspace: Workspace) -> None:
+    first = host.run().stdout
+    later(host)
+    workspace.control(fail_next={"path_prefix": "/api/2.0/preview/scim", "status": 500, "count": 1})
+    assert host.run().stdout == first
+    assert host.asked == 1

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -53,6 +54,11 @@ class Host:
     def cache(self, text: str, mode: int = 0o600) -> None:
         Path(self.config.cache_file).write_text(text)
         os.chmod(self.config.cache_file, mode)
+
+    def wait(self) -> None:
+        """Let so much time pass that the next call is not taken for one after a refused token."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.config.cache_file + ".served")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -114,6 +120,20 @@ def test_a_cache_that_is_stale_or_broken_is_not_served(shell: list[str], cache: 
 
 
 @every_shell
+def test_a_call_soon_after_another_asks_the_program_to_try_the_token(shell: list[str], host: Host) -> None:
+    host.cache(fresh())
+    assert host.run(*shell, host.config.helper).stdout == "token-in-the-cache\n"
+    assert host.run(*shell, host.config.helper).stdout == host.asked
+    for age in (31, -100):
+        Path(host.config.cache_file + ".served").write_text(f"{int(time.time()) - age}\n")
+        expected = "token-in-the-cache\n"
+        assert host.run(*shell, host.config.helper).stdout == expected
+    for odd in ("", "soon", "-5", "1;id", "99 99"):
+        Path(host.config.cache_file + ".served").write_text(odd)
+        assert host.run(*shell, host.config.helper).stdout == "token-in-the-cache\n"
+
+
+@every_shell
 def test_without_a_cache_the_program_is_asked(shell: list[str], host: Host) -> None:
     done = host.run(*shell, host.config.helper)
     assert (done.returncode, done.stdout, done.stderr) == (0, host.asked, "")
@@ -154,6 +174,7 @@ def test_any_home_will_do(shell: list[str], name: str, tmp_path: Path) -> None:
         assert host.run(*command).stdout == host.asked
     host.cache(fresh())
     for locale in ("C", "C.UTF-8"):
+        host.wait()
         assert host.run(*shell, host.config.helper, LC_ALL=locale).stdout == "token-in-the-cache\n"
 
 
@@ -202,7 +223,7 @@ def test_the_helper_is_small_and_the_same_for_the_same_host(host: Host) -> None:
     text = build.helper(host.config, "/usr/bin/python3")
     assert text == build.helper(host.config, "/usr/bin/python3")
     assert text.startswith(b"#!/bin/sh\n")
-    assert text.count(b"\n") < 25
+    assert text.count(b"\n") < 35
 
 
 def test_shellcheck_has_nothing_to_say(host: Host) -> None:

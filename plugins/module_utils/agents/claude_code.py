@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..documents import MISSING, Document, KeyPath
+from ..host_program.config import DATA_DIRECTORY
 from ..masking import is_databricks_token
 from ..ownership import Wanted
 from .base import Agent, AgentOptions, FoundCli, Problem
@@ -159,9 +160,11 @@ def _databricks_token(document: Document, key: KeyPath) -> str | None:
     """A Databricks token in the settings is what older set-ups left: a live credential, not something to keep."""
     value = document.get(key)
     url = document.get(("env", "ANTHROPIC_BASE_URL"))
+    # A base URL that we have set says nothing about a token that its owner has put beside it since.
+    by_another_tool = os.path.join(*DATA_DIRECTORY) not in str(document.get(("apiKeyHelper",)))
     databricks_url = url is not MISSING and re.search(r"/serving-endpoints/|ai-gateway|databricks", str(url))
-    of_another = str(value).startswith("sk-")  # an Anthropic key that was put beside our base URL is still the owner's
-    if key == _TOKEN and (is_databricks_token(value) or (databricks_url and not of_another)):
+    of_another = str(value).startswith("sk-")
+    if key == _TOKEN and (is_databricks_token(value) or (by_another_tool and databricks_url and not of_another)):
         return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
     return None
 

@@ -18,12 +18,12 @@ from types import ModuleType
 
 from .. import errors, processes
 from ..documents import base, ini_document
-from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in
+from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in, workspace
 
 _PACKAGE = "coding_agents"
 _SOURCES: tuple[ModuleType, ...] = (
     *(errors, processes, base, ini_document),
-    *(config, machine_to_machine, main, session, token, token_cache, user_sign_in),
+    *(config, machine_to_machine, main, session, token, token_cache, user_sign_in, workspace),
 )
 """No package's own ``__init__``: that of the documents would bring every format along."""
 
@@ -34,10 +34,19 @@ _HELPER = """\
 # Token helper of fmapi.coding_agents: prints a Databricks access token and a newline, nothing else.
 # Answers from its cache while the token lives long enough; otherwise the host program asks for a new one.
 # Written by the rollout: edit the inventory, not this file.
+umask 077
 cache={cache}
 set -- --config {config} token
-if [ -O "$cache" ] && {{ read -r serve_until && read -r token; }} 2>/dev/null <"$cache" &&
-    [ "$serve_until" -gt "$(date +%s)" ] 2>/dev/null && [ -n "$token" ]; then
+now=$(date +%s)
+served=0
+{{ read -r served; }} 2>/dev/null <"$cache.served"
+case $served in "" | *[!0-9]*) served=0 ;; esac
+age=$((now - served))
+# Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
+if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] &&
+    {{ read -r serve_until && read -r token; }} 2>/dev/null <"$cache" &&
+    [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
+    {{ echo "$now" >"$cache.served"; }} 2>/dev/null
     printf '%s\\n' "$token"
     exit 0
 fi

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from . import session, token_cache
+from . import session
 from .config import Config
 from .token import RETRY_MAY_HELP, TokenError
 
@@ -54,7 +54,7 @@ def _open_missing_streams() -> None:
 def _token(config: Config) -> int:
     environment = dict(os.environ)
     try:
-        token = token_cache.get(config, lambda: session.request(config, environment))
+        token = session.token(config, environment)
     except TokenError as error:
         sys.stderr.write(f"coding-agents: {error}\n")
         return error.exit_status

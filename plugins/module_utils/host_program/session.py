@@ -11,9 +11,11 @@ from typing import Any
 from ..documents.base import MISSING
 from ..documents.ini_document import IniDocument
 from ..errors import OperatorError
-from . import machine_to_machine, token_cache, user_sign_in
+from . import machine_to_machine, token_cache, user_sign_in, workspace
 from .config import Config
 from .token import Token, TokenError
+
+WHO_AM_I = "/api/2.0/preview/scim/v2/Me"
 
 IDENTITIES = ("user", "service_principal")
 
@@ -44,12 +46,30 @@ def look(config: Config, environment: dict[str, str]) -> dict[str, Any]:
     return _session(UNKNOWN, None, None, "no token at hand; sign in with: " + config.sign_in_command())
 
 
-def request(config: Config, environment: dict[str, str]) -> Token:
-    """Ask the identity's own source for a token. Raises TokenError."""
+def token(config: Config, environment: dict[str, str]) -> Token:
+    """A token that can be used now: from the cache, or asked for. Raises TokenError."""
+    return token_cache.get(
+        config, lambda force: request(config, environment, force), lambda found: is_refused(config, found)
+    )
+
+
+def request(config: Config, environment: dict[str, str], force: bool = False) -> Token:
+    """Ask the identity's own source for a token; ``force`` says that the one at hand was refused. Raises TokenError."""
     if config.identity == "service_principal":
         client_id, client_secret = credentials_in_profile(config)
         return machine_to_machine.request_token(config.workspace_url, client_id, client_secret, config.ca_file)
-    return user_sign_in.request_token(config, environment)
+    return user_sign_in.request_token(config, environment, force)
+
+
+def is_refused(config: Config, token: Token) -> bool:
+    """Whether the workspace refuses the token: one cheap GET. Where it does not answer, nothing is known against the token."""
+    try:
+        return workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file).status in (
+            401,
+            403,
+        )
+    except TokenError:
+        return False
 
 
 def credentials_in_profile(config: Config) -> tuple[str, str]:

@@ -5,6 +5,9 @@
 
 Three lines: until when the token may be handed out without asking anew, the token, its expiry (both times in seconds since the
 epoch). 0600 in a directory 0700; a file that is not ours, or that others can read, is ignored.
+
+Beside it, ``.served`` says when a token was last handed out, ``.good`` when the workspace was last seen to take it, ``.lock`` is the
+lock. Agents run the helper again after a 401 and cannot say why they do: so a call soon after another one has the token tried.
 """
 
 from __future__ import annotations
@@ -24,6 +27,13 @@ from .token import RETRY_MAY_HELP, Token, TokenError
 
 CALLER_WAITS_SECONDS = 4.0
 """An agent kills a helper that is slow (Codex after 5 s); the refresh itself goes on in its own session."""
+
+
+ASKED_AGAIN_SECONDS = 30
+"""A call within so many seconds of the last one may come from an agent whose token was refused."""
+
+KNOWN_GOOD_SECONDS = 5
+"""For so long the answer of one trial counts, for all callers."""
 
 
 class Cached(NamedTuple):
@@ -77,38 +87,62 @@ def remove(config: Config) -> None:
             os.unlink(os.path.join(directory, one))
 
 
-def get(config: Config, request: Callable[[], Token]) -> Token:
+def get(config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool]) -> Token:
     """A token from the cache, or one asked for anew; whoever comes while it is being asked for waits for the same one.
 
+    ``request`` asks the identity's source, by force when the token at hand was refused; ``refused`` tries a token at the workspace.
     Raises TokenError. A refresh runs in a session of its own and holds the lock: an agent that kills its helper never cuts off
     a refresh (a lost rotated refresh token would sign the person out). We give up waiting after CALLER_WAITS_SECONDS.
     """
+    asked_again = 0 <= time.time() - _read_time(config, "served") < ASKED_AGAIN_SECONDS
+    token = _servable(config, asked_again) or _ask_alone(config, request, refused, asked_again)
+    _write_time(config, "served")
+    return token
+
+
+def _servable(config: Config, asked_again: bool) -> Token | None:
+    """The cached token, if it may be handed out without asking anybody."""
     cached = load(config)
-    if cached and cached.is_fresh(time.time()):
-        return cached.token
+    now = time.time()
+    if cached is None or not cached.is_fresh(now):
+        return None
+    good = 0 <= now - _read_time(config, "good") <= KNOWN_GOOD_SECONDS
+    return cached.token if good or not asked_again else None
+
+
+def _ask_alone(
+    config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool], asked_again: bool
+) -> Token:
+    """Try or refresh under the lock, in a child of its own; whoever waited for the lock looks into the cache first."""
     deadline = time.monotonic() + CALLER_WAITS_SECONDS
     lock = _open_lock(config)
     while lock is not None and not _try_lock(lock):
         if time.monotonic() > deadline:
             raise _still_waiting()
         time.sleep(0.02)
-    cached = load(config)
-    if cached and cached.is_fresh(time.time()):
-        return cached.token
+    token = _servable(config, asked_again)
+    if token is not None:
+        return token
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        _refresh(config, request, reader, writer)
+        _work(config, request, refused, reader, writer)
     os.close(writer)
     if lock is not None:
         os.close(lock)  # the child's copy holds it
     return _answer(reader, deadline)
 
 
-def _refresh(config: Config, request: Callable[[], Token], reader: int, writer: int) -> None:
-    """The child: ask, store, tell the parent if it still listens, end."""
+def _work(
+    config: Config,
+    request: Callable[[bool], Token],
+    refused: Callable[[Token], bool],
+    reader: int,
+    writer: int,
+) -> None:
+    """The child: try or ask, store, tell the parent if it still listens, end."""
     status = 1
     try:
         os.setsid()
@@ -117,8 +151,7 @@ def _refresh(config: Config, request: Callable[[], Token], reader: int, writer: 
         for descriptor in (0, 1, 2):  # an agent waits until nobody holds its pipe any more
             os.dup2(null, descriptor)
         try:
-            token = request()
-            store(config, token)
+            token = _tried_or_new(config, request, refused)
             answer = f"0\n{token.value}\n{token.expires_at}"
         except TokenError as error:
             answer = f"{error.exit_status}\n{error}\n0"
@@ -128,6 +161,20 @@ def _refresh(config: Config, request: Callable[[], Token], reader: int, writer: 
         status = 0
     finally:
         os._exit(status)
+
+
+def _tried_or_new(config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool]) -> Token:
+    cached = load(config)
+    if cached is not None and cached.is_fresh(time.time()):
+        if not refused(cached.token):
+            _write_time(config, "good")
+            return cached.token
+        token = request(True)
+    else:
+        token = request(False)
+    store(config, token)
+    _write_time(config, "good")  # a new token is taken for good: who refuses this one will refuse the next as well
+    return token
 
 
 def _answer(reader: int, deadline: float) -> Token:
@@ -158,6 +205,21 @@ def _still_waiting() -> TokenError:
         RETRY_MAY_HELP,
         "The refresh goes on: try again",
     )
+
+
+def _read_time(config: Config, name: str) -> int:
+    try:
+        with open(f"{config.cache_file}.{name}", encoding="ascii") as stream:
+            return int(stream.read(20))
+    except (OSError, ValueError):
+        return 0
+
+
+def _write_time(config: Config, name: str) -> None:
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(f"{config.cache_file}.{name}", flags, 0o600), "w", encoding="ascii") as stream:
+            stream.write(f"{int(time.time())}\n")
 
 
 def _open_lock(config: Config) -> int | None:

@@ -34,8 +34,8 @@ def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
     return shutil.which("databricks", path=path)
 
 
-def request_token(config: Config, environment: Mapping[str, str]) -> Token:
-    """A token that lives long enough for the agent, if the CLI can give one. Raises TokenError."""
+def request_token(config: Config, environment: Mapping[str, str], force: bool) -> Token:
+    """A token that lives long enough for the agent, if the CLI can give one; with ``force``, a new one. Raises TokenError."""
     cli = find_cli(config.home, environment)
     if cli is None:
         raise TokenError(
@@ -44,7 +44,7 @@ def request_token(config: Config, environment: Mapping[str, str]) -> Token:
             "Install it, then run: " + config.sign_in_command(),
         )
     token = _ask(cli, config, environment, [])
-    if token.expires_at - time.time() < config.wanted_life_seconds:
+    if force or token.expires_at - time.time() < config.wanted_life_seconds:
         try:
             return _ask(cli, config, environment, ["--force-refresh"])
         except TokenError:

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTPS request to the workspace, and one sentence for each way in which it can fail. The standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from .token import TokenError
+
+TIMEOUT_SECONDS = 10.0
+USER_AGENT = "fmapi-coding-agents"
+_MOST_BYTES = 1 << 20
+
+
+class Answer(NamedTuple):
+    """``body`` is the JSON object of the answer, or None where it holds none; ``retry_after`` is in seconds."""
+
+    status: int
+    body: dict[str, Any] | None
+    retry_after: int | None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A workspace does not redirect what we ask; credentials are not sent to wherever an answer points."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
+        asked = urllib.parse.urlsplit(req.full_url)
+        host = urllib.parse.urlsplit(newurl).netloc or "elsewhere"
+        raise TokenError(
+            f"{asked.scheme}://{asked.netloc} redirects to {host}: it is not the workspace's own URL",
+            hint="Use the URL it redirects to",
+        )
+
+
+def ask(
+    workspace_url: str,
+    path: str,
+    authorization: str | None,
+    ca_file: str | None = None,
+    form: Mapping[str, str] | None = None,
+    timeout: float = TIMEOUT_SECONDS,
+) -> Answer:
+    """GET, or with a ``form`` POST. Any HTTP status is an answer; raises TokenError when there was none."""
+    headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    data = None if form is None else urllib.parse.urlencode(form).encode()
+    request = urllib.request.Request(workspace_url + path, data=data, headers=headers)
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_tls(ca_file)), _NoRedirect)
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return Answer(answer.status, _json(answer.read(_MOST_BYTES)), None)
+    except urllib.error.HTTPError as error:
+        retry = error.headers.get("Retry-After")
+        return Answer(error.code, _body_of(error), int(retry) if retry and retry.isdigit() else None)
+    except http.client.HTTPException:
+        return Answer(200, None, None)  # not HTTP at all: as useless as an answer without JSON
+    except OSError as error:
+        _unreachable(workspace_url, error, ca_file, timeout)
+
+
+def _body_of(error: urllib.error.HTTPError) -> dict[str, Any] | None:
+    try:
+        return _json(error.read(_MOST_BYTES))
+    except OSError:
+        return None
+
+
+def _json(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except OSError as error:
+            raise TokenError(
+                f"the CA file {ca_file} cannot be used ({error})", hint="Set coding_agents_ca_file to a PEM file"
+            ) from None
+    return context
+
+
+def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeout: float) -> NoReturn:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        hint = (
+            f"Check that {ca_file} holds its CA"
+            if ca_file
+            else "If your company has its own CA, set coding_agents_ca_file"
+        )
+        raise TokenError(
+            f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint
+        ) from None
+    if isinstance(reason, socket.gaierror):
+        raise TokenError(
+            f"the name in {workspace_url} cannot be resolved", hint="Check the URL and this host's DNS"
+        ) from None
+    if isinstance(reason, (socket.timeout, TimeoutError)):
+        raise TokenError(
+            f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN"
+        ) from None
+    raise TokenError(f"{workspace_url} cannot be reached ({reason})", hint="Check network, proxy and VPN") from None
