@@ -114,12 +114,12 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
             _copy_ownership(target, stream.fileno())
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
+        ours = _identity(temporary)
         if expected is not None and read(path) != expected:
             raise ChangedMeanwhile(path)
         if expected is not None and expected.content is not None and _exchange(temporary, target):
             if read(temporary) != expected:
-                if not _exchange(temporary, target):
-                    os.replace(temporary, target)
+                _give_back(temporary, target, ours)
                 raise ChangedMeanwhile(path)
             os.unlink(temporary)
         else:
@@ -225,6 +225,27 @@ def _copy_ownership(source: str, descriptor: int) -> None:
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENODATA):
                     raise
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path, follow_symlinks=False)
+    return status.st_dev, status.st_ino
+
+
+def _give_back(temporary: str, target: str, ours: tuple[int, int]) -> None:
+    """Put the file that an exchange took away back in its place; ``ours`` is what the exchange had put there.
+
+    Another program may have replaced ours by then: what comes out is newer than what went in, and is put back in its turn.
+    """
+    put = ours
+    while True:
+        older = _identity(temporary)
+        if not _exchange(temporary, target):
+            os.replace(temporary, target)
+            return
+        if _identity(temporary) == put:
+            return
+        put = older
 
 
 def _exchange(one: str, other: str) -> bool:
