@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -31,6 +32,8 @@ from .transaction import Outcome
 from .wanted import ROLES, UNREADY, agent_documents, base_urls
 
 _LARGE = 1 << 20
+_ELEMENT = re.compile(rb"[ \t]*\"(?:[^\"\\\n]|\\.)*\",?[ \t\r]*(?=\n)")
+"""A line that is an element of a list of strings: the key that says whether it is a secret stands above it."""
 _CONTEXT_LINES = 3
 """A diff of a larger text than this (in characters) shows the changed region with so many lines around it."""
 
@@ -194,6 +197,9 @@ def agent_options_of(module: AnsibleModule, home: str) -> AgentOptions:
 
 def documents_of(module: AnsibleModule, home: str) -> list[Wanted]:
     """The documents of the chosen agents. Raises OperatorError and ValueError."""
+    if not module.params["agents"]:
+        # More often a mistake in a template than a wish: what withdraws everything has a name of its own.
+        raise OperatorError("names no agent", "coding_agents_agents", "Name one, or run the playbook uninstall")
     replace_unreadable = module.params["on_unreadable"] == "backup_and_replace"
     return agent_documents(module.params["agents"], agent_options_of(module, home), replace_unreadable)
 
@@ -219,35 +225,59 @@ def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
 
 
 def _diff(one: Plan) -> dict[str, str]:
-    before, after = masked_pair(*_changed_region(_readable(one.before), _readable(one.after)))
+    before, after = masked_pair(*(_readable(part) for part in _changed_region(one.before or b"", one.after or b"")))
     headers = [
         f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
     ]
     return {"before_header": headers[0], "after_header": headers[1], "before": before, "after": after}
 
 
-def _changed_region(before: str, after: str) -> tuple[str, str]:
-    """Two texts as they are; of large ones, only the lines that differ and a few around them."""
-    if len(before) + len(after) < _LARGE:
+def _changed_region(before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """Two texts as they are; of large ones, only the lines that differ and a few around them.
+
+    Where those are too long to be shown, too, it says so: a line cut anywhere could show a secret without the name that tells it.
+    """
+    if len(before) + len(after) < _LARGE or b"\0" in before or b"\0" in after:
         return before, after
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    start, least = 0, min(len(old), len(new))
-    while start < least and old[start] == new[start]:
-        start += 1
-    end = 0
-    while end < least - start and old[-1 - end] == new[-1 - end]:
-        end += 1
-    start, end = max(start - _CONTEXT_LINES, 0), max(end - _CONTEXT_LINES, 0)
-    return tuple("".join(lines[start : len(lines) - end])[:_LARGE] for lines in (old, new))  # type: ignore[return-value]
+    least = min(len(before), len(after))
+    same_start = _common(least, lambda start, end: before[start:end] == after[start:end])
+    start = before.rfind(b"\n", 0, same_start) + 1
+    same_end = _common(
+        least - same_start,
+        lambda first, last: (
+            before[len(before) - last : len(before) - first] == after[len(after) - last : len(after) - first]
+        ),
+    )
+    number = 0
+    while start > 0 and (number < _CONTEXT_LINES or _ELEMENT.match(before, start)):
+        start, number = before.rfind(b"\n", 0, start - 1) + 1, number + 1
+    shown = []
+    for text in (before, after):
+        end = len(text) - same_end
+        for _line in range(_CONTEXT_LINES + 1):
+            end = text.find(b"\n", end) + 1 or len(text)
+        shown.append(text[start:end])
+    if len(shown[0]) + len(shown[1]) < _LARGE:
+        return shown[0], shown[1]
+    said = f"changed from character {same_start + 1} on: too long to be shown)\n".encode()
+    return b"(%d bytes, " % len(before) + said, b"(%d bytes, " % len(after) + said
+
+
+def _common(least: int, same: Callable[[int, int], bool]) -> int:
+    """How many of ``least`` bytes two texts share: ``same`` compares a range of both. By blocks, then by halves of the last."""
+    block, at = 1 << 16, 0
+    while block:
+        while at < least and same(at, min(at + block, least)):
+            at = min(at + block, least)
+        block //= 2
+    return at
 
 
 def _mode(mode: int | None) -> str:
     return " (no file)" if mode is None else f" ({mode:04o})"
 
 
-def _readable(content: bytes | None) -> str:
-    if content is None:
-        return ""
+def _readable(content: bytes) -> str:
     if b"\0" in content:
         return f"(program, {len(content)} bytes)\n"
     return content.decode("utf-8", "replace")
