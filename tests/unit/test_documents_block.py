@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.generated_lines import block_bodies, shell_texts
 
 BEGIN, END = b"# >>> fmapi.coding_agents path >>>\n", b"# <<< fmapi.coding_agents path <<<\n"
+CUT_OFF = BEGIN.replace(b">\n", b"> (no line end before)\n")
 PATH = ("path",)
 
 
@@ -34,12 +35,12 @@ def edited(before: bytes, *edits: tuple[Any, ...]) -> bytes:
     [
         pytest.param(b"", BEGIN + b"x\n" + END, id="empty"),
         pytest.param(b"a\n", b"a\n\n" + BEGIN + b"x\n" + END, id="a blank line before it"),
-        pytest.param(b"a", b"a\n" + BEGIN + b"x\n" + END, id="no final newline"),
+        pytest.param(b"a", b"a\n\n" + CUT_OFF + b"x\n" + END, id="no final newline"),
         pytest.param(b"a\n\n", b"a\n\n\n" + BEGIN + b"x\n" + END, id="a blank line at the end"),
         pytest.param(b"\n", b"\n\n" + BEGIN + b"x\n" + END, id="a blank line only"),
         pytest.param(b"\xe9\xff\n", b"\xe9\xff\n\n" + BEGIN + b"x\n" + END, id="not UTF-8"),
         pytest.param(b"a\r\n", b"a\r\n\n" + BEGIN + b"x\n" + END, id="CRLF: a shell needs LF"),
-        pytest.param(b"\xef\xbb\xbf", b"\xef\xbb\xbf\n" + BEGIN + b"x\n" + END, id="BOM"),
+        pytest.param(b"\xef\xbb\xbf", b"\xef\xbb\xbf\n\n" + CUT_OFF + b"x\n" + END, id="BOM"),
     ],
 )
 def test_a_new_block_goes_to_the_end_and_leaves_no_trace(before: bytes, after: bytes) -> None:
@@ -68,6 +69,11 @@ def test_a_block_whose_lines_got_other_line_ends_is_still_ours() -> None:
     assert BlockDocument(after).get(PATH) == "x\ny"
     assert edited(after, ("set", PATH, "x\ny")) == after
     assert edited(after, ("remove", PATH)) == b"a\r\n"
+
+
+def test_lines_that_came_to_stand_before_a_block_without_a_blank_line_keep_their_end() -> None:
+    after = b"a\n" + edited(b"", ("set", PATH, "x"))
+    assert edited(after, ("remove", PATH)) == b"a\n"
 
 
 def test_blocks_of_several_names_stand_side_by_side() -> None:

@@ -81,6 +81,7 @@ def test_values_are_read_as_python_dotenv_reads_them(text: str, value: Any) -> N
         ("N='old' # why", "new", "N='new' # why"),
         ('N="old"# why', "new", 'N="new"# why'),
         ('N="old"# why', "", 'N=""# why'),
+        ('N="old"# why', 'it\'s \\ "a"', 'N=it\'s \\ "a" # why'),
         ("N='it\\'s'# why", "a\\b", "N='a\\b'# why"),
         ("N=old # why\n", "a b", 'N="a b" # why\n'),
         ("N=old\r\nM=1\r\n", "new", "N=new\r\nM=1\r\n"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import FORMATS, MISSING
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import FORMATS, MISSING, KeyPath
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
@@ -58,13 +58,21 @@ def wanted(kind: str, home: Path, model: str = "m1") -> Wanted:
         config = Config(str(home), f"https://{model}.cloud.databricks.com", "fmapi", "service_principal", 15)
         return workspace_auth(config, ("client", "secret"), "python3")[0]
     if kind == "dotenv":
-        values = {("GEMINI_MODEL",): model, ("A",): "it's", ("PRIVATE_KEY",): "x y", ("GOOGLE_GEMINI_BASE_URL",): URL}
+        values: dict[KeyPath, Any] = {
+            ("GEMINI_MODEL",): model,
+            ("A",): "it's",
+            ("PRIVATE_KEY",): "x y",
+            ("GOOGLE_GEMINI_BASE_URL",): URL,
+        }
         return Wanted(
             str(home / ".env"), "dotenv", "claude_code", values=values, superseded=(("GOOGLE_GENAI_USE_VERTEXAI",),)
         )
     if kind == "shell":
-        values = {("path",): f'export PATH="$HOME/.local/bin:$PATH"\n# {model}', ("env",): "export A='b'"}
-        return Wanted(str(home / ".bashrc"), "block", "claude_code", values=dict(values))
+        blocks: dict[KeyPath, Any] = {
+            ("path",): f'export PATH="$HOME/.local/bin:$PATH"\n# {model}',
+            ("env",): "export A='b'",
+        }
+        return Wanted(str(home / ".bashrc"), "block", "claude_code", values=blocks)
     return _claude(home, model)[kind]
 
 

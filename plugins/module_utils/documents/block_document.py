@@ -8,7 +8,8 @@
     # <<< fmapi.coding_agents NAME <<<
 
 A block's value is its lines joined by LF, without the last line end. Nothing outside the markers is read, so it may be in any
-encoding. Blocks are written with LF whatever the file has: a shell takes a CR for a part of the command.
+encoding. A new block goes to the end, behind a blank line; where the file has no final line end, the first marker says so, and the
+file gets none back. Blocks are written with LF whatever the file has: a shell takes a CR for a part of the command.
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ from typing import Any, NamedTuple
 
 from .base import BOM, MISSING, Document, DocumentError, KeyPath
 
+_CUT_OFF = " (no line end before)"
 _MARKER = re.compile(
-    r"^[ \t]*# (?P<arrow>>>>|<<<) fmapi\.coding_agents (?P<name>[^\s]+) (?P=arrow)[ \t]*(?:\r?\n|\Z)", re.MULTILINE
+    r"^[ \t]*# (?P<arrow>>>>|<<<) fmapi\.coding_agents (?P<name>[^\s]+) (?P=arrow)"
+    rf"(?P<cut_off>{re.escape(_CUT_OFF)})?[ \t]*(?:\r?\n|\Z)",
+    re.MULTILINE,
 )
+_BLANK_LINE = re.compile(r"(?:(?<=\n)|\A)\r?\n\Z")
+_LINE_END = re.compile(r"\r?\n\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -32,6 +38,8 @@ class _Block(NamedTuple):
     body_start: int
     body_end: int
     end: int
+    cut_off: bool
+    """The file did not end with a line end: the one before the block is ours."""
 
 
 class BlockDocument(Document):
@@ -64,21 +72,25 @@ class BlockDocument(Document):
             if self.get(path) != value:
                 self._splice(block.body_start, block.body_end, _lines(value))
             return
-        # One line end goes before a block, whether it makes the blank line or ends the last line: so one goes with it.
-        gap = "\n" if self.text else ""
-        name = path[0]
-        lines = f"# >>> fmapi.coding_agents {name} >>>\n{_lines(value)}# <<< fmapi.coding_agents {name} <<<\n"
+        name, gap, cut_off = path[0], "\n" if self.text else "", ""
+        if self.text and not self.text.endswith("\n"):
+            gap, cut_off = "\n\n", _CUT_OFF
+        lines = f"# >>> fmapi.coding_agents {name} >>>{cut_off}\n{_lines(value)}# <<< fmapi.coding_agents {name} <<<\n"
         self._splice(len(self.text), len(self.text), gap + lines)
 
     def remove(self, path: KeyPath) -> None:
         block = self._block(path)
         if block is None:
             return
-        gap = re.search(r"\r?\n\Z", self.text[: block.start])
         start = block.start
-        # Without a blank line before it, that line end is ours only if the file ended there: else it would join two lines.
-        if gap and (block.end == len(self.text) or re.search(r"(?:\A|\n)\Z", self.text[: gap.start()])):
-            start = gap.start()
+        blank = _BLANK_LINE.search(self.text, 0, start)
+        if blank:
+            start = blank.start()
+        before = _LINE_END.search(self.text, 0, start)
+        if (
+            block.cut_off and before and block.end == len(self.text)
+        ):  # with something behind, two lines would become one
+            start = before.start()
         self._splice(start, block.end, "")
 
     def _block(self, path: KeyPath) -> _Block | None:
@@ -101,7 +113,16 @@ class BlockDocument(Document):
             elif opened is None or opened["name"] != marker["name"]:
                 raise DocumentError("ends a block that has not begun", line, path=path)
             else:
-                blocks.append(_Block(marker["name"], opened.start(), opened.end(), marker.start(), marker.end()))
+                blocks.append(
+                    _Block(
+                        marker["name"],
+                        opened.start(),
+                        opened.end(),
+                        marker.start(),
+                        marker.end(),
+                        bool(opened["cut_off"]),
+                    )
+                )
                 opened = None
         if opened is not None:
             line = self._line_column(opened.start())[0]

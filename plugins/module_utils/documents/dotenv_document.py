@@ -90,7 +90,7 @@ class DotenvDocument(Document):
         if entry is not None:
             if entry.value != value:
                 spelled = self._spelled(path, value, entry.quote)
-                if spelled[-1] not in "\"'" and self.text[entry.value_end : entry.value_end + 1] == "#":
+                if spelled[0] not in "\"'" and self.text[entry.value_end : entry.value_end + 1] == "#":
                     spelled += " "  # behind a quote, a comment needs no white space
                 self._splice(entry.value_start, entry.value_end, spelled)
             return
