@@ -12,6 +12,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents impo
     MISSING,
     BlockDocument,
     DotenvDocument,
+    KeyPath,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Entry, Plan, Wanted, plan
 from hypothesis import given
