@@ -3,7 +3,8 @@
 """Times programs against each other, on a host: ``python3 -I - REPETITIONS TOKEN_CACHE COMMAND...`` with this on standard input.
 
 Each COMMAND is a JSON list of words, run REPETITIONS times in turn (A B C A B C), so that what else the machine does meets
-all alike. One that begins with ``cold:`` has the token cache removed before each run. Prints ``[[seconds, ...], ...]``.
+all alike. One that begins with ``cold:`` has the token cache removed before each run, one with ``warm:`` only the note of when
+the token was last given out: asked again within half a minute, the helper has the token tried. Prints ``[[seconds, ...], ...]``.
 Standard library of Python 3.9, because it runs on hosts.
 """
 
@@ -33,11 +34,14 @@ def main() -> None:
     samples: list[list[float]] = [[] for _command in commands]
     for _repetition in range(int(repetitions)):
         for position, command in enumerate(commands):
-            if command.startswith("cold:"):
+            state, colon, words = command.partition(":")
+            if colon and state in ("cold", "warm"):
                 for name in os.listdir(cache):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(os.path.join(cache, name))
-            samples[position].append(_measure(json.loads(command.removeprefix("cold:"))))
+                    if state == "cold" or name.endswith(".served"):
+                        with contextlib.suppress(FileNotFoundError):
+                            os.unlink(os.path.join(cache, name))
+                command = words
+            samples[position].append(_measure(json.loads(command)))
     json.dump(samples, sys.stdout)
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -39,10 +40,15 @@ class RunFailed(RuntimeError):
 
 
 class Sample(NamedTuple):
-    """One measured run, in seconds. ``control_cpu`` is that of the control node's own processes, without ssh's masters."""
+    """One measured run, in seconds: by the clock, and of processors.
+
+    ``control_cpu`` is that of the control node's own processes, without ssh's masters; ``hosts_cpu`` that of all hosts
+    together, nan where the kernel does not account for containers. Processor time tells more than the clock on a busy machine.
+    """
 
     wall: float
     control_cpu: float
+    hosts_cpu: float
 
 
 @dataclass
@@ -52,6 +58,8 @@ class Stage:
     folder: Path
     fleet: podman.Fleet
     workspace: Workspace
+    accounts: list[Path]
+    """The kernel's files with each host's processor time."""
 
     def play(self, playbook: str, hosts: int, *options: str) -> Sample:
         """Run a playbook on the first ``hosts`` hosts over connections of its own, and measure it.
@@ -72,13 +80,14 @@ class Stage:
         command = ["ansible-playbook", "-i", str(self.folder / "inventory"), "--limit", names, playbook, *options]
         try:
             with (self.folder / "output").open("w+b") as output:
-                begin = time.perf_counter()
+                before, begin = self._hosts_cpu(), time.perf_counter()
                 process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
                 )
                 _pid, status, usage = os.wait4(process.pid, 0)
                 wall = time.perf_counter() - begin
                 process.returncode = os.waitstatus_to_exitcode(status)
+                hosts_cpu = self._hosts_cpu() - before
                 if process.returncode != 0:
                     output.seek(0)
                     raise RunFailed(f"{' '.join(command)}\n{output.read().decode(errors='replace')[-3000:]}")
@@ -86,7 +95,15 @@ class Stage:
             for socket in sockets.iterdir():
                 subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "-"], capture_output=True, check=False)
             shutil.rmtree(sockets, ignore_errors=True)
-        return Sample(wall, usage.ru_utime + usage.ru_stime)
+        return Sample(wall, usage.ru_utime + usage.ru_stime, hosts_cpu)
+
+    def _hosts_cpu(self) -> float:
+        """Seconds of processors that all hosts have used so far."""
+        used = 0.0
+        for path in self.accounts:
+            text = path.read_text(encoding="ascii")
+            used += int(text.split()[1]) / 1e6 if path.name == "cpu.stat" else int(text) / 1e9
+        return used if self.accounts else math.nan
 
     def output(self) -> str:
         """What the last run printed."""
@@ -145,11 +162,23 @@ def stage(hosts: int) -> Iterator[Stage]:
             shutil.copy(workspace.ca_file, trust / "ca.pem")
             (trust / "ca.pem").chmod(0o644)
             _write_files(folder, fleet, _variables(workspace, trust / "ca.pem"))
-            yield Stage(folder, fleet, workspace)
+            yield Stage(folder, fleet, workspace, _accounts(fleet))
     finally:
         if fleet is not None:
             podman.stop_hosts(fleet.id)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _accounts(fleet: podman.Fleet) -> list[Path]:
+    """Where the kernel keeps the hosts' processor time (cgroups of version 1 or 2); nothing if one is not found."""
+    names = [fleet.container(host) for host in fleet.hosts]
+    command = ["podman", "inspect", "--format", "{{.State.CgroupPath}}", *names]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    accounts = []
+    for name in found:
+        candidates = (Path(f"/sys/fs/cgroup{name}/cpu.stat"), Path(f"/sys/fs/cgroup/cpuacct{name}/cpuacct.usage"))
+        accounts += [path for path in candidates if path.exists()][:1]
+    return accounts if len(accounts) == len(names) else []
 
 
 def _variables(workspace: Workspace, ca_file: Path) -> dict[str, str]:
