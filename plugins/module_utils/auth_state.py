@@ -12,9 +12,9 @@ from typing import Any, Optional
 from . import files, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
-from .host_program import machine_to_machine, session, token_cache
+from .host_program import machine_to_machine, session, token_cache, user_sign_in
 from .host_program.config import CACHE_DIRECTORY, Config
-from .host_program.token import PERSON_MUST_SIGN_IN, Token, TokenError
+from .host_program.token import Token, TokenError
 from .ledger import Ledger, locked
 from .ownership import Wanted
 from .transaction import Outcome, bring
@@ -74,7 +74,7 @@ def _session_of_person(config: Config) -> dict[str, Any]:
     try:
         session.token(config, environment)
     except TokenError as error:
-        state = session.ABSENT if error.exit_status == PERSON_MUST_SIGN_IN else session.UNKNOWN
+        state = session.ABSENT if str(error).startswith(user_sign_in.NOT_SIGNED_IN) else session.UNKNOWN
         return {"state": state, "expires_at": None, "user": None, "detail": str(error)}
     return session.look(config, environment)
 

@@ -129,7 +129,7 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     credentials = edge.credentials_of(module)
     outcome, session = auth_state.establish(config, credentials, module.check_mode)
     result = edge.result_of(outcome, session=session, profile=config.profile, token_helper=config.helper)
-    if session["state"] in ("absent", "expired") and not module.check_mode:
+    if session["state"] != "active" and not module.check_mode:
         result["warnings"].append(session["detail"])
     return result
 

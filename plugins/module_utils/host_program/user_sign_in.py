@@ -24,6 +24,8 @@ from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError, token
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
 
+NOT_SIGNED_IN = "not signed in to Databricks"
+
 _TIMEOUT_SECONDS = 30.0
 
 
@@ -94,7 +96,13 @@ def _failure(stderr: str, config: Config) -> TokenError:
     first = re.sub(r"^Error: ", "", first)[:300]
     signed_out = ("refresh token is invalid", "no cached credentials", "no longer used", "specify a host")
     if any(words in stderr for words in signed_out):
-        return TokenError("not signed in to Databricks", PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
+        return TokenError(NOT_SIGNED_IN, PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
+    if "keyring" in stderr:
+        return TokenError(
+            "the OS keyring, where sign-ins are kept, cannot be reached from this login",
+            PERSON_MUST_SIGN_IN,
+            "Unlock it, or to keep the sign-in in a file run: " + config.sign_in_command(),
+        )
     return TokenError(f"the Databricks CLI gave no token: {first}", RETRY_MAY_HELP)
 
 

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A person as identity: the rollout says how to sign in and opens no browser; after the sign-in tokens come from the Databricks CLI."""
+
+from __future__ import annotations
+
+import subprocess
+from configparser import ConfigParser
+from pathlib import Path
+
+from tests import databricks_cli, homes
+from tests.control_node import Operator
+from tests.databricks_cli.fixtures import sign_in
+from tests.hosts.tree import differences, manifest
+
+PROFILE = "fmapi-coding-agents"
+
+
+def _profiles(home: Path) -> ConfigParser:
+    found = ConfigParser()
+    found.read(home / ".databrickscfg")
+    return found
+
+
+def _helper(home: Path) -> subprocess.CompletedProcess[str]:
+    program = home / ".local" / "share" / "fmapi-coding-agents" / "token-helper"
+    return subprocess.run(
+        [str(program)],
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _home_with_cli(path: Path) -> Path:
+    home = homes.lived_in(path)
+    (home / ".local" / "bin").mkdir(parents=True, exist_ok=True)
+    databricks_cli.install(home / ".local" / "bin")
+    return home
+
+
+def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, tmp_path: Path) -> None:
+    home = _home_with_cli(tmp_path / "home")
+    before = manifest(str(home))
+    url = operator.workspace.url
+    command = f"databricks auth login --host {url} --profile {PROFILE}"
+
+    rollout = operator.rollout(home, identity="user").ok()
+    session = rollout.results("databricks_oauth")[0]["session"]
+    assert session["state"] == "unknown", "no keyring here, so nobody can tell"
+    assert command in session["detail"]
+    assert command in rollout.output
+    assert dict(_profiles(home)[PROFILE]) | {"host": url} == dict(_profiles(home)[PROFILE])
+    assert "client_secret" not in _profiles(home)[PROFILE]
+    assert not operator.workspace.requests("/oidc/v1/authorize")
+    assert operator.rollout(home, identity="user").ok().changed() == 0
+    helped = _helper(home)
+    assert (helped.returncode, helped.stdout) == (2, "")
+    assert command in helped.stderr and helped.stderr.count("\n") == 1
+
+    sign_in(home / ".local" / "bin", home, operator.workspace, PROFILE)
+    helped = _helper(home)
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert helped.stdout.count("\n") == 1
+    again = operator.rollout(home, identity="user").ok()
+    assert again.changed() == 0
+    assert again.results("coding_agents_info")[0]["session"]["state"] == "active"
+    assert operator.doctor(home, identity="user").ok()
+
+    operator.uninstall(home).ok()
+    assert not _profiles(home).has_section(PROFILE), "the profile was ours, with what the CLI put into it"
+    the_cli_s = (".databrickscfg", ".databricks", ".cache", ".local/bin/browser")
+    assert [
+        line for line in differences(before, manifest(str(home))) if not any(path in line for path in the_cli_s)
+    ] == []
+    assert not (home / ".cache" / "fmapi-coding-agents").exists()
