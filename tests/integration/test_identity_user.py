@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person as identity: the rollout says how to sign in and opens no browser; after the sign-in tokens come from the Databricks CLI."""
+"""A person as identity: the rollout says how to sign in and opens no browser; then tokens come from the Databricks CLI."""
 
 from __future__ import annotations
 
