@@ -26,6 +26,7 @@ COLLECTION = "fmapi.coding_agents"
 
 # Nothing of the person who runs the tests reaches a play: neither their Ansible settings nor an agent that they use.
 _NOT_INHERITED = ("ANSIBLE_", "ANTHROPIC_", "CLAUDE", "DATABRICKS_", "ARM_", "AI_AGENT", "XDG_", "TEST_RECORD_FILE")
+_NOT_INHERITED += ("PYTHONDONTWRITEBYTECODE",)  # else each run would compile the collection and the SDK anew
 _LIMIT_SECONDS = 900
 
 
@@ -113,6 +114,7 @@ class ControlNode:
             "PATH": os.pathsep.join([str(self.programs), *path]),
             "HOME": str(self.home),
             "LC_ALL": "C.UTF-8",
+            "PYTHONPYCACHEPREFIX": str(REPOSITORY / ".work" / "pycache"),
             "NO_COLOR": "1",
             "ANSIBLE_CONFIG": str(REPOSITORY / "tests" / "ci" / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
