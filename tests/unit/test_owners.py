@@ -79,17 +79,28 @@ def _raise(error: BaseException) -> None:
     ],
     ids=["operator", "expected", "unknown", "exit", "killed", "ended", "replaced", "cut off"],
 )
-def test_one_that_fails_in_whatever_way_holds_up_nobody(shared: Path, trouble: Callable[[], None], said: str) -> None:
+def test_one_that_fails_in_whatever_way_holds_up_nobody(
+    shared: Path, trouble: Callable[[], None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def work(owner: Owner) -> dict[str, Any]:
         if owner.user == "user1":
             trouble()
         return {"done": True}
 
+    children = []
+    real = os.fork
+
+    def forked() -> int:
+        children.append(real())
+        return children[-1]
+
+    monkeypatch.setattr(os, "fork", forked)
     done = each(_owners(shared, 3), work, EXPECTED)
     assert [one.result for one in done] == [{"done": True}, {}, {"done": True}]
     assert [one.error for one in done] == [None, said, None]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    for child in children:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
 @root

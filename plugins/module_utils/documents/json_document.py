@@ -40,6 +40,8 @@ class JsonDocument(Document):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
+        self._top: list[_Member] | None = None
+        """The members of the whole document, kept because to walk them is to read all of a huge file."""
         self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
         if not self.text.strip(BOM + " \t\r\n"):
             raise DocumentError("is empty, which is not JSON")
@@ -129,6 +131,13 @@ class JsonDocument(Document):
 
     def _members(self, start: int) -> Iterator[_Member]:
         """The members of the object, or the elements of the list, that opens at ``start``."""
+        if start != self._root:
+            return self._walk(start)
+        if self._top is None:
+            self._top = list(self._walk(start))
+        return iter(self._top)
+
+    def _walk(self, start: int) -> Iterator[_Member]:
         is_object = self.text[start] == "{"
         at = self._skip(start + 1)
         while self.text[at] not in "}]":
@@ -177,6 +186,19 @@ class JsonDocument(Document):
         return at
 
     # -- editing ---------------------------------------------------------------------------------------------------
+
+    def _splice(self, start: int, end: int, new: str) -> None:
+        """After an edit inside one member of the document, only that member is read again; those behind it have moved."""
+        top, self._top = self._top or [], None
+        super()._splice(start, end, new)
+        at = next((n for n, member in enumerate(top) if member.value_start < start and end < member.end), None)
+        if at is not None:
+            value, value_end = self._scan(top[at].value_start)
+            by = value_end - top[at].end
+            moved = (
+                _Member(one.key, one.start + by, one.value_start + by, one.end + by, one.value) for one in top[at + 1 :]
+            )
+            self._top = [*top[:at], top[at]._replace(end=value_end, value=value), *moved]
 
     def _append(self, start: int, close: str, value: Any, depth: int, key: str | None = None) -> None:
         """Add a member (or, without ``key``, an element) at the end of the container that opens at ``start``."""
