@@ -12,7 +12,7 @@ from typing import Any, Optional
 from . import files, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
-from .host_program import machine_to_machine, session, token_cache, user_sign_in
+from .host_program import session, token_cache, user_sign_in
 from .host_program.config import CACHE_DIRECTORY, Config
 from .host_program.token import Token, TokenError
 from .ledger import Ledger, locked
@@ -37,6 +37,8 @@ def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Ou
     documents = wanted(config, credentials)
     token: Token | None = None
     if credentials is not None and not check:
+        from .host_program import machine_to_machine
+
         token = machine_to_machine.request_token(config.workspace_url, *credentials, ca_file=config.ca_file)
     outcome = bring(config.home, [WORKSPACE_AUTH], documents, check, lost_ledger.rebuild)
     if check:

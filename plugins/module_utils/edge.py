@@ -98,7 +98,11 @@ def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any)
         owners = [owner_named(user) for user in users] if users else [current_owner(module.params["home"])]
     except OperatorError as error:
         module.fail_json(msg=str(error))
-    build.program()  # read while we still may: a child that became the owner cannot read the module's own archive
+    if users:
+        # A child that became the owner cannot read the module's own archive any more: load now what is otherwise loaded late.
+        from .host_program import machine_to_machine, workspace  # noqa: F401
+
+        build.program()
     done = each(owners, lambda owner: body(module, check_home(owner)), (OperatorError, TokenError, ValueError))
     result = _merged(done)
     for warning in result.pop("warnings"):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import glob
 import os
@@ -253,6 +252,8 @@ def _exchange(one: str, other: str) -> bool:
 
     Linux: ``renameat2`` with ``RENAME_EXCHANGE`` (kernel 3.15, glibc 2.28). macOS: ``renamex_np`` with ``RENAME_SWAP`` (10.12).
     """
+    import ctypes  # only who writes pays for it
+
     library = ctypes.CDLL(None, use_errno=True)
     paths = os.fsencode(one), os.fsencode(other)
     try:

@@ -20,7 +20,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +46,7 @@ class Ledger:
         data = data or {}
         self.is_new = not data
         """There was no ledger file."""
-        self.salt: str = data.get("salt") or secrets.token_hex(16)
+        self.salt: str = data.get("salt") or os.urandom(16).hex()
         self.documents: dict[str, Entry] = data.get("documents", {})
         self.pending: dict[str, dict[str, Any]] = data.get("pending", {})
         self.directories: list[str] = data.get("directories", [])

@@ -104,7 +104,7 @@ def uninstall(home: str, registry: str | None, environment: Mapping[str, str], c
 def _fate(agent: Agent, record: Mapping[str, Any]) -> tuple[list[str], str]:
     now = agent.installed_by_npm(record["prefix"])
     if now is None:
-        return ["uninstall", agent.npm_package], "was already gone"
+        return [], "was already gone"
     if now != record["version"]:
         return [], f"left as it is: {now} is not the {record['version']} that we installed"
     if record.get("previous"):

@@ -38,7 +38,7 @@ export ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
 export CONTAINERS_CONF=$ROOT/tests/hosts/containers.conf
 export PYTHONPYCACHEPREFIX=$WORK/pycache
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-unset PYTHONPATH VIRTUAL_ENV
+unset PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 # ansible-core insists on a UTF-8 locale, which a bare machine may lack; Python itself always has C.UTF-8.
 if ! locale charmap 2>/dev/null | grep -qi utf-8; then

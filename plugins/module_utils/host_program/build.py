@@ -14,16 +14,38 @@ import importlib.util
 import io
 import shlex
 import zipfile
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-from .. import errors, processes
-from ..documents import base, ini_document
-from . import config, machine_to_machine, main, session, token, token_cache, user_sign_in, workspace
+from . import config
+
+if TYPE_CHECKING:
+    # Ansible carries what is imported anywhere in the text. Here they are only read, and the look does without their imports.
+    from .. import errors, processes  # noqa: F401
+    from ..documents import base, ini_document  # noqa: F401
+    from . import (  # noqa: F401
+        machine_to_machine,
+        main,
+        session,
+        token,
+        token_cache,
+        user_sign_in,
+        workspace,
+    )
 
 _PACKAGE = "coding_agents"
-_SOURCES: tuple[ModuleType, ...] = (
-    *(errors, processes, base, ini_document),
-    *(config, machine_to_machine, main, session, token, token_cache, user_sign_in, workspace),
+_SOURCES = (
+    "errors",
+    "processes",
+    "documents.base",
+    "documents.ini_document",
+    "host_program.config",
+    "host_program.machine_to_machine",
+    "host_program.main",
+    "host_program.session",
+    "host_program.token",
+    "host_program.token_cache",
+    "host_program.user_sign_in",
+    "host_program.workspace",
 )
 """No package's own ``__init__``: that of the documents would bring every format along."""
 
@@ -79,22 +101,22 @@ def helper(settings: config.Config, python: str) -> bytes:
 
 
 def _files() -> list[tuple[str, bytes]]:
-    root = __name__.rpartition(".host_program.")[0]
     files = [
         ("__main__.py", _MAIN.encode()),
         (f"{_PACKAGE}/__init__.py", b""),
         (f"{_PACKAGE}/documents/__init__.py", b""),
         (f"{_PACKAGE}/host_program/__init__.py", b""),
     ]
-    for module in _SOURCES:
-        name = module.__name__[len(root) + 1 :].replace(".", "/")
-        files.append((f"{_PACKAGE}/{name}.py", _source(module)))
+    for name in _SOURCES:
+        files.append((f"{_PACKAGE}/{name.replace('.', '/')}.py", _source(name)))
     return files
 
 
-def _source(module: ModuleType) -> bytes:
-    spec = importlib.util.find_spec(module.__name__)
-    source = spec.loader.get_source(module.__name__) if spec and spec.loader else None  # type: ignore[attr-defined]
+def _source(name: str) -> bytes:
+    """The text of a module_util, wherever Ansible (or a test) has put it."""
+    full_name = f"{__name__.rpartition('.host_program.')[0]}.{name}"
+    spec = importlib.util.find_spec(full_name)
+    source = spec.loader.get_source(full_name) if spec and spec.loader else None  # type: ignore[attr-defined]
     if source is None:
-        raise RuntimeError(f"the source of {module.__name__} is not at hand")
+        raise RuntimeError(f"the source of {full_name} is not at hand")
     return source.encode()

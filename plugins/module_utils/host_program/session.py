@@ -11,7 +11,7 @@ from typing import Any
 from ..documents.base import MISSING
 from ..documents.ini_document import IniDocument
 from ..errors import OperatorError
-from . import machine_to_machine, token_cache, user_sign_in, workspace
+from . import token_cache, user_sign_in
 from .config import Config
 from .token import Token, TokenError
 
@@ -56,6 +56,8 @@ def token(config: Config, environment: dict[str, str]) -> Token:
 def request(config: Config, environment: dict[str, str], force: bool = False) -> Token:
     """Ask the identity's own source for a token; ``force`` says that the one at hand was refused. Raises TokenError."""
     if config.identity == "service_principal":
+        from . import machine_to_machine  # TLS costs more than all that the look imports: only who asks pays for it
+
         client_id, client_secret = credentials_in_profile(config)
         return machine_to_machine.request_token(config.workspace_url, client_id, client_secret, config.ca_file)
     return user_sign_in.request_token(config, environment, force)
@@ -63,6 +65,8 @@ def request(config: Config, environment: dict[str, str], force: bool = False) ->
 
 def is_refused(config: Config, token: Token) -> bool:
     """Whether the workspace refuses the token: one cheap GET. Where it does not answer, nothing is known against the token."""
+    from . import workspace
+
     try:
         return workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file).status in (
             401,
