@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import databricks
+from . import databricks, workspace_errors
 from .agents import AGENTS
 from .endpoints import NOT_FOUND, NOT_READY, validate_names
 from .errors import OperatorError
@@ -115,7 +115,7 @@ def _sign_in(
     try:
         workspace.connect()
         return workspace.me()
-    except databricks.WorkspaceError as error:
+    except workspace_errors.WorkspaceError as error:
         if required or error.kind not in _SIGN_IN_TROUBLE:
             raise
         if error.kind == "no_credentials":
@@ -134,7 +134,7 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
     if not signed_in:
         status = workspace.public_status(GATEWAY_MODELS)
         if status >= 500:
-            raise databricks.WorkspaceError(
+            raise workspace_errors.WorkspaceError(
                 "server_error", f"answers HTTP {status} for {GATEWAY_MODELS}", workspace.where, "Try again later."
             )
         if status in (200, 401, 403):
@@ -142,7 +142,7 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
         return False, f"the gateway does not answer (HTTP {status})", None
     try:
         answer = workspace.get(GATEWAY_MODELS)
-    except databricks.WorkspaceError as error:
+    except workspace_errors.WorkspaceError as error:
         if error.kind == "forbidden":
             return False, "the gateway refuses this identity", f"{GATEWAY_MODELS}: {error}"
         if error.kind in ("not_found", "not_databricks", "other"):
@@ -153,7 +153,7 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
     return (
         True,
         "the gateway answers",
-        (f"The gateway of {workspace.where} lists no model for this identity. It needs: {databricks.GRANTS}."),
+        (f"The gateway of {workspace.where} lists no model for this identity. It needs: {workspace_errors.GRANTS}."),
     )
 
 

@@ -229,9 +229,9 @@ def _certificates() -> dict[str, bytes]:
 
 
 def _npmrc() -> bytes:
-    """The registry that this machine uses, if it is not the public one. Credentials are never taken along."""
+    """The registry that this machine's npm is set to. An address that holds credentials is not taken along."""
     registry = _text(_call(["npm", "config", "get", "registry"]))
-    if registry.rstrip("/") == "https://registry.npmjs.org" or "@" in registry:
+    if "@" in registry:
         return b""
     return f"registry={registry}\n".encode()
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.databricks import WorkspaceError, explain
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks, workspace_errors
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace_errors import WorkspaceError, explain
 from databricks.sdk import errors as sdk_errors
 from databricks.sdk.config import Config
 
@@ -322,7 +322,7 @@ def test_a_token_endpoint_that_never_answers_is_given_up(
 
 
 def test_the_limits_keep_a_dead_workspace_under_fifteen_seconds() -> None:
-    probe = databricks.HTTP_TIMEOUT_SECONDS + 1
+    probe = workspace_errors.HTTP_TIMEOUT_SECONDS + 1
     assert probe + databricks.CALL_SECONDS <= 15
 
 
@@ -336,7 +336,7 @@ def silent_port() -> Iterator[int]:
 
 
 def test_a_host_that_never_answers(silent_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databricks, "HTTP_TIMEOUT_SECONDS", 1.0)
+    monkeypatch.setattr(workspace_errors, "HTTP_TIMEOUT_SECONDS", 1.0)
     with databricks.Workspace({"workspace_url": f"https://127.0.0.1:{silent_port}"}) as client:
         with pytest.raises(WorkspaceError, match=r"did not answer within 1 s") as caught:
             client.probe()
@@ -442,11 +442,11 @@ def test_every_failure_has_one_explanation(error: Exception, kind: str, said: st
 
 
 def test_messages_hold_no_secret_no_configuration_and_no_control_characters() -> None:
-    text = databricks.clean_message(
+    text = workspace_errors.clean_message(
         "refused\x1b[31m s3cret\nsecond line. Config: host=https://h, token=***. Env: DATABRICKS_TOKEN", ("s3cret",)
     )
     assert text == "refused[31m ******** second line"
-    assert len(databricks.clean_message("x" * 1000)) == 300
+    assert len(workspace_errors.clean_message("x" * 1000)) == 300
 
 
 # -- model services ------------------------------------------------------------------------------------------------------

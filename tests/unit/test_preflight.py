@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks, preflight
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks, preflight, workspace_errors
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.control_node import play
@@ -282,7 +282,7 @@ def test_a_gateway_that_is_named_but_absent_is_a_warning(workspace: Workspace) -
 
 def test_a_gateway_that_refuses_or_lists_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     real = databricks.Workspace.get
-    answer: list[Any] = [databricks.WorkspaceError("forbidden", "lacks a grant", "there", "It needs: much.")]
+    answer: list[Any] = [workspace_errors.WorkspaceError("forbidden", "lacks a grant", "there", "It needs: much.")]
 
     def get(self: databricks.Workspace, path: str, *arguments: Any, **options: Any) -> dict[str, Any]:
         if path != preflight.GATEWAY_MODELS:
@@ -300,7 +300,7 @@ def test_a_gateway_that_refuses_or_lists_nothing(workspace: Workspace, monkeypat
     result = preflight.check(given(workspace, routing="auto"))
     assert result["routing"] == "gateway"
     assert ["lists no model" in one for one in result["warnings"]] == [True]
-    answer[0] = databricks.WorkspaceError("server_error", "has trouble", "there")
+    answer[0] = workspace_errors.WorkspaceError("server_error", "has trouble", "there")
     with pytest.raises(OperatorError, match="has trouble"):
         preflight.check(given(workspace, routing="auto"))
 
