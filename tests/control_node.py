@@ -25,8 +25,8 @@ COLLECTIONS = REPOSITORY / ".work" / "collections"
 COLLECTION = "fmapi.coding_agents"
 
 # Nothing of the person who runs the tests reaches a play: neither their Ansible settings nor an agent that they use.
-_NOT_INHERITED = ("ANSIBLE_", "ANTHROPIC_", "CLAUDE", "DATABRICKS_", "ARM_", "AI_AGENT", "XDG_", "TEST_RECORD_FILE")
-_NOT_INHERITED += ("PYTHONDONTWRITEBYTECODE",)  # else each run would compile the collection and the SDK anew
+_NOT_INHERITED: tuple[str, ...] = ("ANSIBLE_", "ANTHROPIC_", "CLAUDE", "DATABRICKS_", "ARM_", "AI_AGENT", "XDG_")
+_NOT_INHERITED += ("TEST_RECORD_FILE", "PYTHONDONTWRITEBYTECODE")  # without bytecode each run compiles all anew
 _LIMIT_SECONDS = 900
 
 

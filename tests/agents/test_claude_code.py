@@ -77,6 +77,21 @@ def test_a_token_that_expires_during_a_session(operator: Operator, claude: Claud
     assert session.errors() == ""
 
 
+def test_a_token_that_is_revoked_during_a_session(operator: Operator, claude: Claude, tmp_path: Path) -> None:
+    """By the clock the cached token is good for most of an hour; the helper must not hand it out for ever."""
+    home = homes.bare(tmp_path / "home")
+    operator.rollout(home).ok()
+    operator.workspace.clear()
+    session = claude.session(home)
+    assert session.ask("first")["is_error"] is False
+    operator.workspace.control(revoke_tokens=True)
+    second = session.ask("second")
+    assert (second["result"], second["is_error"]) == ("You said: second", False), session.errors()
+    seen = [(one["token"], one["status"]) for one in _messages(operator.workspace)]
+    assert seen[0] == seen[-1] == ("valid", 200)
+    assert set(seen[1:-1]) == {("revoked", 401)} and len(seen) <= 4, seen
+
+
 def _count_helper_calls(home: Path, ttl_milliseconds: int | None = None) -> Path:
     """Put a shim before the helper that writes a line per call; returns the file with the lines."""
     path = home / ".claude" / "settings.json"
@@ -177,7 +192,8 @@ def test_uninstall_after_real_use_takes_only_ours(
         assert claude.prompt(home, text).stdout.strip() == f"You said: {text}"
     used, edited = manifest(str(home)), json.loads(settings.read_text())
     state = json.loads((home / ".claude.json").read_text())
-    written_by_claude = set(used) - set(rolled_out)
+    # The helper keeps notes beside its token; they are ours, and go.
+    written_by_claude = {path for path in set(used) - set(rolled_out) if "fmapi-coding-agents" not in path}
     assert any(path.startswith(".claude/projects/") for path in written_by_claude), written_by_claude
     assert state.pop("hasCompletedOnboarding") is True and len(state) > 1
     assert operator.rollout(home).ok().changed() == 0

@@ -103,7 +103,7 @@ def test_no_secret_leaves_its_place(operator: Operator, control: ControlNode, tm
     rolled_out = tmp_path / "home-rolled-out"
     settings, profiles = "dotfiles/claude-settings.json", ".databrickscfg"
     (cached,) = (
-        f".cache/fmapi-coding-agents/{path.name}" for path in (rolled_out / ".cache").glob("*/token-*[0-9a-f]")
+        f".cache/fmapi-coding-agents/{path.name}" for path in (rolled_out / ".cache").glob("*/token-????????????????")
     )
     assert _holding(rolled_out, {secret}) == {profiles}
     assert _holding(rolled_out, {token}) == {cached}

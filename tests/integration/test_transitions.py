@@ -33,7 +33,7 @@ def _profiles(home: Path) -> ConfigParser:
 
 
 def _tokens(home: Path) -> list[str]:
-    return sorted(path.name for path in (home / ".cache" / "fmapi-coding-agents").glob("token-*[0-9a-f]"))
+    return sorted(path.name for path in (home / ".cache" / "fmapi-coding-agents").glob("token-????????????????"))
 
 
 @pytest.fixture(scope="module")
