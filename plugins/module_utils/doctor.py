@@ -161,7 +161,8 @@ def _connectivity(host: Host, token: str) -> Check:
             *what,
             FAIL,
             f"refuses the token (HTTP {status})",
-            "Check the identity's entitlement: Workspace or Consumer access",
+            "Run the doctor again: the helper has replaced a token that was revoked. If it stays, give the identity the entitlement "
+            "Workspace access or Consumer access",
         )
     return Check(*what, FAIL, f"answers with HTTP {status}", "Check that the URL is the workspace's own")
 

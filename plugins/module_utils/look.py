@@ -40,10 +40,10 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
 
     auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), True, lost_ledger.rebuild)
     settings = bring(home, list(AGENTS), edge.documents_of(module, home), True, lost_ledger.rebuild)
-    drift = (bool(missing), auth.changed, settings.changed)
+    drift = (auth.changed, bool(missing), settings.changed)
     return {
         "drifted_roles": [role for role, drifted in zip(ROLES, drift) if drifted],
-        "changes": [*missing, *auth.changes, *settings.changes],
+        "changes": [*auth.changes, *missing, *settings.changes],
         "platform": {
             "system": platform.system(),
             "wsl": is_wsl(platform.release()),

@@ -15,8 +15,8 @@ from .host_program.config import Config
 from .ownership import PRIVATE, Wanted
 from .routing import DIALECTS, base_url
 
-ROLES = ("toolchain", "workspace_auth", "agents")
-"""The roles that change a host, in the order in which each finds what it needs."""
+ROLES = ("workspace_auth", "toolchain", "agents")
+"""The roles that change a host, in their order: first what may refuse credentials, then the download, the agents' settings last."""
 
 UNREADY = "unready"
 """The role that fails for users whom the look could not plan for, after the others have had their turn."""
