@@ -42,6 +42,14 @@ options:
     description:
       - PEM file on the host with the certificate authority that signed the workspace's certificate (or a proxy's).
     type: path
+  on_unreadable:
+    description:
+      - What to do with a settings or profile file that cannot be parsed.
+      - V(fail) changes nothing. V(backup_and_replace) keeps it beside itself with mode 0600, says where, and starts with an empty
+        one; uninstalling puts it back.
+    type: str
+    choices: [fail, backup_and_replace]
+    default: fail
 """
 
     AUTH = r"""
@@ -123,14 +131,6 @@ options:
       - Whether Claude Code may send its experimental beta headers. Gateways may refuse them.
     type: bool
     default: false
-  on_unreadable:
-    description:
-      - What to do with a settings file that cannot be parsed.
-      - V(fail) changes nothing. V(backup_and_replace) keeps it beside itself with mode 0600, says where, and starts with an empty
-        one; uninstalling puts it back.
-    type: str
-    choices: [fail, backup_and_replace]
-    default: fail
 """
 
     CLI = r"""

@@ -23,18 +23,20 @@ from .wanted import WORKSPACE_AUTH, workspace_auth
 Credentials = Optional[tuple[str, str]]
 
 
-def wanted(config: Config, credentials: Credentials) -> list[Wanted]:
+def wanted(config: Config, credentials: Credentials, replace_unreadable: bool) -> list[Wanted]:
     """The documents of the owner. Raises OperatorError where a profile of that name is somebody else's."""
     _refuse_foreign_profile(config)
-    return workspace_auth(config, credentials, sys.executable)
+    return workspace_auth(config, credentials, sys.executable, replace_unreadable)
 
 
-def establish(config: Config, credentials: Credentials, check: bool) -> tuple[Outcome, dict[str, Any]]:
+def establish(
+    config: Config, credentials: Credentials, replace_unreadable: bool, check: bool
+) -> tuple[Outcome, dict[str, Any]]:
     """Bring profile, program and helper to the wanted state; returns what was done and the session.
 
     A service principal's token is asked for first, in memory: wrong credentials touch nothing. Raises OperatorError, TokenError.
     """
-    documents = wanted(config, credentials)
+    documents = wanted(config, credentials, replace_unreadable)
     token: Token | None = None
     if credentials is not None and not check:
         from .host_program import machine_to_machine

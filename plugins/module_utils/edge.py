@@ -45,6 +45,7 @@ WORKSPACE: Spec = {
     "workspace_url": {"type": "str"},
     "token_ttl_minutes": {"type": "int", "default": TTL_MINUTES_DEFAULT, "no_log": False},
     "ca_file": {"type": "path"},
+    "on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"},
 }
 AUTH: Spec = {
     "profile": {"type": "str", "default": DEFAULT_PROFILE},
@@ -63,7 +64,6 @@ SETTINGS: Spec = {
     "workspace_id": {"type": "str"},
     "settings_location": {"type": "str", "default": "home"},
     "experimental_betas": {"type": "bool", "default": False},
-    "on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"},
 }
 CLI: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
@@ -204,8 +204,12 @@ def documents_of(module: AnsibleModule, home: str) -> list[Wanted]:
     if not module.params["agents"]:
         # More often a mistake in a template than a wish: what withdraws everything has a name of its own.
         raise OperatorError("names no agent", "coding_agents_agents", "Name one, or run the playbook uninstall")
-    replace_unreadable = module.params["on_unreadable"] == "backup_and_replace"
-    return agent_documents(module.params["agents"], agent_options_of(module, home), replace_unreadable)
+    return agent_documents(module.params["agents"], agent_options_of(module, home), replaces_unreadable(module))
+
+
+def replaces_unreadable(module: AnsibleModule) -> bool:
+    """Whether the operator allows that a file which cannot be parsed is put aside."""
+    return bool(module.params["on_unreadable"] == "backup_and_replace")
 
 
 def npm_prefix_of(module: AnsibleModule, home: str) -> str:

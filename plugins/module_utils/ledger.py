@@ -5,7 +5,7 @@
 
 ``~/.local/state/fmapi-coding-agents/ledger.json``, 0600 in a directory 0700::
 
-    {"schema": 1, "salt": hex, "documents": {path: entry},
+    {"schema": 1, "collection_version": ..., "written_at": UTC, "salt": hex, "documents": {path: entry},
      "pending": {path: {"before": digest or null, "after": digest or null, "entry": entry or null}},
      "directories": [path, ...], "packages": {agent: {...}}}
 
@@ -28,6 +28,7 @@ from . import files
 from .documents import FORMATS
 from .errors import OperatorError
 from .ownership import Entry, digest
+from .version import VERSION
 
 SCHEMA = 1
 DIRECTORY = (".local", "state", "fmapi-coding-agents")
@@ -113,6 +114,8 @@ class Ledger:
             self.directories.append(made)
         data = {
             "schema": SCHEMA,
+            "collection_version": VERSION,
+            "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "salt": self.salt,
             "documents": self.documents,
             "pending": self.pending,

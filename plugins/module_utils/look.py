@@ -38,7 +38,8 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
             missing.append(f"{agent.title} {version} is to be installed into {prefix}")
     programs["databricks"] = {"path": user_sign_in.find_cli(home, environment)}
 
-    auth = bring(home, [WORKSPACE_AUTH], auth_state.wanted(config, credentials), True, lost_ledger.rebuild)
+    profile = auth_state.wanted(config, credentials, edge.replaces_unreadable(module))
+    auth = bring(home, [WORKSPACE_AUTH], profile, True, lost_ledger.rebuild)
     settings = bring(home, list(AGENTS), edge.documents_of(module, home), True, lost_ledger.rebuild)
     drift = (auth.changed, bool(missing), settings.changed)
     return {

@@ -28,7 +28,9 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 
-def workspace_auth(config: Config, credentials: tuple[str, str] | None, python: str) -> list[Wanted]:
+def workspace_auth(
+    config: Config, credentials: tuple[str, str] | None, python: str, replace_unreadable: bool = False
+) -> list[Wanted]:
     """Profile, program and token helper, in an order in which the helper never stands without what it calls.
 
     ``credentials`` are a service principal's client id and secret; ``python`` is the interpreter that starts the program.
@@ -46,6 +48,7 @@ def workspace_auth(config: Config, credentials: tuple[str, str] | None, python: 
             mode=PRIVATE,
             private=True,
             leftovers=_ADDED_BY_THE_CLI,
+            replace_unreadable=replace_unreadable,
         ),
         _file(config.program, build.program(), 0o700),
         _file(config.config_file, config.to_json().encode(), PRIVATE),

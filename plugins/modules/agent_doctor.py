@@ -121,7 +121,7 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         options=options,
         prefix=edge.npm_prefix_of(module, home),
         environment=dict(os.environ),
-        auth=lambda: auth_state.wanted(config, credentials),
+        auth=lambda: auth_state.wanted(config, credentials, edge.replaces_unreadable(module)),
         settings=lambda: edge.documents_of(module, home),
     )
     checks = doctor.examine_files(host) if module.check_mode else doctor.examine(host, module.params["prompt"])

@@ -114,3 +114,19 @@ def test_what_claude_code_gets(operator: Operator, tmp_path: Path) -> None:
     assert json.loads((home / ".claude.json").read_text()) == {"hasCompletedOnboarding": True}
     for path in (".databrickscfg", ".claude.json"):
         assert stat.S_IMODE((home / path).stat().st_mode) == 0o600
+
+
+def test_a_profile_file_that_cannot_be_parsed_is_put_aside_only_on_request(operator: Operator, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    (home / ".databrickscfg").write_text("no section, no key\n")
+    before = manifest(str(home))
+    refused = operator.rollout(home)
+    assert refused.status != 0
+    assert ".databrickscfg: line 1, column 1" in refused.message()
+    assert differences(before, manifest(str(home))) == []
+    assert operator.rollout(home, on_unreadable="backup_and_replace").ok().changed() == 2
+    (aside,) = home.glob(".databrickscfg.unreadable-*")
+    assert (aside.read_text(), stat.S_IMODE(aside.stat().st_mode)) == ("no section, no key\n", 0o600)
+    assert operator.rollout(home, on_unreadable="backup_and_replace").ok().changed() == 0
+    operator.uninstall(home).ok()
+    assert differences(before, manifest(str(home))) == []
