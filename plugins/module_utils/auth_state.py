@@ -78,7 +78,8 @@ def _session_of_person(config: Config) -> dict[str, Any]:
     try:
         session.token(config, environment)
     except TokenError as error:
-        state = session.ABSENT if str(error).startswith(user_sign_in.NOT_SIGNED_IN) else session.UNKNOWN
+        states = {user_sign_in.NOT_SIGNED_IN: session.ABSENT, user_sign_in.SIGN_IN_EXPIRED: session.EXPIRED}
+        state = next((state for words, state in states.items() if str(error).startswith(words)), session.UNKNOWN)
         return {"state": state, "expires_at": None, "user": None, "detail": str(error)}
     return session.look(config, environment)
 

@@ -28,11 +28,12 @@ from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
+from . import workspace_errors
 from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
 from .errors import OperatorError
 from .routing import normalize_workspace_url
 from .version import VERSION
-from .workspace_errors import HTTP_TIMEOUT_SECONDS, WorkspaceError, explain, late, not_databricks
+from .workspace_errors import WorkspaceError, explain, late, not_databricks
 
 IMPORT_ERROR: str | None = None
 """The traceback of the import that failed, for missing_required_lib; None when databricks-sdk is there."""
@@ -362,7 +363,7 @@ class Workspace:
 
         return requests.get(
             f"{self.url}{path}",
-            timeout=HTTP_TIMEOUT_SECONDS,
+            timeout=workspace_errors.HTTP_TIMEOUT_SECONDS,
             allow_redirects=False,
             auth=no_netrc,
             headers={"User-Agent": f"{PRODUCT}/{VERSION}", "Accept": "application/json"},
@@ -385,7 +386,9 @@ class Workspace:
         """
         if self.url is None:
             return {}
-        response = self._call(lambda: self._fetch("/.well-known/databricks-config"), HTTP_TIMEOUT_SECONDS + 1)
+        response = self._call(
+            lambda: self._fetch("/.well-known/databricks-config"), workspace_errors.HTTP_TIMEOUT_SECONDS + 1
+        )
         target = urlsplit(response.headers.get("Location", "")) if response.is_redirect else None
         if target is not None and target.netloc and target.netloc != urlsplit(self.url).netloc:
             raise WorkspaceError(
@@ -408,7 +411,8 @@ class Workspace:
         if response.status_code >= 500:
             raise WorkspaceError("server_error", f"answers HTTP {response.status_code}", self.url, "Try again later.")
         discovery = self._call(
-            lambda: self._fetch("/oidc/.well-known/oauth-authorization-server"), HTTP_TIMEOUT_SECONDS + 1
+            lambda: self._fetch("/oidc/.well-known/oauth-authorization-server"),
+            workspace_errors.HTTP_TIMEOUT_SECONDS + 1,
         )
         if not isinstance(self._json(discovery).get("token_endpoint"), str):
             raise not_databricks(
@@ -418,7 +422,7 @@ class Workspace:
 
     def public_status(self, path: str) -> int:
         """Return the HTTP status of a GET without credentials. Redirects are not followed."""
-        return self._call(lambda: self._fetch(path).status_code, HTTP_TIMEOUT_SECONDS + 1)
+        return self._call(lambda: self._fetch(path).status_code, workspace_errors.HTTP_TIMEOUT_SECONDS + 1)
 
     def connect(self) -> str:
         """Sign in; return the ``auth_type`` that the SDK uses.
@@ -446,7 +450,7 @@ class Workspace:
                 config=Config(
                     product=PRODUCT,
                     product_version=VERSION,
-                    http_timeout_seconds=HTTP_TIMEOUT_SECONDS,
+                    http_timeout_seconds=workspace_errors.HTTP_TIMEOUT_SECONDS,
                     retry_timeout_seconds=RETRY_SECONDS,
                     **settings,
                 )

@@ -82,10 +82,9 @@ def check_directory(path: str) -> None:
         directory = os.path.dirname(directory)
     if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
         status = os.stat(directory)
-        allowed = os.geteuid() in (0, status.st_uid) and status.st_mode & 0o300 == 0o300
-        reason = (
-            errno.EPERM if allowed else errno.EACCES
-        )  # its owner may write there by its mode: something else forbids it
+        # Where its owner may write by its mode, something else forbids it: mostly an immutable flag.
+        allowed_by_mode = os.geteuid() in (0, status.st_uid) and status.st_mode & 0o300 == 0o300
+        reason = errno.EPERM if allowed_by_mode else errno.EACCES
         if os.statvfs(directory).f_flag & os.ST_RDONLY:
             reason = errno.EROFS
         raise unusable(OSError(reason, os.strerror(reason)), directory, "written to")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from configparser import ConfigParser
 from pathlib import Path
@@ -68,6 +69,15 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
     assert again.changed() == 0
     assert again.results("coding_agents_info")[0]["session"]["state"] == "active"
     assert operator.doctor(home, identity="user").ok()
+
+    operator.workspace.control(revoke_sign_ins=True, expire_tokens=True)
+    for cached in (home / ".cache" / "fmapi-coding-agents").iterdir():
+        cached.unlink()
+    store = home / ".databricks" / "token-cache.json"
+    store.write_text(re.sub(r'"expiry": *"\d{4}', '"expiry": "2020', store.read_text()))
+    ended = operator.rollout(home, identity="user", token_ttl_minutes=20).ok().results("databricks_oauth")[0]["session"]
+    assert ended["state"] == "expired", ended
+    assert command in ended["detail"]
 
     operator.uninstall(home).ok()
     assert not _profiles(home).has_section(PROFILE), "the profile was ours, with what the CLI put into it"

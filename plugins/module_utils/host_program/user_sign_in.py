@@ -25,6 +25,7 @@ _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin",
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
 
 NOT_SIGNED_IN = "not signed in to Databricks"
+SIGN_IN_EXPIRED = "the sign-in to Databricks has expired"
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -87,14 +88,16 @@ def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[st
     }
     kept["HOME"] = config.home
     if config.ca_file:
-        kept.setdefault("SSL_CERT_FILE", config.ca_file)
+        kept["SSL_CERT_FILE"] = config.ca_file  # what the operator named for the workspace, whatever the login has
     return kept
 
 
 def _failure(stderr: str, config: Config) -> TokenError:
     first = next((line.strip() for line in stderr.splitlines() if line.strip()), "no message")
     first = re.sub(r"^Error: ", "", first)[:300]
-    signed_out = ("refresh token is invalid", "no cached credentials", "no longer used", "specify a host")
+    if "refresh token is invalid" in stderr:
+        return TokenError(SIGN_IN_EXPIRED, PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
+    signed_out = ("no cached credentials", "no longer used", "specify a host")
     if any(words in stderr for words in signed_out):
         return TokenError(NOT_SIGNED_IN, PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
     if "keyring" in stderr:
