@@ -53,7 +53,7 @@ def _rebuild_workspace_auth(ledger: Ledger, config: Config) -> None:
     if profile is not MISSING and str(profile.get("host", "")).rstrip("/") == told.workspace_url:
         values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in profile.items()}
         ledger.documents[told.databrickscfg] = _entry(WORKSPACE_AUTH, "ini", values, ledger.salt, [(told.profile,)])
-    for path in (config.helper, config.config_file, config.program):
+    for path in (config.helper, config.front, config.config_file, config.program):
         content = _content(path)
         if content is not None:
             ours: Entry = {"created": True, "after": digest(content), "undo": [], "note": None}

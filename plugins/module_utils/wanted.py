@@ -52,7 +52,8 @@ def workspace_auth(
         ),
         _file(config.program, build.program(), 0o700),
         _file(config.config_file, config.to_json().encode(), PRIVATE),
-        _file(config.helper, build.helper(config, python), 0o700),
+        _file(config.front, build.front(config, python), 0o700),
+        _file(config.helper, build.helper(config), 0o700),
     ]
 
 

@@ -46,7 +46,7 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
     home = _home_with_cli(tmp_path / "home")
     before = manifest(str(home))
     url = operator.workspace.url
-    command = f"databricks auth login --host {url} --profile {PROFILE}"
+    command = f"{home}/.local/share/fmapi-coding-agents/coding-agents login"
 
     rollout = operator.rollout(home, identity="user").ok()
     session = rollout.results("databricks_oauth")[0]["session"]

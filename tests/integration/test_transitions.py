@@ -86,7 +86,7 @@ def test_every_change_of_mind_and_the_way_back(operator: Operator, other_workspa
     assert dict(_profiles(home)["fmapi-coding-agents"]) == {"host": operator.workspace.url}
     (session,) = (one["session"] for one in person.results("databricks_oauth"))
     assert session["state"] in ("absent", "unknown")
-    assert "databricks auth login --host" in session["detail"], session
+    assert "/coding-agents login" in session["detail"], session
     assert _tokens(home) == [], "the service principal's token is not kept for a person"
 
     operator.rollout(home).ok()

@@ -103,7 +103,7 @@ def test_without_a_sign_in_the_token_verb_says_one_line_and_no_token(python: str
     done = subprocess.run(command, env={"PATH": "/nowhere", "HOME": "/x"}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
-    assert "databricks auth login --host https://w.example.com --profile fmapi" in done.stderr
+    assert f"run: {config.front} login" in done.stderr
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"home": "/h"}', '{"surprise": 1}'])

@@ -30,8 +30,10 @@ class Host:
         self.workspace = workspace
         self.config = Config(str(home), workspace.url, "fmapi", "service_principal", 15, workspace.ca_file)
         os.makedirs(self.config.data_directory)
-        Path(self.config.helper).write_bytes(build.helper(self.config, sys.executable))
-        Path(self.config.helper).chmod(0o700)
+        Path(self.config.helper).write_bytes(build.helper(self.config))
+        Path(self.config.front).write_bytes(build.front(self.config, sys.executable))
+        for program in (self.config.helper, self.config.front):
+            Path(program).chmod(0o700)
         Path(self.config.program).write_bytes(build.program())
         Path(self.config.config_file).write_text(self.config.to_json())
         self.profile(workspace.client_secret)

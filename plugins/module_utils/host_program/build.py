@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the host program and the sh front from the sources that the module brought along.
+"""Build the host program, its sh front and the token helper from the sources that the module brought along.
 
 A module arrives on the host with the source of every module_util that it imports; the program is packed from those. So nothing
 extra travels, and the look can tell from the same sources whether the program on the host is the current one.
@@ -58,7 +58,6 @@ _HELPER = """\
 # Written by the rollout: edit the inventory, not this file.
 umask 077
 cache={cache}
-set -- --config {config} token
 now=$(date +%s)
 served=0
 {{ read -r served; }} 2>/dev/null <"$cache.served"
@@ -72,10 +71,19 @@ if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] &&
     printf '%s\\n' "$token"
     exit 0
 fi
+exec {front} token
+"""
+
+_FRONT = """\
+#!/bin/sh
+# fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
+# Written by the rollout: edit the inventory, not this file.
+# The interpreter that the rollout ran on may be gone by now: pyenv and Homebrew remove old ones.
 for python in {python} python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
-    command -v "$python" >/dev/null 2>&1 && "$python" -I -c '' 2>/dev/null && exec "$python" -I {program} "$@"
+    command -v "$python" >/dev/null 2>&1 && "$python" -I -c '' 2>/dev/null &&
+        exec "$python" -I {program} --config {config} "$@"
 done
-echo "token-helper: no working python3 found on this host. Install Python 3.9 or newer" >&2
+echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
 exit 1
 """
 
@@ -90,14 +98,18 @@ def program() -> bytes:
     return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 
-def helper(settings: config.Config, python: str) -> bytes:
-    """The sh front; ``python`` is the interpreter that the rollout ran on."""
-    return _HELPER.format(
-        cache=shlex.quote(settings.cache_file),
+def front(settings: config.Config, python: str) -> bytes:
+    """The command for people and login items; ``python`` is the interpreter that the rollout ran on."""
+    return _FRONT.format(
         config=shlex.quote(settings.config_file),
         program=shlex.quote(settings.program),
         python=shlex.quote(python),
     ).encode()
+
+
+def helper(settings: config.Config) -> bytes:
+    """The command for agents: the cache first, which needs no Python."""
+    return _HELPER.format(cache=shlex.quote(settings.cache_file), front=shlex.quote(settings.front)).encode()
 
 
 def _files() -> list[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
@@ -15,6 +16,7 @@ CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
 """Below the owner's home. XDG variables are not asked: a desktop session and an ssh session may disagree about them."""
 
 HELPER_NAME = "token-helper"
+FRONT_NAME = "coding-agents"
 PROGRAM_NAME = "coding-agents.pyz"
 CONFIG_NAME = "config.json"
 
@@ -40,6 +42,10 @@ class Config:
     @property
     def helper(self) -> str:
         return os.path.join(self.data_directory, HELPER_NAME)
+
+    @property
+    def front(self) -> str:
+        return os.path.join(self.data_directory, FRONT_NAME)
 
     @property
     def program(self) -> str:
@@ -68,7 +74,8 @@ class Config:
         return self.token_ttl_minutes * 60 + MARGIN_SECONDS
 
     def sign_in_command(self) -> str:
-        return f"databricks auth login --host {self.workspace_url} --profile {self.profile}"
+        """The command that signs this person in, as one types it."""
+        return f"{shlex.quote(self.front)} login"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
