@@ -42,6 +42,7 @@ class Host(NamedTuple):
     config: Config
     agents: Sequence[str]
     options: AgentOptions
+    routing: str
     prefix: str
     environment: Mapping[str, str]
     auth: Callable[[], list[Wanted]]
@@ -117,6 +118,7 @@ def _configuration(host: Host) -> Iterator[Check]:
             )
         else:
             yield Check("Configuration", what, PASS, "as wanted")
+    yield Check("Configuration", "routing", PASS, host.routing)
 
 
 def _environment(host: Host) -> Iterator[Check]:

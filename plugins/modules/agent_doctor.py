@@ -48,6 +48,11 @@ options:
       - Whether to send each agent one short prompt. The agent writes its own session files then, as in daily use.
     type: bool
     default: false
+  routing_reason:
+    description:
+      - Why O(routing) is what it is, as M(fmapi.coding_agents.workspace_info) tells it. It is repeated in the report.
+    type: str
+    default: set by the operator
 """
 
 EXAMPLES = r"""
@@ -107,6 +112,7 @@ from ..module_utils import auth_state, doctor, edge
 def main() -> None:
     spec = {**edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
     spec["workspace_url"] = {"type": "str", "required": True}
+    spec["routing_reason"] = {"type": "str", "default": "set by the operator"}
     spec["prompt"] = {"type": "bool", "default": False}
     edge.run(spec, body)
 
@@ -119,6 +125,7 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         config=config,
         agents=module.params["agents"],
         options=options,
+        routing=f"{module.params['routing']} ({module.params['routing_reason']})",
         prefix=edge.npm_prefix_of(module, home),
         environment=dict(os.environ),
         auth=lambda: auth_state.wanted(config, credentials, edge.replaces_unreadable(module)),
