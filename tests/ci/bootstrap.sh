@@ -84,8 +84,8 @@ collection_tree() {
 environment() {
     local name=$1 requirements=$ROOT/tests/requirements python path
     case $name in
-        test) set -- "$requirements"/{ansible,control,test,molecule}.txt ;;
-        lint) set -- "$requirements"/{ansible,control,test,lint}.txt ;;
+        test) set -- "$requirements"/{ansible,control,test,molecule,packaging}.txt ;;
+        lint) set -- "$requirements"/{ansible,control,test,lint,packaging}.txt ;;
         core-*) set -- "$requirements"/matrix/"$name".txt "$requirements"/test.txt ;;
         *) die "unknown environment '$name' (known: test, lint, and core-X.Y as in tests/requirements/matrix)" ;;
     esac
