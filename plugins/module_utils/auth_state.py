@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Optional
+from typing import Any, Optional, Tuple  # noqa: UP035
 
 from . import files, lost_ledger
 from .documents import MISSING, IniDocument
@@ -20,7 +20,7 @@ from .ownership import Wanted
 from .transaction import Outcome, bring
 from .wanted import WORKSPACE_AUTH, workspace_auth
 
-Credentials = Optional[tuple[str, str]]
+Credentials = Optional[Tuple[str, str]]  # noqa: UP006
 
 
 def wanted(config: Config, credentials: Credentials, replace_unreadable: bool) -> list[Wanted]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable
+import sys
+from typing import Any, Callable, Dict  # noqa: UP035
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -37,7 +38,12 @@ _ELEMENT = re.compile(rb"[ \t]*\"(?:[^\"\\\n]|\\.)*\",?[ \t\r]*(?=\n)")
 _CONTEXT_LINES = 3
 """A diff of a larger text than this (in characters) shows the changed region with so many lines around it."""
 
-Spec = dict[str, dict[str, Any]]
+OLDEST_PYTHON = (3, 9)
+"""Of a host. Up to the check that says so, the code has to run on 3.8, on which ansible-core 2.18 still starts modules: hence the
+few aliases that :mod:`typing` spells.
+"""
+
+Spec = Dict[str, Dict[str, Any]]  # noqa: UP006
 
 OWNER: Spec = {"home": {"type": "path"}, "users": {"type": "list", "elements": "str", "default": []}}
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
@@ -91,6 +97,11 @@ def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any)
         supports_check_mode=True,
         **module_options,
     )
+    if sys.version_info < OLDEST_PYTHON:
+        module.fail_json(
+            msg=f"{sys.executable} is Python {sys.version.split()[0]}, and fmapi.coding_agents needs "
+            f"{'.'.join(map(str, OLDEST_PYTHON))} or newer on a host. Install one, and name it in ansible_python_interpreter"
+        )
     try:
         users = module.params["users"]
         if users and module.params["home"]:

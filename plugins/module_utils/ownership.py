@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Dict  # noqa: UP035
 
 from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath, WrongContainer
 from .documents.json_document import same
 from .errors import OperatorError
 
-Entry = dict[str, Any]
+Entry = Dict[str, Any]  # noqa: UP006
 """The ledger's record of one document; see :func:`plan` for its keys."""
 
 PRIVATE = 0o600

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Tuple  # noqa: UP035
 
 from ..errors import OperatorError
 
-KeyPath = tuple[str, ...]
+KeyPath = Tuple[str, ...]  # noqa: UP006
 """Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI, ``(name,)`` in dotenv files."""
 
-Undo = tuple[int, int, str]
+Undo = Tuple[int, int, str]  # noqa: UP006
 """The inverse of one edit: at this offset, this many characters of ours, replace them by this text."""
 
 
