@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the demonstration: ``python -m tests.demo [--keep]``. Exit status 0 only if every step held."""
+"""Run the demonstration: ``python -m tests.demo [OPTIONS]``. Exit status 0 only if every step held."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from tests.control_node import COLLECTIONS, REPOSITORY
+
 from .story import NotPossible, Story
 from .terminal import WIDTH, heading, paint, say, shell_words
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def _make_folder() -> Path:
@@ -60,11 +60,18 @@ def main() -> int:
     """Tell the story and clean up. A folder is left behind only when asked for, or after a step that failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the folder behind, to look around in it")
+    parser.add_argument(
+        "--collections",
+        type=Path,
+        default=COLLECTIONS,
+        metavar="DIRECTORY",
+        help="where the collection is installed; without it, this clone is what runs",
+    )
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _stop)
     begin = time.monotonic()
     folder = _make_folder()
-    story = Story(folder, REPOSITORY)
+    story = Story(folder, options.collections.resolve())
     keep = options.keep
     try:
         held = story.tell()

@@ -61,9 +61,10 @@ class Result:
 class Story:
     """The demonstration in one folder, which holds the home, the inventory and the files of the workspace."""
 
-    def __init__(self, folder: Path, repository: Path) -> None:
+    def __init__(self, folder: Path, collections: Path) -> None:
+        """:param collections: where Ansible finds the collection."""
         self.folder = folder
-        self.repository = repository
+        self.collections = collections
         self.home = folder / "home"
         self.inventory = folder / "inventory"
         self.workspace = Workspace(folder / "workspace")
@@ -174,6 +175,7 @@ class Story:
             ),
             "HOME": str(operator),
             **{name: value for name, value in os.environ.items() if name.startswith("ANSIBLE_")},
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
             "ANSIBLE_HOME": str(operator / ".ansible"),
             "ANSIBLE_REMOTE_TEMP": str(operator / "tmp"),
             "ANSIBLE_NOCOWS": "1",

@@ -5,6 +5,18 @@
 from __future__ import annotations
 
 from tests.fixtures import control, installed_cli, not_started, operator
+from tests.integration.artifact import artifact, installed
+from tests.hosts.fixtures import start_fleet
 from tests.workspace.fixtures import workspace, workspace_process
 
-__all__ = ["control", "installed_cli", "not_started", "operator", "workspace", "workspace_process"]
+__all__ = [
+    "artifact",
+    "control",
+    "installed",
+    "installed_cli",
+    "not_started",
+    "operator",
+    "start_fleet",
+    "workspace",
+    "workspace_process",
+]

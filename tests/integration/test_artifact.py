@@ -1,87 +1,89 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The collection as others get it: what ``ansible-galaxy collection build`` puts in, and that it works from there."""
+"""What ``ansible-galaxy collection build`` puts into the artifact: what users need and nothing else."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
+import re
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
-import pytest
+import yaml
 
-from tests import homes
-from tests.control_node import REPOSITORY, ControlNode, Operator
+from tests.control_node import REPOSITORY
+from tests.integration.artifact import Installed, tracked
 
-NEEDED = {
-    *("galaxy.yml", "LICENSE", "README.md", "meta/runtime.yml", "playbooks/rollout.yml", "roles/look/tasks/main.yml"),
-    *("plugins/modules/agent_settings.py", "plugins/action/workspace_info.py", "plugins/module_utils/ledger.py"),
-}
-FOREIGN = ("tests/", "molecule/", "Makefile", "pyproject.toml", "changelogs/fragments", "changelogs/config.yaml")
+SHIPPED = (
+    *("LICENSE", "README.md", "requirements.txt"),
+    *("changelogs/changelog.yaml", "docs/*.md", "docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
+    *("meta/*.yml", "meta/*.txt"),
+    "playbooks/*.yml",
+    *("plugins/action/*.py", "plugins/doc_fragments/*.py", "plugins/modules/*.py"),
+    *("plugins/module_utils/*.py", "plugins/module_utils/*/*.py"),
+    *("roles/*/README.md", "roles/*/defaults/main.yml", "roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
+)
+"""Every file of a clone that one of these names is shipped, and no other file is."""
+RELEASED = ("CHANGELOG.md",)
+"""Shipped once there has been a release, which writes it."""
+NOT_FOR_USERS = ("docs/releasing.md",)
+"""Named above by a pattern, and kept back nevertheless."""
+WRITTEN_BY_GALAXY = {"MANIFEST.json", "FILES.json"}
 
-
-def _source(directory: Path) -> Path:
-    """A copy of what Git tracks, as it stands now: what a clone would be built from."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
-    for name in filter(None, names.decode().split("\0")):
-        if (REPOSITORY / name).is_file():
-            (directory / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, directory / name)
-    return directory
-
-
-@pytest.fixture
-def artifact(control: ControlNode, tmp_path: Path) -> Iterator[Path]:
-    """The built collection."""
-    source = _source(tmp_path / "source")
-    # What a developer's clone has beside it must not get in either.
-    (source / ".work" / "venv").mkdir(parents=True)
-    (source / ".work" / "venv" / "notes").write_text("x")
-    _galaxy(control, "build", str(source), "--output-path", str(tmp_path / "built"))
-    (built,) = (tmp_path / "built").glob("fmapi-coding_agents-*.tar.gz")
-    yield built
+# About twice of what it is: more is a mistake, or worth a thought.
+LIMIT_BYTES = 300_000
 
 
-def _galaxy(control: ControlNode, *arguments: str, **environment: str) -> None:
-    done = subprocess.run(
-        [str(control.programs / "ansible-galaxy"), "collection", *arguments],
-        env=control.environment(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+def _named(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether one of ``patterns`` names the file; ``*`` does not reach across a slash."""
+    parts = name.split("/")
+    return any(
+        len(parts) == len(pattern.split("/")) and all(map(fnmatchcase, parts, pattern.split("/")))
+        for pattern in patterns
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_artifact_holds_what_it_must_and_no_more(artifact: Path) -> None:
+def _is_shipped(name: str) -> bool:
+    return _named(name, SHIPPED + RELEASED) and name not in NOT_FOR_USERS
+
+
+def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> None:
     with tarfile.open(artifact) as archive:
         members = archive.getmembers()
-        names = {member.name for member in members if member.isfile()}
         stream = archive.extractfile("MANIFEST.json")
         assert stream is not None
         information = json.load(stream)["collection_info"]
-    assert not [name for name in names if name.startswith(FOREIGN)]
-    hidden = {name for name in names if any(part.startswith(".") for part in Path(name).parts)}
-    assert not hidden
-    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".tar.gz"))]
-    wanted = {name for name in NEEDED if (REPOSITORY / name).exists()} - {"galaxy.yml"}
-    assert wanted <= names, wanted - names
+    files = {member.name for member in members if member.isfile()}
+    wanted = {name for name in tracked() if _is_shipped(name)} | WRITTEN_BY_GALAXY
+    assert files - wanted == set(), "shipped, but not for users"
+    assert wanted - files == set(), "missing"
+    assert [pattern for pattern in SHIPPED if not any(_named(name, (pattern,)) for name in files)] == []
+    directories = {member.name.rstrip("/") for member in members if member.isdir()}
+    assert directories <= {str(parent) for name in files for parent in PurePosixPath(name).parents}, "an empty one"
+    assert all(member.isfile() or member.isdir() for member in members), "a link"
     assert information["name"] == "coding_agents" and information["license"] == ["GPL-3.0-or-later"]
-    assert not [member.name for member in members if member.issym() or member.islnk()]
+    assert artifact.stat().st_size < LIMIT_BYTES
+    print(f"artifact: {artifact.stat().st_size} bytes, {len(files)} files in {len(directories)} directories")
 
 
-def test_the_installed_collection_works_alone(operator: Operator, artifact: Path, tmp_path: Path) -> None:
-    """Nothing that a run needs was left behind in the clone."""
-    where = tmp_path / "installed"
-    only_there = {"ANSIBLE_COLLECTIONS_PATH": str(where)}
-    _galaxy(operator.control, "install", "--offline", str(artifact), "--collections-path", str(where), **only_there)
-    home = homes.bare(tmp_path / "home")
-    hosts = {"host": operator.variables(home)}
-    play = operator.control.run("rollout", hosts, environment=only_there).ok()
-    assert play.changed() == 2
-    assert os.access(home / ".local" / "share" / "fmapi-coding-agents" / "token-helper", os.X_OK)
+def _links(text: str) -> list[str]:
+    """Where a Markdown document's links and pictures lead, its own sections left out."""
+    return [link for link in re.findall(r"\]\(<?([^)>\s]+)>?\)", text) if not link.startswith("#")]
+
+
+def test_every_link_of_the_readmes_leads_somewhere_from_the_artifact_too(installed: Installed) -> None:
+    """Galaxy and Automation Hub show a README far from its repository: only absolute links work there."""
+    ours = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text())["repository"]
+    documents = [path for path in installed.path.rglob("*.md") if path.name != "CHANGELOG.md"]
+    assert installed.path / "README.md" in documents
+    for document in documents:
+        links = _links(document.read_text(encoding="utf-8"))
+        if document.name == "README.md":
+            assert [link for link in links if not link.startswith("https://")] == [], document
+        for link in links:
+            within = re.match(rf"{re.escape(ours)}/(?:blob|tree)/main/([^#]+)", link)
+            if within:
+                assert (REPOSITORY / within[1]).exists(), (document, link)
+            elif not link.startswith("https://"):
+                assert (document.parent / link.partition("#")[0]).exists(), (document, link)

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection as ``ansible-galaxy`` installs it, without the clone: it works, and it works whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import homes
+from tests.control_node import COLLECTION, REPOSITORY, Operator
+from tests.integration.artifact import Installed
+
+
+@pytest.mark.matrix
+def test_the_installed_collection_works_alone(operator: Operator, installed: Installed, tmp_path: Path) -> None:
+    """Nothing that a run needs was left behind in the clone."""
+    home = homes.bare(tmp_path / "home")
+    hosts = {"host": operator.variables(home)}
+    play = operator.control.run("rollout", hosts, environment=installed.only_this).ok()
+    assert play.changed() == 2
+    assert os.access(home / ".local" / "share" / "fmapi-coding-agents" / "token-helper", os.X_OK)
+
+
+def test_the_demonstration_runs_from_the_installed_artifact_only(installed: Installed) -> None:
+    """Dry run, rollout of the real Claude Code, second run, doctor, prompt, uninstall: every step judges itself."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{program} is needed: see make demo")
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.demo", "--collections", str(installed.collections)],
+        cwd=REPOSITORY,
+        env={**os.environ, "NO_COLOR": "1", "ANSIBLE_CONFIG": installed.environment["ANSIBLE_CONFIG"]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0 and "every step held" in told.stdout, told.stdout[-5000:] + told.stderr
+    # The same bytes as were shipped, before and after: nothing else ran, and running changed nothing.
+    installed.run("ansible-galaxy", "collection", "verify", "--offline", COLLECTION, "-p", str(installed.collections))
