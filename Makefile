@@ -33,7 +33,7 @@ molecule: ## the Molecule scenario "default" on real separate hosts
 agents: ## the real command-line agents against the simulated workspace
 	@tests/ci/pytest.sh -m "not soak" tests/agents
 
-matrix: ## the short story with every supported ansible-core
+matrix: ## unit, rollout, bad input, secrets, Molecule with every supported ansible-core
 	@tests/ci/matrix.sh
 
 bench: ## measure ratios: rollout against ping, token helper against an empty Python

@@ -71,7 +71,7 @@ require_python() {
         find_python "${1:-}" && return 0
     fi
     die "no usable Python ${1:-3.11 or newer} (with the venv module) found. On Debian: sudo apt-get install -y python3-venv." \
-        "Or name one: make PYTHON=/path/to/python3 ..."
+        "Another version: pyenv install ${1%% *}, or actions/setup-python. Or name one: make PYTHON=/path/to/python3 ..."
 }
 
 # The clone need not lie under .../ansible_collections/fmapi/coding_agents: this link does.
@@ -82,19 +82,20 @@ collection_tree() {
 }
 
 environment() {
-    local name=$1 requirements=$ROOT/tests/requirements python path
+    local name=$1 requirements=$ROOT/tests/requirements file python path pythons=""
     case $name in
         test) set -- "$requirements"/{ansible,control,test,molecule,packaging}.txt ;;
         lint) set -- "$requirements"/{ansible,control,test,lint,packaging}.txt ;;
-        core-*) set -- "$requirements"/matrix/"$name".txt "$requirements"/test.txt ;;
+        core-*)
+            file=$requirements/matrix/$name.txt
+            [ -f "$file" ] || die "no ansible-core '${name#core-}' in tests/requirements/matrix"
+            pythons=$(sed -n 's/^# python: //p' "$file")
+            set -- "$file" "$requirements"/{test,molecule}.txt
+            grep -q '^databricks-sdk' "$file" || set -- "$@" "$requirements"/control.txt
+            ;;
         *) die "unknown environment '$name' (known: test, lint, and core-X.Y as in tests/requirements/matrix)" ;;
     esac
-    case $name in
-        # ansible-core 2.18 and 2.19 end at 3.13, and 2.20 begins at 3.12.
-        core-2.18 | core-2.19) python=$(require_python "3.11 3.12 3.13") ;;
-        core-*) python=$(require_python "3.12 3.13 3.14") ;;
-        *) python=$(require_python) ;;
-    esac
+    python=$(require_python "$pythons")
     path=$("$python" "$ROOT/tests/ci/venv.py" "$CACHE" "$name" "$@")
     ln -sfn "$path" "$WORK/venv/$name"
 }

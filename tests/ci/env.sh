@@ -10,7 +10,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/.work
 # Outside the clone, so that a fresh clone on the same machine does not download everything again.
 CACHE=${FMAPI_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fmapi-coding-agents-tests}
-export ROOT WORK CACHE FMAPI_TEST_CACHE=$CACHE
+# The virtual environment whose programs the tests use; matrix.sh names others.
+TEST_VENV=${TEST_VENV:-test}
+export ROOT WORK CACHE TEST_VENV FMAPI_TEST_CACHE=$CACHE
 
 # A pyenv shim named python3.X exists even when that version is not chosen, and then answers 127. Ansible's interpreter
 # discovery and ansible-test both fall for it, so nothing that we start may see the shims.
@@ -30,7 +32,8 @@ export PATH
 
 # The developer's own Ansible settings and an older installed copy of this collection must not take part.
 export ANSIBLE_CONFIG=$ROOT/tests/ci/ansible.cfg
-export ANSIBLE_HOME=$WORK/ansible-home
+# What one ansible-core caches must not meet another version.
+export ANSIBLE_HOME=$WORK/ansible-home-$TEST_VENV
 export ANSIBLE_COLLECTIONS_PATH=$WORK/collections
 # Unix sockets have about 100 bytes for their path, and a clone may lie deep.
 export ANSIBLE_SSH_CONTROL_PATH_DIR=$CACHE/cp

@@ -2,29 +2,75 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# The whole story in short (pytest marker "matrix") with every supported ansible-core but the newest, which all other
-# tests use; the oldest core also gets the oldest libraries that meta/ee-requirements.txt promises. Without arguments: every file of tests/requirements/matrix.
+# matrix.sh [--short | --ci] [CORE...]: what depends on ansible-core, with each version of it that is supported, such as 2.20.
+#
+#   in full   the unit tests, the Molecule scenario "default", rollout, bad input, secrets; sanity with the stable ones
+#   --short   only the tests that carry pytest's marker "matrix"
+#   --ci      what `make test` leaves over: the oldest and the newest in full, those between in short, and not the one that
+#             all other parts of it use
+#
+# Without a CORE: all. The oldest core also gets the oldest libraries that meta/ee-requirements.txt promises. A core that cannot
+# be had here is skipped, and the table says so; in CI, or when it was asked for by name, it is a failure.
 
 # shellcheck source=tests/ci/env.sh
 . "$(dirname "$0")/env.sh"
 cd "$ROOT"
-if [ $# -eq 0 ]; then
-    for file in tests/requirements/matrix/core-*.txt; do
-        name=${file##*/}
-        set -- "$@" "${name%.txt}"
-    done
-fi
-"$ROOT/tests/ci/bootstrap.sh" --system "$@"
 
-one() {
-    local bin=$WORK/venv/$1/bin status=0
-    # A core of its own state: what one version caches or leaves in ANSIBLE_HOME must not meet another version.
-    env PATH="$bin:$PATH" ANSIBLE_HOME="$WORK/ansible-home-$1" "$bin/python" -m pytest -q -m matrix tests/integration || status=$?
-    # 5: no test carries the marker.
-    [ "$status" -ne 5 ] || { echo "no test carries the marker 'matrix'" >&2; return 1; }
-    return "$status"
+mode=full
+case ${1:-} in
+    --short | --ci)
+        mode=${1#--}
+        shift
+        ;;
+esac
+# The environment "test" is the newest stable core.
+STABLE=$(sed -n 's/^ansible-core==\([0-9]*\.[0-9]*\)\..*/\1/p' tests/requirements/ansible.txt | sort -V | tail -n 1)
+environment_of() { if [ "$1" = "$STABLE" ]; then echo test; else echo "core-$1"; fi; }
+mapfile -t ALL < <({ sed -n "s/^ansible-core==\([0-9]*\.[0-9]*\)\..*/\1/p" tests/requirements/matrix/*.txt && echo "$STABLE"; } | sort -V)
+named=$#
+[ "$named" -gt 0 ] || set -- "${ALL[@]}"
+
+OUT=$WORK/matrix
+rm -rf "$OUT" && mkdir -p "$OUT"
+
+tests() {
+    local core=$1 part=$2
+    shift 2
+    "$ROOT/tests/ci/pytest.sh" -q --junitxml="$OUT/$core/$part.xml" "$@"
 }
-for name in "$@"; do
-    run "$name ($("$WORK/venv/$name/bin/python" -c 'import platform; from ansible.release import __version__ as v; print("ansible-core", v, "Python", platform.python_version())'))" one "$name"
+
+full() {
+    local core=$1
+    # tests/unit/workspace tests our test equipment, which knows nothing of Ansible.
+    run "ansible-core $core: unit tests" tests "$core" unit -m "not soak" tests/unit --ignore=tests/unit/workspace
+    run "ansible-core $core: rollout, bad input, secrets" tests "$core" integration -m "not soak" \
+        tests/integration/test_{rollout,bad_input,secrets,matrix}*.py
+    run "ansible-core $core: Molecule" molecule_test "$core"
+    # A pre-release's sanity tests are not yet settled.
+    [ "$core" = "${ALL[-1]}" ] || [ "$core" = "$STABLE" ] || run "ansible-core $core: sanity" "$ROOT/tests/ci/sanity.sh"
+}
+short() { run "ansible-core $1: what can differ" tests "$1" short -m matrix tests/unit tests/integration; }
+molecule_test() { "$ROOT/tests/ci/molecule.sh" && touch "$OUT/$1/molecule-ok"; }
+
+for core in "$@"; do
+    TEST_VENV=$(environment_of "$core")
+    export TEST_VENV
+    how=$mode
+    if [ "$mode" = ci ]; then
+        [ "$core" != "$STABLE" ] || continue
+        how=short
+        case $core in "${ALL[0]}" | "${ALL[-1]}") how=full ;; esac
+    fi
+    mkdir -p "$OUT/$core"
+    if ! "$ROOT/tests/ci/bootstrap.sh" --system "$TEST_VENV" 2> >(tee "$OUT/$core/skipped" >&2); then
+        if in_ci || [ "$named" -gt 0 ]; then FAILED+=("ansible-core $core is not to be had here"); fi
+        continue
+    fi
+    rm "$OUT/$core/skipped"
+    "$WORK/venv/$TEST_VENV/bin/python" -c 'import platform; from ansible.release import __version__ as v; print(v, platform.python_version())' >"$OUT/$core/versions"
+    begin=$SECONDS
+    "$how" "$core"
+    echo "$how $((SECONDS - begin))" >"$OUT/$core/time"
 done
+python3 tests/ci/matrix_table.py "$OUT" || FAILED+=("the table")
 finish

@@ -6,16 +6,17 @@
 
 # shellcheck source=tests/ci/env.sh
 . "$(dirname "$0")/env.sh"
-"$ROOT/tests/ci/bootstrap.sh" --system test
-PATH=$WORK/venv/test/bin:$PATH
+"$ROOT/tests/ci/bootstrap.sh" --system "$TEST_VENV"
+PATH=$WORK/venv/$TEST_VENV/bin:$PATH
 # Molecule's own choice depends only on the name of the clone's directory: two clones would share it.
-export MOLECULE_EPHEMERAL_DIRECTORY=$WORK/molecule
+export MOLECULE_EPHEMERAL_DIRECTORY=$WORK/molecule-$TEST_VENV
 # Molecule sets ANSIBLE_CONFIG itself and reads its project relative to the working directory.
 unset ANSIBLE_CONFIG
 export NO_COLOR=1
 mkdir -p "$MOLECULE_EPHEMERAL_DIRECTORY"
 cd "$ROOT"
-[ $# -gt 0 ] || set -- test
-subcommand=$1
-shift
-exec molecule "$subcommand" --no-command-borders "$@"
+[ $# -eq 0 ] || exec molecule "$1" --no-command-borders "${@:2}"
+log=$MOLECULE_EPHEMERAL_DIRECTORY.log
+molecule test --no-command-borders 2>&1 | tee "$log"
+# Nothing that we ship may be on its way out of ansible-core.
+! grep -a -A 3 'DEPRECATION WARNING' "$log" || die "the scenario was warned of a deprecation, see above"

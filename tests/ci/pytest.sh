@@ -11,7 +11,7 @@ if [ "${1:-}" = --system ]; then
     system=(--system)
     shift
 fi
-"$ROOT/tests/ci/bootstrap.sh" ${system[@]+"${system[@]}"} test
+"$ROOT/tests/ci/bootstrap.sh" ${system[@]+"${system[@]}"} "$TEST_VENV"
 cd "$ROOT"
-PATH=$WORK/venv/test/bin:$PATH
+PATH=$WORK/venv/$TEST_VENV/bin:$PATH
 exec python -m pytest "$@"

@@ -9,9 +9,9 @@
 
 # shellcheck source=tests/ci/env.sh
 . "$(dirname "$0")/env.sh"
-"$ROOT/tests/ci/bootstrap.sh" test
+"$ROOT/tests/ci/bootstrap.sh" "$TEST_VENV"
 
-PYTHON_BIN=$(cd "$WORK/venv/test/bin" && pwd -P)
+PYTHON_BIN=$(cd "$WORK/venv/$TEST_VENV/bin" && pwd -P)
 VERSION=$("$PYTHON_BIN/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 OLDEST=3.9
 
