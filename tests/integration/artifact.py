@@ -50,8 +50,9 @@ class Installed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program finds in its environment."""
-        return self.control.environment(self.only_this)
+        """What a program finds in its environment: nothing of the tests' own equipment."""
+        own = self.control.environment(self.only_this)
+        return {name: value for name, value in own.items() if not name.startswith("ANSIBLE_CALLBACK")}
 
     @property
     def only_this(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ SHIPPED = (
     *("changelogs/changelog.yaml", "docs/*.md", "docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
     *("meta/*.yml", "meta/*.txt"),
     "playbooks/*.yml",
-    *("plugins/action/*.py", "plugins/doc_fragments/*.py", "plugins/modules/*.py"),
+    *("plugins/action/*.py", "plugins/doc_fragments/*.py", "plugins/lookup/*.py", "plugins/modules/*.py"),
     *("plugins/module_utils/*.py", "plugins/module_utils/*/*.py"),
     *("roles/*/README.md", "roles/*/defaults/main.yml", "roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
 )

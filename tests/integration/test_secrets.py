@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
-from tests.workspace.client import Workspace
+from tests.planted import holding, token_mark
 
 PLAY = """\
 - import_playbook: fmapi.coding_agents.rollout
@@ -40,28 +39,6 @@ PLAY = """\
 """
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    for parent, _directories, names in os.walk(directory):
-        yield from (path for path in (Path(parent, name) for name in names) if path.is_file() and not path.is_symlink())
-
-
-def _holding(directory: Path, secrets: Iterable[str]) -> set[str]:
-    """Files below ``directory`` that hold one of ``secrets``, relative to it."""
-    wanted = [secret.encode() for secret in secrets]
-    found = set()
-    for path in _files(directory):
-        content = path.read_bytes()
-        if any(secret in content for secret in wanted):
-            found.add(str(path.relative_to(directory)))
-    return found
-
-
-def _token_mark(workspace: Workspace) -> str:
-    """What every access token of this workspace's service principal begins with: header and subject."""
-    token = workspace.mint("service_principal")
-    return token[: token.index(".") + 1 + 40]
-
-
 def _loose(home: Path, names: Iterable[str]) -> list[str]:
     """Those of ``names`` that somebody else than the owner may read, by their own mode or by an open directory."""
     return [name for name in names if stat.S_IMODE((home / name).stat().st_mode) & 0o077]
@@ -69,14 +46,14 @@ def _loose(home: Path, names: Iterable[str]) -> list[str]:
 
 def _leaks(play: Play, secrets: Iterable[str]) -> set[str]:
     """What a run left on the control node with a secret in it. The inventory is the operator's own place for it."""
-    return _holding(play.directory, secrets) - {"inventory.json"}
+    return holding(play.directory, secrets) - {"inventory.json"}
 
 
 @pytest.mark.matrix
 def test_no_secret_leaves_its_place(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
     """Dry run, then rollout, doctor, results as facts and uninstall in one, as loud as Ansible can be."""
     home = homes.lived_in(tmp_path / "home")
-    secret, token = operator.workspace.client_secret, _token_mark(operator.workspace)
+    secret, token = operator.workspace.client_secret, token_mark(operator.workspace)
     planted = {secret, token, homes.OTHER_KEY, homes.OTHER_SECRET}
     (tmp_path / "all.yml").write_text(PLAY)
 
@@ -97,7 +74,7 @@ def test_no_secret_leaves_its_place(operator: Operator, control: ControlNode, tm
         assert _leaks(play, planted) == set()
     assert "fmapi" in (tmp_path / "log").read_text() and list((tmp_path / "facts").iterdir())
     for name in ("facts", "ansible", "control-home"):
-        assert _holding(tmp_path / name, planted) == set()
+        assert holding(tmp_path / name, planted) == set()
     assert not any(one in (tmp_path / "log").read_text() for one in planted)
 
     rolled_out = tmp_path / "home-rolled-out"
@@ -105,16 +82,16 @@ def test_no_secret_leaves_its_place(operator: Operator, control: ControlNode, tm
     (cached,) = (
         f".cache/fmapi-coding-agents/{path.name}" for path in (rolled_out / ".cache").glob("*/token-????????????????")
     )
-    assert _holding(rolled_out, {secret}) == {profiles}
-    assert _holding(rolled_out, {token}) == {cached}
+    assert holding(rolled_out, {secret}) == {profiles}
+    assert holding(rolled_out, {token}) == {cached}
     # What stood before is remembered where only the owner reads it; the settings keep the mode that their user chose.
-    assert _holding(rolled_out, planted) - {".local/state/fmapi-coding-agents/ledger.json"} == {
+    assert holding(rolled_out, planted) - {".local/state/fmapi-coding-agents/ledger.json"} == {
         settings,
         profiles,
         cached,
     }
-    assert _loose(rolled_out, _holding(rolled_out, planted) - {settings}) == []
-    assert _holding(home, {secret, token}) == set(), "after uninstall"
+    assert _loose(rolled_out, holding(rolled_out, planted) - {settings}) == []
+    assert holding(home, {secret, token}) == set(), "after uninstall"
     assert not [one for one in operator.workspace.requests() if one["secret_in"]]
 
 
