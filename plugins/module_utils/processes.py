@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
+import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,11 +41,66 @@ def run(
         cwd=directory,
         encoding="utf-8",
         errors="replace",
+        start_new_session=True,
     ) as process:
         try:
             stdout, stderr = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
+            # With all that it started: a shell's child would keep the pipes open, and us waiting.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             raise TimeoutError from None
     return Finished(process.returncode, stdout, stderr)
+
+
+class Started:
+    """A program that runs in a session of its own while we go on."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def poll(self) -> int | None:
+        """Its exit status, or None while it runs."""
+        return self._process.poll()
+
+    def read(self, seconds: float) -> str:
+        """What it said since the last call, as soon as there is something; empty after ``seconds``, or at its end."""
+        stream = self._process.stdout
+        if stream is None or stream.closed:
+            time.sleep(seconds)
+            return ""
+        if not select.select([stream], [], [], seconds)[0]:
+            return ""
+        said = os.read(stream.fileno(), 1 << 16)
+        if not said:
+            stream.close()
+        return said.decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """End it, with all that it started in its session's process group."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(2)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], listen: bool = False) -> Started:
+    """Start a program and go on, with nothing on its standard input; with ``listen``, what it says can be read.
+
+    Raises OSError when it cannot be started.
+    """
+    output = subprocess.PIPE if listen else subprocess.DEVNULL
+    process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=dict(environment),
+        start_new_session=True,
+    )
+    return Started(process)

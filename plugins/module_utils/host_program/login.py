@@ -1,0 +1,350 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sign a person in, once, in a browser; nothing is asked where a token can be had already.
+
+The Databricks CLI does the OAuth and keeps the sign-in. We add what it lacks (measured with 1.13.0): it hangs on a host that does
+not answer, waits without end for the person, and waits for the browser that it starts before it listens. So it is told to start
+none, and says the link instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+import re
+import signal
+import socket
+import sys
+import time
+import urllib.parse
+from collections.abc import Iterator
+from types import FrameType
+from typing import NamedTuple
+
+from .. import processes
+from . import browser, session, token_cache, user_sign_in, workspace
+from .config import Config
+from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
+
+OLDEST_CLI = (0, 205)
+"""The CLI of that name before it is another program, without ``auth login``."""
+
+_DISCOVERY = "/oidc/.well-known/oauth-authorization-server"
+_LINK = re.compile(r"https?://\S*[?&]redirect_uri=\S+(?=\s)")
+_TICK_SECONDS = 0.1
+_BETWEEN_TRIES_SECONDS = 3.0
+_TOKEN_SECONDS = 60.0
+"""How long we wait for a refresh that somebody has begun."""
+
+
+class Options(NamedTuple):
+    """``timeout`` bounds the wait for the person, ``wait`` that for a workspace that cannot be reached yet; both in seconds."""
+
+    timeout: float
+    use_browser: bool
+    wait: float
+
+
+class SignedIn(NamedTuple):
+    """``already``: nothing had to be done."""
+
+    already: bool
+    sentence: str
+
+
+def run(config: Config, options: Options, place: browser.Place, quiet: bool) -> int:
+    """The verb: the outcome on stdout, all that leads to it on stderr; returns the exit status."""
+    try:
+        with _interrupted_by_signals():
+            done = login(config, options, place)
+    except TokenError as error:
+        sys.stderr.write(f"coding-agents: {error}\n")
+        return error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("coding-agents: the sign-in was interrupted\n")
+        return RETRY_MAY_HELP
+    if not (quiet and done.already):
+        sys.stdout.write(f"{done.sentence}\n")
+    return 0
+
+
+def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
+    """Make sure that a token can be had which the workspace takes. Raises TokenError, and KeyboardInterrupt."""
+    environment = dict(place.environment)
+    if config.identity != "user":
+        user = _who(config, _token(config, environment))
+        if user is None:
+            raise TokenError(
+                f"{config.workspace_url} refuses the token of identity {config.identity}", PERSON_MUST_SIGN_IN
+            )
+        return SignedIn(
+            True, f"nobody needs to sign in: identity {config.identity} is {user} at {config.workspace_url}"
+        )
+    _check_home(config)
+    _check_host(config, options.wait)
+    with _Turn(config, options, place) as turn:
+        user = _signed_in_user(config, environment)
+        if user is not None:
+            return SignedIn(True, f"already signed in as {user} to {config.workspace_url}")
+        cli = _usable_cli(config, environment)
+        _sign_in(cli, config, options, place, turn)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(config.cache_file)  # a token of the sign-in before this one
+        user = _who(config, _token(config, environment))
+        if user is None:
+            raise TokenError(
+                f"the sign-in worked, but {config.workspace_url} refuses its token",
+                PERSON_MUST_SIGN_IN,
+                f"Sign in as a user of this workspace: {config.sign_in_command()}",
+            )
+        return SignedIn(False, f"signed in as {user} to {config.workspace_url}")
+
+
+def _check_home(config: Config) -> None:
+    owner = os.stat(config.home).st_uid
+    if owner != os.geteuid():
+        raise TokenError(
+            f"{config.home} belongs to another user (uid {owner}), who alone can sign in here", PERSON_MUST_SIGN_IN
+        )
+
+
+def _check_host(config: Config, wait: float) -> None:
+    """Ask where to sign in: the CLI would wait for minutes for a host that does not answer."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            answer = workspace.ask(config.workspace_url, _DISCOVERY, None, config.ca_file)
+            break
+        except TokenError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_BETWEEN_TRIES_SECONDS)
+    if answer.status == 404:
+        raise TokenError(
+            f"{config.workspace_url} offers no OAuth sign-in (HTTP 404)",
+            PERSON_MUST_SIGN_IN,
+            "Check that it is the workspace's URL, and ask its admin to enable OAuth",
+        )
+    if answer.status != 200:
+        raise _answered(config, answer.status)
+    if not answer.body or "authorization_endpoint" not in answer.body:
+        raise TokenError(
+            f"{config.workspace_url} does not answer as a Databricks workspace does",
+            hint="Check the URL, proxy and VPN",
+        )
+
+
+def _signed_in_user(config: Config, environment: dict[str, str]) -> str | None:
+    """Who a token can be had for that the workspace takes; None where a person has to sign in. Raises TokenError."""
+    for _attempt in range(2):  # asked again at once, the cache has a token tried and replaced that was refused
+        try:
+            token = _token(config, environment)
+        except TokenError as error:
+            if error.exit_status == PERSON_MUST_SIGN_IN:
+                return None
+            _usable_cli(config, environment)  # may know better why
+            raise
+        user = _who(config, token)
+        if user is not None:
+            return user
+    return None
+
+
+def _token(config: Config, environment: dict[str, str]) -> Token:
+    until = time.monotonic() + _TOKEN_SECONDS
+    while True:
+        try:
+            return session.token(config, environment)
+        except token_cache.StillWaiting:
+            if time.monotonic() >= until:
+                raise
+
+
+def _who(config: Config, token: Token) -> str | None:
+    """Whose token it is, as the workspace says; None when it refuses the token. Raises TokenError."""
+    answer = workspace.ask(config.workspace_url, session.WHO_AM_I, f"Bearer {token.value}", config.ca_file)
+    if answer.status in (401, 403):
+        return None
+    if answer.status != 200 or not answer.body:
+        raise _answered(config, answer.status)
+    return str(answer.body.get("userName") or answer.body.get("displayName") or "somebody")
+
+
+def _answered(config: Config, status: int) -> TokenError:
+    return TokenError(f"{config.workspace_url} answered HTTP {status}", hint="Try again later")
+
+
+def _usable_cli(config: Config, environment: dict[str, str]) -> str:
+    """The path of a Databricks CLI that can sign in. Raises TokenError that says what is wrong with the one there is."""
+    cli = user_sign_in.find_cli(config.home, environment)
+    oldest = ".".join(map(str, OLDEST_CLI))
+    again = f"Install the Databricks CLI, {oldest} or newer, then run: {config.sign_in_command()}"
+    if cli is None:
+        raise TokenError("the Databricks CLI is not installed", PERSON_MUST_SIGN_IN, again)
+    try:
+        done = processes.run([cli, "--version"], user_sign_in.clean_environment(config, environment), 10.0)
+    except TimeoutError:
+        raise TokenError(f"{cli} did not answer within 10 s", hint="Try again") from None
+    except OSError as error:
+        raise TokenError(f"{cli} cannot be started ({error.strerror})", PERSON_MUST_SIGN_IN, again) from None
+    version = re.search(r"\bv?(\d+)\.(\d+)(\.\d+)?", done.stdout + done.stderr)
+    if done.status != 0 or version is None:
+        raise TokenError(f"{cli} does not work: {_reason(done.stderr) or f'exit status {done.status}'}", hint=again)
+    if (int(version[1]), int(version[2])) < OLDEST_CLI:
+        raise TokenError(f"{cli} is {version[0]}, which is too old to sign in", PERSON_MUST_SIGN_IN, again)
+    return cli
+
+
+def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, turn: _Turn) -> None:
+    """Let the CLI sign the person in, within our own limit. Raises TokenError."""
+    environment = {**user_sign_in.clean_environment(config, place.environment), "BROWSER": browser.NO_BROWSER}
+    command = [cli, "auth", "login", "--host", config.workspace_url, "--profile", config.profile]
+    until = time.monotonic() + options.timeout
+    again = f"Run again: {config.sign_in_command()}"
+    said, shown = "", False
+    started = processes.start(command, environment, listen=True)
+    try:
+        while started.poll() is None:
+            if time.monotonic() >= until:
+                raise TokenError(f"nobody signed in within {options.timeout:.0f} s", RETRY_MAY_HELP, again)
+            said += started.read(_TICK_SECONDS)
+            link = _LINK.search(said)
+            if link and not shown:
+                shown = True
+                turn.show(link[0])
+            turn.open_browser()
+        said += started.read(0)
+        status = started.poll()
+    finally:
+        started.end()
+    if status == 0:
+        return
+    reason = _reason(said) or f"exit status {status}"
+    if "access_denied" in reason:
+        raise TokenError(f"the sign-in was denied ({reason})", PERSON_MUST_SIGN_IN, again)
+    if "keyring" in reason:
+        raise TokenError(
+            f"the Databricks CLI cannot keep the sign-in ({reason})",
+            PERSON_MUST_SIGN_IN,
+            f"Unlock the keyring, or set DATABRICKS_AUTH_STORAGE=plaintext and run: {config.sign_in_command()}",
+        )
+    raise TokenError(f"the Databricks CLI could not sign in ({reason})", RETRY_MAY_HELP, again)
+
+
+def _reason(said: str) -> str:
+    """What the CLI gives as its reason: the line with the error, or else the first one."""
+    lines = [line.strip() for line in _LINK.sub("", said).splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith(("Error: ", "panic: "))]
+    return re.sub(r"^Error: ", "", (errors or lines or [""])[0])[:300].rstrip(". ")
+
+
+class _Turn:
+    """One sign-in at a time for each user and workspace: who comes second shows the first one's link, and waits for its end.
+
+    The lock's file holds the link (it is of no use without what the CLI keeps to itself). Refreshes have another lock: a sign-in,
+    which takes minutes, holds up no agent.
+    """
+
+    def __init__(self, config: Config, options: Options, place: browser.Place) -> None:
+        self._config = config
+        self._options = options
+        self._place = place
+        self._opening: browser.Opening | None = None
+        self._lock = -1
+
+    def __enter__(self) -> _Turn:
+        try:
+            os.makedirs(self._config.cache_directory, mode=0o700, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._lock = os.open(f"{self._config.cache_file}.login", flags, 0o600)
+        except OSError:
+            return self  # a home that cannot be written to: the CLI will say so
+        try:
+            self._wait()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def _wait(self) -> None:
+        until = time.monotonic() + self._options.timeout
+        shown = ""
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(self._lock, 0)
+                return
+            except BlockingIOError:
+                link = os.pread(self._lock, 1 << 12, 0).decode("utf-8", "replace")
+            except OSError:
+                return  # a file system without locks
+            if time.monotonic() >= until:
+                raise TokenError(
+                    f"another sign-in of this user still waits after {self._options.timeout:.0f} s",
+                    hint="Try again later",
+                )
+            if link and link != shown:
+                _say("Another sign-in of this user waits already.")
+                self._show(link)
+                shown = link
+            self.open_browser()
+            time.sleep(_TICK_SECONDS)
+
+    def show(self, link: str) -> None:
+        """Show the person the link, and send a browser there where there is one; does not wait for it."""
+        if self._lock >= 0:
+            os.pwrite(self._lock, link.encode(), 0)
+        self._show(link)
+
+    def _show(self, link: str) -> None:
+        commands = browser.openers(self._place) if self._options.use_browser else []
+        if commands:
+            self._opening = browser.Opening(commands, link, self._place.environment)
+            _say(f"Sign in to {self._config.workspace_url} in the browser. If none opens, open this link:\n  {link}")
+        else:
+            _say(f"To sign in to {self._config.workspace_url}, open this link in a browser:\n  {link}")
+        if not commands or not self._place.has_desktop:
+            _say(f"If that browser is on another machine, run this there first:\n  {_forward(link)}")
+        _say(f"Waiting up to {self._options.timeout:.0f} s.")
+
+    def open_browser(self) -> None:
+        """Go on with what opens the link, where there is something to do."""
+        if self._opening is not None and self._opening.has_failed():
+            self._opening = None
+            _say("No browser could be opened: open the link yourself.")
+
+
+def _forward(link: str) -> str:
+    """The command that brings the browser's way back to this host: the CLI listens on this host's loopback only."""
+    (redirect,) = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["redirect_uri"]
+    port = urllib.parse.urlsplit(redirect).port or 80
+    return f"ssh -L {port}:localhost:{port} {pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """The end of a session or connection ends the CLI, too: left alone it would wait for ever."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
