@@ -28,7 +28,8 @@ class Host:
 
     def __init__(self, home: Path, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.config = Config(str(home), workspace.url, "fmapi", "service_principal", 15, workspace.ca_file)
+        place = (str(home), workspace.url, "fmapi", "service_principal", 15, workspace.ca_file)
+        self.config = Config(*place, client_id=workspace.client_id)
         os.makedirs(self.config.data_directory)
         Path(self.config.helper).write_bytes(build.helper(self.config))
         Path(self.config.front).write_bytes(build.front(self.config, sys.executable))
@@ -252,19 +253,19 @@ def test_errors_come_back_with_their_exit_status(tmp_path: Path) -> None:
     def never(token: Token) -> bool:
         return False
 
-    def sign_in(force: bool) -> Token:
+    def sign_in(refused: Token | None) -> Token:
         raise TokenError("not signed in", 2, "Run: x")
 
     with pytest.raises(TokenError, match=r"^not signed in. Run: x$") as error:
         token_cache.get(config, sign_in, never)
     assert error.value.exit_status == 2
 
-    def broken(force: bool) -> Token:
+    def broken(refused: Token | None) -> Token:
         raise RuntimeError("a fault of ours")
 
     with pytest.raises(TokenError, match="ended without an answer"):
         token_cache.get(config, broken, never)
-    assert token_cache.get(config, lambda force: Token("t", int(time.time()) + 3600), never).value == "t"
+    assert token_cache.get(config, lambda refused: Token("t", int(time.time()) + 3600), never).value == "t"
     assert session.look(config, {})["state"] == "active"
     token_cache.remove(config)
     assert os.listdir(config.cache_directory) == []

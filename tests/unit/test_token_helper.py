@@ -35,7 +35,7 @@ PROGRAM = "import sys\nprint('|'.join(['program', *sys.argv[1:]]))\n"
 
 
 class Host:
-    """A home with the helper in it, and a directory with nothing but ``date`` to be its PATH."""
+    """A home with the helper in it, and a directory with nothing but ``date``, ``ls`` and ``printf`` (built into most shells) to be its PATH."""
 
     def __init__(self, home: Path, python: str = sys.executable) -> None:
         self.config = Config(str(home), "https://w.example.com", "fmapi", "user", 15)
@@ -45,7 +45,8 @@ class Host:
         Path(self.config.program).write_text(PROGRAM)
         self.path = home / "bin"
         self.path.mkdir()
-        (self.path / "date").symlink_to(str(shutil.which("date")))
+        for name in ("date", "ls", "printf"):
+            (self.path / name).symlink_to(str(shutil.which(name)))
 
     def install(self, python: str) -> None:
         Path(self.config.helper).write_bytes(build.helper(self.config))

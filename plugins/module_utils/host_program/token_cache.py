@@ -4,10 +4,11 @@
 """The token cache that the sh front reads, and one refresh at a time.
 
 Three lines: until when the token may be handed out without asking anew, the token, its expiry (both times in seconds since the
-epoch). 0600 in a directory 0700; a file that is not ours, or that others can read, is ignored.
+epoch). 0600 in a directory 0700; a file that is not ours, that others can read, or that is a link, is ignored.
 
-Beside it, ``.served`` says when a token was last handed out, ``.good`` when the workspace was last seen to take it, ``.lock`` is the
-lock. Agents run the helper again after a 401 and cannot say why they do: so a call soon after another one has the token tried.
+Beside it, ``.served`` says when a token was last handed out, ``.good`` when the workspace was last seen to take it, ``.failed`` when
+and how a refresh last failed, ``.lock`` is the lock. Agents run the helper again after a 401 and cannot say why they do: so a call
+soon after another one has the token tried.
 """
 
 from __future__ import annotations
@@ -20,20 +21,31 @@ import select
 import stat
 import sys
 import time
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
+from . import log
 from .config import Config
 from .token import RETRY_MAY_HELP, Token, TokenError
 
 CALLER_WAITS_SECONDS = 4.0
 """An agent kills a helper that is slow (Codex after 5 s); the refresh itself goes on in its own session."""
 
-
 ASKED_AGAIN_SECONDS = 30
 """A call within so many seconds of the last one may come from an agent whose token was refused."""
 
 KNOWN_GOOD_SECONDS = 5
 """For so long the answer of one trial counts, for all callers."""
+
+
+Request = Callable[[Optional[Token]], Token]
+"""Asks the identity's source for a token: another than the one given, which the workspace refused. Raises TokenError."""
+
+IsRefused = Callable[[Token], bool]
+"""Tries a token at the workspace."""
+
+
+class StillWaiting(TokenError):
+    """A refresh that goes on: whoever has more time than an agent asks again."""
 
 
 class Cached(NamedTuple):
@@ -47,7 +59,7 @@ class Cached(NamedTuple):
 def load(config: Config) -> Cached | None:
     """What the cache holds, fresh or not; None for no cache, or for one that cannot be trusted."""
     try:
-        with open(config.cache_file, encoding="ascii") as stream:
+        with open(os.open(config.cache_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="ascii") as stream:
             status = os.fstat(stream.fileno())
             if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
                 return None
@@ -65,7 +77,7 @@ def store(config: Config, token: Token) -> None:
     lines = f"{token.expires_at - margin}\n{token.value}\n{token.expires_at}\n"
     temporary = f"{config.cache_file}.{os.getpid()}"
     try:
-        os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
+        _make_private_directory(config)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(lines)
@@ -87,15 +99,15 @@ def remove(config: Config) -> None:
             os.unlink(os.path.join(directory, one))
 
 
-def get(config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool]) -> Token:
-    """A token from the cache, or one asked for anew; whoever comes while it is being asked for waits for the same one.
+def get(config: Config, request: Request, is_refused: IsRefused) -> Token:
+    """A token from the cache, or one asked for anew; whoever comes while it is being asked for shares the answer.
 
-    ``request`` asks the identity's source, by force when the token at hand was refused; ``refused`` tries a token at the workspace.
     Raises TokenError. A refresh runs in a session of its own and holds the lock: an agent that kills its helper never cuts off
     a refresh (a lost rotated refresh token would sign the person out). We give up waiting after CALLER_WAITS_SECONDS.
     """
     asked_again = 0 <= time.time() - _read_time(config, "served") < ASKED_AGAIN_SECONDS
-    token = _servable(config, asked_again) or _ask_alone(config, request, refused, asked_again)
+    log.write(config, "asked for a token" + (", soon after another call" if asked_again else ""))
+    token = _servable(config, asked_again) or _ask_alone(config, request, is_refused, asked_again)
     _write_time(config, "served")
     return token
 
@@ -110,38 +122,36 @@ def _servable(config: Config, asked_again: bool) -> Token | None:
     return cached.token if good or not asked_again else None
 
 
-def _ask_alone(
-    config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool], asked_again: bool
-) -> Token:
-    """Try or refresh under the lock, in a child of its own; whoever waited for the lock looks into the cache first."""
-    deadline = time.monotonic() + CALLER_WAITS_SECONDS
-    lock = _open_lock(config)
+def _ask_alone(config: Config, request: Request, is_refused: IsRefused, asked_again: bool) -> Token:
+    """Try or refresh under the lock, in a child of its own; whoever waited for the lock looks first what the other found."""
+    begin, deadline = time.time(), time.monotonic() + CALLER_WAITS_SECONDS
+    lock, waited = _open_lock(config), False
     while lock is not None and not _try_lock(lock):
         if time.monotonic() > deadline:
-            raise _still_waiting()
+            raise _still_waiting(config)
+        waited = True
         time.sleep(0.02)
+    if waited:
+        log.write(config, f"waited {time.time() - begin:.1f} s for another call's refresh")
     token = _servable(config, asked_again)
     if token is not None:
         return token
+    failure = _failure_since(config, begin) if waited else None
+    if failure is not None:
+        raise failure
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        _work(config, request, refused, reader, writer)
+        _work(config, request, is_refused, reader, writer)
     os.close(writer)
     if lock is not None:
         os.close(lock)  # the child's copy holds it
-    return _answer(reader, deadline)
+    return _answer(config, reader, deadline)
 
 
-def _work(
-    config: Config,
-    request: Callable[[bool], Token],
-    refused: Callable[[Token], bool],
-    reader: int,
-    writer: int,
-) -> None:
+def _work(config: Config, request: Request, is_refused: IsRefused, reader: int, writer: int) -> None:
     """The child: try or ask, store, tell the parent if it still listens, end."""
     status = 1
     try:
@@ -151,9 +161,11 @@ def _work(
         for descriptor in (0, 1, 2):  # an agent waits until nobody holds its pipe any more
             os.dup2(null, descriptor)
         try:
-            token = _tried_or_new(config, request, refused)
+            token = _tried_or_new(config, request, is_refused)
             answer = f"0\n{token.value}\n{token.expires_at}"
         except TokenError as error:
+            log.write(config, f"no token: {error}")
+            _write(config, "failed", f"{time.time()}\n{error.exit_status}\n{error}\n")
             answer = f"{error.exit_status}\n{error}\n0"
         os.write(writer, answer.encode("utf-8", "replace"))
         status = 0
@@ -163,27 +175,30 @@ def _work(
         os._exit(status)
 
 
-def _tried_or_new(config: Config, request: Callable[[bool], Token], refused: Callable[[Token], bool]) -> Token:
+def _tried_or_new(config: Config, request: Request, is_refused: IsRefused) -> Token:
     cached = load(config)
     if cached is not None and cached.is_fresh(time.time()):
-        if not refused(cached.token):
+        if not is_refused(cached.token):
+            log.write(config, "the workspace still takes the token at hand")
             _write_time(config, "good")
             return cached.token
-        token = request(True)
+        log.write(config, "the workspace refuses the token at hand")
+        token = request(cached.token)
     else:
-        token = request(False)
+        token = request(None)
     store(config, token)
     _write_time(config, "good")  # a new token is taken for good: who refuses this one will refuse the next as well
+    log.write(config, f"got a token that lives until {log.moment(token.expires_at)}")
     return token
 
 
-def _answer(reader: int, deadline: float) -> Token:
+def _answer(config: Config, reader: int, deadline: float) -> Token:
     text = b""
     with os.fdopen(reader, "rb", buffering=0) as stream:
         while True:
             ready, _writable, _failed = select.select([stream], [], [], max(deadline - time.monotonic(), 0))
             if not ready:
-                raise _still_waiting()
+                raise _still_waiting(config)
             chunk = stream.read(1 << 16)
             if not chunk:
                 break
@@ -199,8 +214,9 @@ def _answer(reader: int, deadline: float) -> Token:
     return Token(value, int(expires_at))
 
 
-def _still_waiting() -> TokenError:
-    return TokenError(
+def _still_waiting(config: Config) -> StillWaiting:
+    log.write(config, f"gave up waiting after {CALLER_WAITS_SECONDS:.0f} s; the refresh goes on")
+    return StillWaiting(
         f"no answer from Databricks within {CALLER_WAITS_SECONDS:.0f} s",
         RETRY_MAY_HELP,
         "The refresh goes on: try again",
@@ -215,17 +231,39 @@ def _read_time(config: Config, name: str) -> int:
         return 0
 
 
+def _failure_since(config: Config, begin: float) -> TokenError | None:
+    """How a refresh failed that ended after ``begin`` (seconds since the epoch): asking again would only fail once more."""
+    try:
+        with open(f"{config.cache_file}.failed", encoding="utf-8") as stream:
+            when, status, message = stream.read().rstrip("\n").split("\n")
+        return TokenError(message, int(status)) if begin <= float(when) <= time.time() else None
+    except (OSError, ValueError):
+        return None
+
+
 def _write_time(config: Config, name: str) -> None:
+    _write(config, name, f"{int(time.time())}\n")
+
+
+def _write(config: Config, name: str, text: str) -> None:
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(f"{config.cache_file}.{name}", flags, 0o600), "w", encoding="ascii") as stream:
-            stream.write(f"{int(time.time())}\n")
+        with os.fdopen(os.open(f"{config.cache_file}.{name}", flags, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+
+def _make_private_directory(config: Config) -> None:
+    """Make the cache's directory, or take from others what they can do in it. Raises OSError."""
+    os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
+    status = os.stat(config.cache_directory)
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
+        os.chmod(config.cache_directory, 0o700)
 
 
 def _open_lock(config: Config) -> int | None:
     """The lock file, or None where none can be made (a read-only home refreshes without one)."""
     try:
-        os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
+        _make_private_directory(config)
         return os.open(config.cache_file + ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:
         return None

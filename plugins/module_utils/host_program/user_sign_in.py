@@ -4,7 +4,8 @@
 """A person's sign-in, held by the Databricks CLI: we ask it for tokens, one caller at a time, and never touch its store.
 
 Behaviour of the CLI as measured with 1.13.0: ``auth token`` refreshes by itself only in a token's last five minutes, takes no lock
-(parallel refreshes revoke each other), and says "databricks auth login" when a person is needed.
+(a refresh at the same moment as another says that the sign-in has ended), retries for minutes without a word where a host does not
+answer, and says "Try logging in again" where a moment's patience is all that is needed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from .. import processes
+from ..documents.base import MISSING
+from ..documents.ini_document import IniDocument
+from ..errors import OperatorError
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError, token_text
+from .token import PERSON_MUST_SIGN_IN, Token, TokenError, token_text
 
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
@@ -27,7 +33,12 @@ _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin",
 NOT_SIGNED_IN = "not signed in to Databricks"
 SIGN_IN_EXPIRED = "the sign-in to Databricks has expired"
 
-_TIMEOUT_SECONDS = 30.0
+_LONGEST_SECONDS = 900.0
+"""The CLI is ended only when it cannot be refreshing any more: its own retries end after five minutes. To end a refresh may lose the
+new refresh token, and with it the sign-in. Callers wait for seconds only."""
+
+_CONTENTION_SECONDS = 0.5
+"""After a refresh by another tool at the same moment, the CLI has its result by then."""
 
 
 def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
@@ -37,8 +48,10 @@ def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
     return shutil.which("databricks", path=path)
 
 
-def request_token(config: Config, environment: Mapping[str, str], force: bool) -> Token:
-    """A token that lives long enough for the agent, if the CLI can give one; with ``force``, a new one. Raises TokenError."""
+def request_token(config: Config, environment: Mapping[str, str], refused: Token | None) -> Token:
+    """A token that lives long enough for the agent, if the CLI can give one, and another than ``refused``. Raises TokenError."""
+    from . import workspace  # TLS costs more than all else: only who asks pays for it
+
     cli = find_cli(config.home, environment)
     if cli is None:
         raise TokenError(
@@ -46,30 +59,69 @@ def request_token(config: Config, environment: Mapping[str, str], force: bool) -
             PERSON_MUST_SIGN_IN,
             "Install it, then run: " + config.sign_in_command(),
         )
-    token = _ask(cli, config, environment, [])
-    if force or token.expires_at - time.time() < config.wanted_life_seconds:
-        try:
-            return _ask(cli, config, environment, ["--force-refresh"])
-        except TokenError:
-            if token.expires_at <= time.time():
-                raise
-    return token
+    _check_profile(config)
+    workspace.expect_oauth(config.workspace_url, config.ca_file)
+    try:
+        token = _ask(cli, config, environment)
+    except _SignInEnded:
+        time.sleep(_CONTENTION_SECONDS)
+        token = _ask(cli, config, environment)
+    unusable = token.expires_at <= time.time() or (refused is not None and token.value == refused.value)
+    if not unusable and token.expires_at - time.time() >= config.wanted_life_seconds:
+        return token
+    if unusable and cannot_refresh_early(config, cli):
+        raise _too_old(config)
+    if cannot_refresh_early(config, cli):
+        return token
+    try:
+        return _ask(cli, config, environment, "--force-refresh")
+    except _NoSuchFlag:
+        _remember_old(config, cli)
+        if unusable:
+            raise _too_old(config) from None
+        return token
+    except _SignInEnded:
+        time.sleep(_CONTENTION_SECONDS)
+        newer = _ask(cli, config, environment)
+        if unusable and newer.value == token.value:
+            raise
+        return newer
+    except TokenError:
+        if unusable:
+            raise
+        return token
 
 
-def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[str]) -> Token:
+class _SignInEnded(TokenError):
+    """What the CLI says also when another refresh came first."""
+
+
+class _NoSuchFlag(TokenError):
+    """A CLI from before ``auth token --force-refresh``."""
+
+
+def _too_old(config: Config) -> TokenError:
+    return TokenError(
+        "the workspace refuses the sign-in's token, and this Databricks CLI is too old to ask for another",
+        PERSON_MUST_SIGN_IN,
+        f"Update the Databricks CLI, or run: {config.sign_in_command()}",
+    )
+
+
+def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) -> Token:
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     try:
-        done = processes.run(command, clean_environment(config, environment), _TIMEOUT_SECONDS)
+        done = processes.run(command, clean_environment(config, environment), _LONGEST_SECONDS)
     except TimeoutError:
         raise TokenError(
-            f"the Databricks CLI did not answer within {_TIMEOUT_SECONDS:.0f} s", hint="Check network and VPN"
+            f"the Databricks CLI did not answer within {_LONGEST_SECONDS:.0f} s", hint="Check network and VPN"
         ) from None
     except OSError as error:
         raise TokenError(
             f"{cli} cannot be started ({error.strerror})", hint="Install the Databricks CLI again"
         ) from None
     if done.status != 0:
-        raise _failure(done.stderr, config)
+        raise _failure(done, config)
     try:
         answer = json.loads(done.stdout)
         return Token(token_text(answer["access_token"]), _expiry(answer))
@@ -77,6 +129,53 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], flags: list[s
         raise TokenError(
             "the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI"
         ) from None
+
+
+def cannot_refresh_early(config: Config, cli: str) -> bool:
+    """Whether this very program was found to lack ``--force-refresh``: its tokens may live shorter than an agent wants."""
+    try:
+        with open(f"{config.cache_file}.old-cli", encoding="utf-8") as stream:
+            return stream.read() == _mark(cli)
+    except OSError:
+        return False
+
+
+def _remember_old(config: Config, cli: str) -> None:
+    with suppress(OSError), open(f"{config.cache_file}.old-cli", "w", encoding="utf-8") as stream:
+        stream.write(_mark(cli))
+
+
+def _mark(cli: str) -> str:
+    """Tells a program from the one that an update puts in its place. Raises OSError."""
+    status = os.stat(cli)
+    return f"{cli}\n{status.st_mtime_ns} {status.st_size}\n"
+
+
+def _check_profile(config: Config) -> None:
+    """Raises TokenError where the CLI would sign in elsewhere, or could not give a person's token at all."""
+    host, client_secret = _in_profile(config, "host"), _in_profile(config, "client_secret")
+    if host and urlsplit(host if "://" in host else f"//{host}").netloc != urlsplit(config.workspace_url).netloc:
+        raise TokenError(f"{_profile_name(config)} names another workspace", hint="Run the rollout again")
+    if client_secret:
+        raise TokenError(
+            f"{_profile_name(config)} holds a service principal's secret, and no person's sign-in",
+            PERSON_MUST_SIGN_IN,
+            f"Set coding_agents_identity to service_principal, or run: {config.sign_in_command()}",
+        )
+
+
+def _in_profile(config: Config, key: str) -> str:
+    """A value of the profile; empty where there is none, or a file that only its owner can mend."""
+    try:
+        with open(config.databrickscfg, "rb") as stream:
+            found = IniDocument(stream.read()).get((config.profile, key))
+    except (OSError, OperatorError):
+        return ""
+    return "" if found is MISSING else str(found)
+
+
+def _profile_name(config: Config) -> str:
+    return f"profile {config.profile} in {config.databrickscfg}"
 
 
 def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
@@ -92,21 +191,35 @@ def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[st
     return kept
 
 
-def _failure(stderr: str, config: Config) -> TokenError:
-    first = next((line.strip() for line in stderr.splitlines() if line.strip()), "no message")
-    first = re.sub(r"^Error: ", "", first)[:300]
-    if "refresh token is invalid" in stderr:
-        return TokenError(SIGN_IN_EXPIRED, PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
-    signed_out = ("no cached credentials", "no longer used", "specify a host")
-    if any(words in stderr for words in signed_out):
-        return TokenError(NOT_SIGNED_IN, PERSON_MUST_SIGN_IN, "Run: " + config.sign_in_command())
-    if "keyring" in stderr:
+def _failure(done: processes.Finished, config: Config) -> TokenError:
+    said, sign_in = done.stderr, config.sign_in_command()
+    if "unknown flag: --force-refresh" in said:
+        return _NoSuchFlag("the Databricks CLI is too old", hint="Update it")
+    if "refresh token is invalid" in said:
+        return _SignInEnded(SIGN_IN_EXPIRED, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
+    if any(words in said for words in ("no cached credentials", "no longer used", "specify a host")):
+        if _in_profile(config, "token"):
+            what = f"{NOT_SIGNED_IN}: {_profile_name(config)} holds a personal access token, and no sign-in"
+            return TokenError(what, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
+        return TokenError(NOT_SIGNED_IN, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
+    if "keyring" in said:
         return TokenError(
             "the OS keyring, where sign-ins are kept, cannot be reached from this login",
             PERSON_MUST_SIGN_IN,
-            "Unlock it, or to keep the sign-in in a file run: " + config.sign_in_command(),
+            "Unlock it, or to keep the sign-in in a file run: " + sign_in,
         )
-    return TokenError(f"the Databricks CLI gave no token: {first}", RETRY_MAY_HELP)
+    first = next((line.strip() for line in said.splitlines() if line.strip()), "no message")
+    first = re.sub(r"^Error: |\. Try logging in again .*", "", first)[:300]
+    refresh = re.fullmatch(r"(?:forced )?token refresh: (?P<text>.*?) ?\(error code: (?P<code>.*?)\)", first)
+    if refresh:
+        # Of a busy or broken token endpoint the CLI tells nothing, and sends people to sign in again.
+        why = ": ".join(filter(None, (refresh["code"], refresh["text"])))
+        what = "the workspace did not refresh the sign-in's token" + (f" ({why})" if why else "")
+        return TokenError(what, hint="Try again in a minute")
+    if done.status != 1:
+        what = f"the Databricks CLI crashed (exit status {done.status}): {first}"
+        return TokenError(what, hint="Install the Databricks CLI again")
+    return TokenError(f"the Databricks CLI gave no token: {first}")
 
 
 def _expiry(answer: dict[str, object]) -> int:

@@ -20,6 +20,10 @@ from .token import TokenError
 TIMEOUT_SECONDS = 10.0
 USER_AGENT = "fmapi-coding-agents"
 _MOST_BYTES = 1 << 20
+_OAUTH_METADATA = "/oidc/.well-known/oauth-authorization-server"
+
+_CLOCK = (9, 10)
+"""OpenSSL's codes for a certificate that is not yet valid, or not any more."""
 
 
 class Answer(NamedTuple):
@@ -69,6 +73,19 @@ def ask(
         _unreachable(workspace_url, error, ca_file, timeout)
 
 
+def expect_oauth(workspace_url: str, ca_file: str | None = None) -> None:
+    """Raises TokenError unless the URL answers as a workspace's sign-in does."""
+    answer = ask(workspace_url, _OAUTH_METADATA, None, ca_file)
+    if answer.status == 429 or answer.status >= 500:
+        when = f", retry after {answer.retry_after} s" if answer.retry_after is not None else ""
+        raise TokenError(f"{workspace_url} answered with HTTP {answer.status}{when}", hint="Try again in a minute")
+    if answer.status != 200 or "token_endpoint" not in (answer.body or {}):
+        raise TokenError(
+            f"{workspace_url} offers no OAuth sign-in (HTTP {answer.status})",
+            hint="Check that it is the URL of a Databricks workspace",
+        )
+
+
 def _body_of(error: urllib.error.HTTPError) -> dict[str, Any] | None:
     try:
         return _json(error.read(_MOST_BYTES))
@@ -99,11 +116,12 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
 def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeout: float) -> NoReturn:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        hint = (
-            f"Check that {ca_file} holds its CA"
-            if ca_file
-            else "If your company has its own CA, set coding_agents_ca_file"
-        )
+        if reason.verify_code in _CLOCK:
+            hint = "Check this host's clock"
+        elif ca_file:
+            hint = f"Check that {ca_file} holds its CA"
+        else:
+            hint = "If your company has its own CA, set coding_agents_ca_file"
         raise TokenError(
             f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint
         ) from None
