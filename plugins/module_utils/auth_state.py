@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Optional, Tuple  # noqa: UP035
+from typing import Any
 
 from . import files, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
-from .host_program import session, token_cache, user_sign_in
+from .host_program import oidc_source, profile, session, token_cache, user_sign_in
 from .host_program.config import CACHE_DIRECTORY, Config
 from .host_program.token import Token, TokenError
 from .ledger import Ledger, locked
@@ -20,37 +20,53 @@ from .ownership import Wanted
 from .transaction import Outcome, bring
 from .wanted import WORKSPACE_AUTH, workspace_auth
 
-Credentials = Optional[Tuple[str, str]]  # noqa: UP006
 
+def wanted(config: Config, secret: str | None, replace_unreadable: bool) -> list[Wanted]:
+    """The documents of the owner. Raises OperatorError where a profile of that name is not what it must be.
 
-def wanted(config: Config, credentials: Credentials, replace_unreadable: bool) -> list[Wanted]:
-    """The documents of the owner. Raises OperatorError where a profile of that name is somebody else's."""
-    _refuse_foreign_profile(config)
-    return workspace_auth(config, credentials, sys.executable, replace_unreadable)
+    ``secret`` is a service principal's OAuth secret or a personal access token; None where the identity has none of ours.
+    """
+    if config.owns_profile:
+        _refuse_foreign_profile(config)
+    else:
+        _require_own_token(config)
+    return workspace_auth(config, secret, sys.executable, replace_unreadable)
 
 
 def establish(
-    config: Config, credentials: Credentials, replace_unreadable: bool, check: bool
+    config: Config, secret: str | None, replace_unreadable: bool, check: bool
 ) -> tuple[Outcome, dict[str, Any]]:
     """Bring profile, program and helper to the wanted state; returns what was done and the session.
 
-    A service principal's token is asked for first, in memory: wrong credentials touch nothing. Raises OperatorError, TokenError.
+    A token that needs no person is asked for first, in memory: what the workspace refuses touches nothing. Raises OperatorError,
+    TokenError.
     """
-    documents = wanted(config, credentials, replace_unreadable)
+    documents = wanted(config, secret, replace_unreadable)
+    environment = dict(os.environ)
     token: Token | None = None
-    if credentials is not None and not check:
-        from .host_program import machine_to_machine
-
-        token = machine_to_machine.request_token(config.workspace_url, *credentials, ca_file=config.ca_file)
+    missing = ""
+    if config.identity != "user" and not check:
+        if config.identity == "workload_identity":
+            try:
+                secret = oidc_source.read(config, environment)
+            except TokenError as error:
+                missing = str(error)  # not at hand for this login, as it may be for the agents' own
+        elif secret is None:
+            secret = profile.personal_access_token(config)
+        token = session.request_with(config, secret) if secret else None
     outcome = bring(config.home, [WORKSPACE_AUTH], documents, check, lost_ledger.rebuild)
     if check:
-        return outcome, session.look(config, dict(os.environ))
+        return outcome, session.look(config, environment)
     _make_cache_directory(config)
     _forget_tokens(config.home, keep=config.cache_file)
     if token is not None:
         token_cache.store(config, token)
-        return outcome, session.look(config, dict(os.environ))
-    return outcome, _session_of_person(config)
+    if config.identity == "user":
+        return outcome, _session_of_person(config)
+    found = session.look(config, environment)
+    if missing and found["state"] != session.ACTIVE:
+        found["detail"] = missing
+    return outcome, found
 
 
 def withdraw(home: str, check: bool) -> Outcome:
@@ -85,21 +101,40 @@ def _session_of_person(config: Config) -> dict[str, Any]:
 
 
 def _refuse_foreign_profile(config: Config) -> None:
-    content = files.read(config.databrickscfg).content
-    if content is None:
-        return
-    try:
-        host = IniDocument(content).get((config.profile, "host"))
-    except OperatorError:
-        return  # planning reports it, with the file's name
-    owned = Ledger.load(config.home).documents.get(config.databrickscfg, {}).get("values", [])
-    ours = any(record["path"] == [config.profile, "host"] for record in owned)
-    if host is not MISSING and not ours and host.rstrip("/") != config.workspace_url:
+    host = _in_profile(config, "host")
+    if host is not MISSING and not _is_ours(config, "host") and host.rstrip("/") != config.workspace_url:
         raise OperatorError(
             f"profile {config.profile} is already there, for another workspace ({host})",
             config.databrickscfg,
             "Set coding_agents_profile to a name that nobody uses",
         )
+
+
+def _require_own_token(config: Config) -> None:
+    """A person's own profile must stand there before: what we wrote ourselves is about to be taken back."""
+    try:
+        profile.personal_access_token(config)
+    except TokenError as error:
+        raise OperatorError(f"{error}, or set coding_agents_pat") from None
+    if _is_ours(config, "host") or _is_ours(config, "token"):
+        raise OperatorError(
+            f"profile {config.profile} holds no token of the person's own",
+            config.databrickscfg,
+            "Set coding_agents_pat, or coding_agents_profile to the person's own profile",
+        )
+
+
+def _in_profile(config: Config, key: str) -> Any:
+    content = files.read(config.databrickscfg).content
+    try:
+        return MISSING if content is None else IniDocument(content).get((config.profile, key))
+    except OperatorError:
+        return MISSING  # planning reports it, with the file's name
+
+
+def _is_ours(config: Config, key: str) -> bool:
+    owned = Ledger.load(config.home).documents.get(config.databrickscfg, {}).get("values", [])
+    return any(record["path"] == [config.profile, key] for record in owned)
 
 
 def _make_cache_directory(config: Config) -> None:

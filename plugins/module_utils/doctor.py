@@ -71,7 +71,7 @@ def examine(host: Host, prompt: bool) -> list[Check]:
 
 def examine_files(host: Host) -> list[Check]:
     """The checks that only read files."""
-    return [*_dependencies(host), *_configuration(host), *_environment(host)]
+    return [*_dependencies(host), *_configuration(host), *_environment(host), *_identity(host)]
 
 
 def _dependencies(host: Host) -> Iterator[Check]:
@@ -131,10 +131,24 @@ def _environment(host: Host) -> Iterator[Check]:
         yield Check("Environment", "nothing outranks the settings", PASS, "as seen by this login")
 
 
+def _identity(host: Host) -> Iterator[Check]:
+    if host.config.identity == "pat":
+        yield Check(
+            "Auth",
+            "personal access token",
+            WARN,
+            "in use: it is long-lived, and whoever copies it can use it",
+            "Prefer coding_agents_identity user, service_principal or workload_identity",
+        )
+
+
 def _token(host: Host) -> tuple[str | None, Check]:
     """Run the helper as agents do: through sh, with the short PATH of a GUI."""
     check = ("Auth", "token helper")
-    environment = {"PATH": "/usr/bin:/bin", "HOME": host.config.home, **_proxies(host.environment)}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": host.config.home, **_passed_on(host)}
+    variable = host.config.oidc_token_env
+    if variable and variable not in environment:
+        return None, Check(*check, SKIP, f"{variable} is not set for this login, as it is for the agents'")
     try:
         done = processes.run([host.config.helper], environment, _HELPER_SECONDS)
     except TimeoutError:
@@ -143,7 +157,7 @@ def _token(host: Host) -> tuple[str | None, Check]:
         return None, Check(*check, FAIL, f"{host.config.helper} cannot be started ({error.strerror})", ROLL_OUT)
     said = done.stderr.strip().splitlines()
     if done.status != 0:
-        fix = host.config.sign_in_command() if done.status == 2 else ""
+        fix = host.config.sign_in_command() if done.status == 2 and host.config.identity == "user" else ""
         return None, Check(*check, FAIL, said[0] if said else f"exit status {done.status}", fix and f"Run: {fix}")
     lines = done.stdout.splitlines()
     if len(lines) != 1 or not lines[0].strip():
@@ -227,5 +241,7 @@ def _get(host: Host, path: str, token: str) -> tuple[int | str, dict[str, Any]]:
     return answer.status, answer.body or {}
 
 
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.lower() in ("https_proxy", "no_proxy")}
+def _passed_on(host: Host) -> dict[str, str]:
+    """What the helper needs of this login's environment: the way through the proxy, and a workload's token."""
+    names = ("https_proxy", "no_proxy", (host.config.oidc_token_env or "").lower())
+    return {name: value for name, value in host.environment.items() if name.lower() in names}

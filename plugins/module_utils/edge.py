@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Callable, Dict  # noqa: UP035
 
 from ansible.module_utils.basic import AnsibleModule
@@ -58,7 +60,14 @@ AUTH: Spec = {
     "identity": {"type": "str", "choices": list(IDENTITIES), "default": "user"},
     "client_id": {"type": "str"},
     "client_secret": {"type": "str", "no_log": True},
+    "oidc_token_file": {"type": "str", "no_log": False},
+    "oidc_token_env": {"type": "str", "no_log": False},
+    "oidc_token_command": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "token_audience": {"type": "str", "no_log": False},
+    "pat": {"type": "str", "no_log": True},
 }
+OIDC_SOURCES = ("oidc_token_file", "oidc_token_env", "oidc_token_command")
+_NOT_IN_PROFILES = "#;\"'`\\"
 SETTINGS: Spec = {
     "agents": {"type": "list", "elements": "str", "choices": sorted(AGENTS), "default": ["claude_code"]},
     "models": {
@@ -111,7 +120,7 @@ def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any)
         module.fail_json(msg=str(error))
     if users:
         # A child that became the owner cannot read the module's own archive any more: load now what is otherwise loaded late.
-        from .host_program import machine_to_machine, workspace  # noqa: F401
+        from .host_program import machine_to_machine, token_exchange, workspace  # noqa: F401
 
         build.program()
     done = each(owners, lambda owner: body(module, check_home(owner)), (OperatorError, TokenError, ValueError))
@@ -149,9 +158,9 @@ def _merged(done: list[Done]) -> dict[str, Any]:
 
 
 def config_of(module: AnsibleModule, home: str) -> Config:
-    """The configuration of the token helper. Raises ValueError for what the operator must correct."""
+    """The configuration of the token helper. Raises OperatorError and ValueError for what the operator must correct."""
     options = module.params
-    return Config(
+    config = Config(
         home=home,
         workspace_url=normalize_workspace_url(options["workspace_url"]),
         profile=validate_profile(options["profile"]),
@@ -159,25 +168,71 @@ def config_of(module: AnsibleModule, home: str) -> Config:
         token_ttl_minutes=validate_ttl_minutes(options["token_ttl_minutes"]),
         ca_file=_ca_file(options["ca_file"]),
     )
+    if config.identity == "service_principal":
+        return replace(config, client_id=_needed(options, "client_id"))
+    if config.identity == "workload_identity":
+        return replace(config, **_workload(options, home))
+    return replace(config, owns_profile=False) if config.identity == "pat" and not options["pat"] else config
 
 
-def credentials_of(module: AnsibleModule) -> tuple[str, str] | None:
-    """A service principal's client id and secret; None for another identity. Raises OperatorError."""
-    if module.params["identity"] != "service_principal":
-        return None
-    found = []
-    for name in ("client_id", "client_secret"):
-        value = module.params[name] or ""
-        if not value:
+def secret_of(module: AnsibleModule) -> str | None:
+    """What the operator gave for the profile to hold: a service principal's OAuth secret or a personal access token.
+
+    None where the identity has none of ours. Raises OperatorError.
+    """
+    if module.params["identity"] == "service_principal":
+        return _needed(module.params, "client_secret")
+    return _plain(module.params, "pat") if module.params["identity"] == "pat" else None
+
+
+def _workload(options: Mapping[str, Any], home: str) -> dict[str, Any]:
+    """Where a workload's OIDC token comes from, and what it is exchanged for. Raises OperatorError."""
+    given = [name for name in OIDC_SOURCES if options[name]]
+    if len(given) != 1:
+        raise OperatorError(
+            f"identity workload_identity needs exactly one of them, and has {len(given)}",
+            ", ".join(f"coding_agents_{name}" for name in OIDC_SOURCES),
+            "Set the one that the host's OIDC tokens come from",
+        )
+    path, name, command = (options[source] for source in OIDC_SOURCES)
+    if path and path.startswith("~/"):
+        path = os.path.join(home, path[2:])  # not expanded by Ansible, which may run as somebody else
+    if name and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+        raise OperatorError("is no name of a variable", f"coding_agents_oidc_token_env {name}", "Give the name alone")
+    if not name:
+        program = path or command[0]
+        if not os.path.isabs(program) or not program.isprintable() or set(program) & set(_NOT_IN_PROFILES):
             raise OperatorError(
-                "identity service_principal needs it",
-                f"coding_agents_{name} is not set",
-                "Give it by vault, lookup or credential",
+                "is no absolute path, or holds a character that a profile cannot",
+                f"coding_agents_{given[0]} {program}",
+                "Give the whole path",
             )
-        if not value.isascii() or not value.isprintable() or any(one in " #;\"'`\\" for one in value):
-            raise OperatorError("holds a character that no such value has", f"coding_agents_{name}", "Copy it again")
-        found.append(value)
-    return found[0], found[1]
+    return {
+        "client_id": _plain(options, "client_id"),
+        "oidc_token_file": path or None,
+        "oidc_token_env": name or None,
+        "oidc_token_command": command or None,
+        "token_audience": _plain(options, "token_audience"),
+    }
+
+
+def _needed(options: Mapping[str, Any], name: str) -> str:
+    value = _plain(options, name)
+    if value is None:
+        raise OperatorError(
+            "identity service_principal needs it",
+            f"coding_agents_{name} is not set",
+            "Give it by vault, lookup or credential",
+        )
+    return value
+
+
+def _plain(options: Mapping[str, Any], name: str) -> str | None:
+    """An option whose value stands in the profile as it is: a word that every reader reads the same. Raises OperatorError."""
+    value = options[name] or None
+    if value and not (value.isascii() and value.isprintable() and not set(value) & set(" " + _NOT_IN_PROFILES)):
+        raise OperatorError("holds a character that no such value has", f"coding_agents_{name}", "Copy it again")
+    return value
 
 
 def agent_options_of(module: AnsibleModule, home: str) -> AgentOptions:

@@ -23,7 +23,7 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
     """Raises OperatorError and ValueError for what must be mended before anything can be planned."""
     environment = dict(os.environ)
     config = edge.config_of(module, home)
-    credentials = edge.credentials_of(module)
+    secret = edge.secret_of(module)
     npm.check_versions(module.params["cli_versions"])
     prefix = edge.npm_prefix_of(module, home)
 
@@ -38,7 +38,7 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
             missing.append(f"{agent.title} {version} is to be installed into {prefix}")
     programs["databricks"] = {"path": user_sign_in.find_cli(home, environment)}
 
-    profile = auth_state.wanted(config, credentials, edge.replaces_unreadable(module))
+    profile = auth_state.wanted(config, secret, edge.replaces_unreadable(module))
     auth = bring(home, [WORKSPACE_AUTH], profile, True, lost_ledger.rebuild)
     settings = bring(home, list(AGENTS), edge.documents_of(module, home), True, lost_ledger.rebuild)
     drift = (auth.changed, bool(missing), settings.changed)

@@ -50,7 +50,7 @@ def _rebuild_workspace_auth(ledger: Ledger, config: Config) -> None:
         profile = FORMATS["ini"](_content(told.databrickscfg) or b"").get((told.profile,))
     except (OSError, ValueError, TypeError, OperatorError):
         profile = MISSING
-    if profile is not MISSING and str(profile.get("host", "")).rstrip("/") == told.workspace_url:
+    if profile is not MISSING and told.owns_profile and str(profile.get("host", "")).rstrip("/") == told.workspace_url:
         values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in profile.items()}
         ledger.documents[told.databrickscfg] = _entry(WORKSPACE_AUTH, "ini", values, ledger.salt, [(told.profile,)])
     for path in (config.helper, config.front, config.config_file, config.program):

@@ -24,6 +24,10 @@ _HARMLESS_NAMES = frozenset(
         "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
         "MAX_THINKING_TOKENS",
+        "oidc_token_env",
+        "oidc_token_file",
+        "oidc_token_filepath",
+        "token_audience",
         "token_ttl_minutes",
     )
 )

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .agents import AGENTS, AgentOptions
-from .documents import KeyPath
 from .host_program import build
 from .host_program.config import Config
 from .ownership import PRIVATE, Wanted
@@ -28,33 +27,50 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 
-def workspace_auth(
-    config: Config, credentials: tuple[str, str] | None, python: str, replace_unreadable: bool = False
-) -> list[Wanted]:
+def workspace_auth(config: Config, secret: str | None, python: str, replace_unreadable: bool = False) -> list[Wanted]:
     """Profile, program and token helper, in an order in which the helper never stands without what it calls.
 
-    ``credentials`` are a service principal's client id and secret; ``python`` is the interpreter that starts the program.
+    ``secret`` is what the profile holds for the identity (see :func:`_profile`); ``python`` is the interpreter that starts the
+    program.
     """
-    profile: dict[KeyPath, str] = {(config.profile, "host"): config.workspace_url}
-    if credentials is not None:
-        profile[(config.profile, "client_id")], profile[(config.profile, "client_secret")] = credentials
-        profile[(config.profile, "auth_type")] = "oauth-m2m"
+    profile = Wanted(
+        path=config.databrickscfg,
+        format="ini",
+        component=WORKSPACE_AUTH,
+        values={(config.profile, key): value for key, value in _profile(config, secret).items()},
+        mode=PRIVATE,
+        private=True,
+        leftovers=_ADDED_BY_THE_CLI,
+        replace_unreadable=replace_unreadable,
+    )
     return [
-        Wanted(
-            path=config.databrickscfg,
-            format="ini",
-            component=WORKSPACE_AUTH,
-            values=dict(profile),
-            mode=PRIVATE,
-            private=True,
-            leftovers=_ADDED_BY_THE_CLI,
-            replace_unreadable=replace_unreadable,
-        ),
+        *([profile] if config.owns_profile else []),
         _file(config.program, build.program(), 0o700),
         _file(config.config_file, config.to_json().encode(), PRIVATE),
         _file(config.front, build.front(config, python), 0o700),
         _file(config.helper, build.helper(config), 0o700),
     ]
+
+
+def _profile(config: Config, secret: str | None) -> dict[str, str]:
+    """The profile, by databricks-sdk's own names, so that other Databricks tools can use it, too.
+
+    An OIDC token's command has no name there: such a profile holds the host and nothing else.
+    """
+    source: dict[str, str | None] = {}
+    if config.identity == "service_principal":
+        source = {"client_id": config.client_id, "client_secret": secret, "auth_type": "oauth-m2m"}
+    elif config.identity == "pat":
+        source = {"token": secret, "auth_type": "pat"}
+    elif config.oidc_token_file or config.oidc_token_env:
+        source = {
+            "client_id": config.client_id,
+            "oidc_token_filepath": config.oidc_token_file,
+            "oidc_token_env": config.oidc_token_env,
+            "token_audience": config.token_audience,
+            "auth_type": "file-oidc" if config.oidc_token_file else "env-oidc",
+        }
+    return {"host": config.workspace_url, **{key: value for key, value in source.items() if value}}
 
 
 def agent_documents(agents: Sequence[str], options: AgentOptions, replace_unreadable: bool) -> list[Wanted]:

@@ -119,7 +119,7 @@ def main() -> None:
 
 def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     config = edge.config_of(module, home)
-    credentials = edge.credentials_of(module)
+    secret = edge.secret_of(module)
     options = edge.agent_options_of(module, home)
     host = doctor.Host(
         config=config,
@@ -128,7 +128,7 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         routing=f"{module.params['routing']} ({module.params['routing_reason']})",
         prefix=edge.npm_prefix_of(module, home),
         environment=dict(os.environ),
-        auth=lambda: auth_state.wanted(config, credentials, edge.replaces_unreadable(module)),
+        auth=lambda: auth_state.wanted(config, secret, edge.replaces_unreadable(module)),
         settings=lambda: edge.documents_of(module, home),
     )
     checks = doctor.examine_files(host) if module.check_mode else doctor.examine(host, module.params["prompt"])

@@ -126,9 +126,9 @@ def body(module: AnsibleModule, home: str) -> dict[str, Any]:
         outcome = auth_state.withdraw(home, module.check_mode)
         return edge.result_of(outcome)
     config = edge.config_of(module, home)
-    credentials = edge.credentials_of(module)
+    secret = edge.secret_of(module)
     replace_unreadable = edge.replaces_unreadable(module)
-    outcome, session = auth_state.establish(config, credentials, replace_unreadable, module.check_mode)
+    outcome, session = auth_state.establish(config, secret, replace_unreadable, module.check_mode)
     result = edge.result_of(outcome, session=session, profile=config.profile, token_helper=config.helper)
     if session["state"] != "active" and not module.check_mode:
         result["warnings"].append(session["detail"])

@@ -123,7 +123,7 @@ def _documents(home: str) -> list[Any]:
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AgentOptions
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
-    config = Config(home, URL, "fmapi-coding-agents", "service_principal", 15)
+    config = Config(home, URL, "fmapi-coding-agents", "service_principal", 15, client_id="an-id")
     options = AgentOptions(
         home=home,
         settings_directory=home,
@@ -135,7 +135,7 @@ def _documents(home: str) -> list[Any]:
         ca_file=None,
         experimental_betas=False,
     )
-    auth = wanted.workspace_auth(config, ("an-id", "a-secret"), "/usr/bin/python3")
+    auth = wanted.workspace_auth(config, "a-secret", "/usr/bin/python3")
     return [*auth, *wanted.agent_documents(["claude_code"], options, False)]
 
 

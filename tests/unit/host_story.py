@@ -72,7 +72,7 @@ def wanted(home: str, url: str, model: str) -> list[Any]:
     of_host = importlib.import_module(f"{PACKAGE}.wanted")
     config_of = importlib.import_module(f"{PACKAGE}.host_program.config").Config
     options_of = importlib.import_module(f"{PACKAGE}.agents").AgentOptions
-    config = config_of(home, url, "fmapi-coding-agents", "service_principal", 15)
+    config = config_of(home, url, "fmapi-coding-agents", "service_principal", 15, client_id="an-id")
     options = options_of(
         home=home,
         settings_directory=home,
@@ -84,7 +84,7 @@ def wanted(home: str, url: str, model: str) -> list[Any]:
         ca_file=None,
         experimental_betas=False,
     )
-    auth = of_host.workspace_auth(config, ("an-id", "a-secret"), sys.executable)
+    auth = of_host.workspace_auth(config, "a-secret", sys.executable)
     return [*auth, *of_host.agent_documents(["claude_code"], options, False)]
 
 

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from . import (  # noqa: F401
         machine_to_machine,
         main,
+        oidc_source,
+        profile,
         session,
         token,
         token_cache,
+        token_exchange,
         user_sign_in,
         workspace,
     )
@@ -41,9 +44,12 @@ _SOURCES = (
     "host_program.config",
     "host_program.machine_to_machine",
     "host_program.main",
+    "host_program.oidc_source",
+    "host_program.profile",
     "host_program.session",
     "host_program.token",
     "host_program.token_cache",
+    "host_program.token_exchange",
     "host_program.user_sign_in",
     "host_program.workspace",
 )

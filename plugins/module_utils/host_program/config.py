@@ -9,16 +9,19 @@ import hashlib
 import json
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
+STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
 """Below the owner's home. XDG variables are not asked: a desktop session and an ssh session may disagree about them."""
 
 HELPER_NAME = "token-helper"
 FRONT_NAME = "coding-agents"
 PROGRAM_NAME = "coding-agents.pyz"
 CONFIG_NAME = "config.json"
+LOG_NAME = "token-helper.log"
 
 MARGIN_SECONDS = 120
 """A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew."""
@@ -34,6 +37,17 @@ class Config:
     identity: str
     token_ttl_minutes: int
     ca_file: str | None = None
+    client_id: str | None = None
+    """Application id of the service principal; None for another identity, and for account-wide token federation."""
+    oidc_token_file: str | None = None
+    oidc_token_env: str | None = None
+    oidc_token_command: Sequence[str] | None = None
+    """Where a workload's OIDC token comes from: one of the three, for identity workload_identity only."""
+    token_audience: str | None = None
+    """For the profile only: what databricks-sdk should ask an OIDC provider for."""
+    owns_profile: bool = True
+    """False where the profile is a person's own, with their personal access token: it is read and never written."""
+    log: bool = False
 
     @property
     def data_directory(self) -> str:
@@ -65,9 +79,14 @@ class Config:
 
     @property
     def cache_file(self) -> str:
-        """One cache for each workspace, profile and identity, so that a change never serves another's token."""
-        key = "\n".join((self.workspace_url, self.profile, self.identity))
+        """One cache for all that decides whose token it is, so that a change never serves another's token."""
+        source = (self.client_id, self.oidc_token_file, self.oidc_token_env, *(self.oidc_token_command or ()))
+        key = json.dumps([self.workspace_url, self.profile, self.identity, *source])
         return os.path.join(self.cache_directory, f"token-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+
+    @property
+    def log_file(self) -> str:
+        return os.path.join(self.home, *STATE_DIRECTORY, LOG_NAME)
 
     @property
     def wanted_life_seconds(self) -> int:

@@ -8,59 +8,93 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..documents.base import MISSING
-from ..documents.ini_document import IniDocument
-from ..errors import OperatorError
-from . import token_cache, user_sign_in
+from . import token_cache
 from .config import Config
-from .token import Token, TokenError
+from .token import PERSON_MUST_SIGN_IN, Token, TokenError
 
 WHO_AM_I = "/api/2.0/preview/scim/v2/Me"
 
-IDENTITIES = ("user", "service_principal")
+IDENTITIES = ("user", "service_principal", "workload_identity", "pat")
+
+_PAT_READ_AGAIN_SECONDS = 3600
+"""A personal access token has no expiry that a host could know: it is read, and tried, anew every hour."""
 
 ACTIVE, EXPIRED, ABSENT, UNKNOWN = "active", "expired", "absent", "unknown"
 
 
 def look(config: Config, environment: dict[str, str]) -> dict[str, Any]:
     """``{"state", "expires_at" (seconds since the epoch or None), "user", "detail"}``. Reads files only."""
+    from . import oidc_source, profile, user_sign_in
+
     cached = token_cache.load(config)
-    user: str | None = None
-    credentials: tuple[str, str] | None = None
-    if config.identity == "service_principal":
-        try:
-            credentials = credentials_in_profile(config)
-        except (TokenError, OSError):
-            credentials = None
-        if credentials is None:
-            return _session(
-                ABSENT, None, None, f"profile {config.profile} in {config.databrickscfg} holds no client id and secret"
-            )
-        user = credentials[0]
+    try:
+        if config.identity == "service_principal":
+            profile.client_secret(config)
+        elif config.identity == "pat":
+            profile.personal_access_token(config)
+        elif config.identity == "workload_identity" and config.oidc_token_file:
+            oidc_source.read(config, environment)
+    except TokenError as error:
+        return _session(ABSENT, None, config.client_id, str(error))
     if cached and cached.token.expires_at > time.time():
-        return _session(ACTIVE, cached.token, user, "a token is at hand")
-    if config.identity == "service_principal":
-        return _session(UNKNOWN, None, user, "no token at hand; the next call asks for one")
+        expiring = cached.token if config.identity != "pat" else None
+        return _session(ACTIVE, expiring, config.client_id, "a token is at hand")
+    if config.identity != "user":
+        return _session(UNKNOWN, None, config.client_id, "no token at hand; the next call asks for one")
     if user_sign_in.find_cli(config.home, environment) is None:
         return _session(UNKNOWN, None, None, "the Databricks CLI is not installed")
     return _session(UNKNOWN, None, None, "no token at hand; sign in with: " + config.sign_in_command())
 
 
 def token(config: Config, environment: dict[str, str]) -> Token:
-    """A token that can be used now: from the cache, or asked for. Raises TokenError."""
+    """A token that can be used now: from the cache, or asked for. Raises TokenError.
+
+    Of a hundred callers one asks: what only that one needs is imported late, here and below.
+    """
     return token_cache.get(
-        config, lambda force: request(config, environment, force), lambda found: is_refused(config, found)
+        config, lambda refused: request(config, environment, refused), lambda found: is_refused(config, found)
     )
 
 
-def request(config: Config, environment: dict[str, str], force: bool = False) -> Token:
-    """Ask the identity's own source for a token; ``force`` says that the one at hand was refused. Raises TokenError."""
-    if config.identity == "service_principal":
-        from . import machine_to_machine  # TLS costs more than all that the look imports: only who asks pays for it
+def request(config: Config, environment: dict[str, str], refused: Token | None = None) -> Token:
+    """Ask the identity's own source for a token, another than the ``refused`` one. Raises TokenError."""
+    from . import oidc_source, profile, user_sign_in
 
-        client_id, client_secret = credentials_in_profile(config)
-        return machine_to_machine.request_token(config.workspace_url, client_id, client_secret, config.ca_file)
-    return user_sign_in.request_token(config, environment, force)
+    if config.identity == "user":
+        return user_sign_in.request_token(config, environment, refused)
+    if config.identity == "workload_identity":
+        return request_with(config, oidc_source.read(config, environment))
+    in_profile = profile.client_secret if config.identity == "service_principal" else profile.personal_access_token
+    return request_with(config, in_profile(config))
+
+
+def request_with(config: Config, secret: str) -> Token:
+    """Ask the workspace for the token of an identity that needs no person. Raises TokenError.
+
+    The ``secret`` is a service principal's OAuth secret, a workload's OIDC token, or a personal access token.
+    """
+    # TLS costs more than all that the look imports: only who asks pays for it.
+    from . import machine_to_machine, token_exchange
+
+    if config.identity == "workload_identity":
+        return token_exchange.request_token(config, secret)
+    if config.identity == "service_principal":
+        return machine_to_machine.request_token(config.workspace_url, config.client_id or "", secret, config.ca_file)
+    return _tried(config, secret)
+
+
+def _tried(config: Config, value: str) -> Token:
+    """A personal access token, if the workspace takes it: one cheap GET."""
+    from . import profile, workspace
+
+    status = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {value}", config.ca_file).status
+    if status in (401, 403):
+        raise TokenError(
+            f"{config.workspace_url} refuses the personal access token of profile {config.profile} (HTTP {status})",
+            PERSON_MUST_SIGN_IN,
+            profile.new_token_hint(config),
+        )
+    return Token(value, int(time.time()) + _PAT_READ_AGAIN_SECONDS)
 
 
 def is_refused(config: Config, token: Token) -> bool:
@@ -68,34 +102,12 @@ def is_refused(config: Config, token: Token) -> bool:
     from . import workspace
 
     try:
-        return workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file).status in (
-            401,
-            403,
-        )
+        answer = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file)
     except TokenError:
         return False
-
-
-def credentials_in_profile(config: Config) -> tuple[str, str]:
-    """The service principal's client id and secret. Raises TokenError when the profile does not hold them."""
-    again = "Run the rollout again"
-    try:
-        with open(config.databrickscfg, "rb") as stream:
-            document = IniDocument(stream.read())
-        host, client_id, client_secret = (
-            document.get((config.profile, key)) for key in ("host", "client_id", "client_secret")
-        )
-    except OSError as error:
-        raise TokenError(f"{config.databrickscfg} cannot be read ({error.strerror})", hint=again) from None
-    except OperatorError as error:
-        raise TokenError(f"{config.databrickscfg}: {error}", hint=again) from None
-    if MISSING in (host, client_id, client_secret):
-        raise TokenError(
-            f"profile {config.profile} in {config.databrickscfg} holds no client id and secret", hint=again
-        )
-    if host.rstrip("/") != config.workspace_url:
-        raise TokenError(f"profile {config.profile} in {config.databrickscfg} names another workspace", hint=again)
-    return client_id, client_secret
+    # A token that may do other things only is a good token: the next one could do no more.
+    narrow = "required scopes" in str((answer.body or {}).get("message"))
+    return answer.status == 401 or (answer.status == 403 and not narrow)
 
 
 def _session(state: str, token: Token | None, user: str | None, detail: str) -> dict[str, Any]:
