@@ -13,7 +13,7 @@ from . import files, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
 from .host_program import oidc_source, profile, session, token_cache, user_sign_in
-from .host_program.config import CACHE_DIRECTORY, Config
+from .host_program.config import CACHE_DIRECTORY, LOG_NAME, STATE_DIRECTORY, Config
 from .host_program.token import Token, TokenError
 from .ledger import Ledger, locked
 from .ownership import Wanted
@@ -57,8 +57,10 @@ def establish(
     outcome = bring(config.home, [WORKSPACE_AUTH], documents, check, lost_ledger.rebuild)
     if check:
         return outcome, session.look(config, environment)
-    _make_cache_directory(config)
+    _make_directories(config)
     _forget_tokens(config.home, keep=config.cache_file)
+    if not config.log:
+        _remove_log(config.home)
     if token is not None:
         token_cache.store(config, token)
     if config.identity == "user":
@@ -73,6 +75,7 @@ def withdraw(home: str, check: bool) -> Outcome:
     """Take everything away, cached tokens first."""
     if not check:
         _forget_tokens(home)
+        _remove_log(home)
     return bring(home, [WORKSPACE_AUTH], [], check, lost_ledger.rebuild)
 
 
@@ -137,11 +140,21 @@ def _is_ours(config: Config, key: str) -> bool:
     return any(record["path"] == [config.profile, key] for record in owned)
 
 
-def _make_cache_directory(config: Config) -> None:
-    """Make it here, so that the ledger knows which directories go on uninstall."""
-    if os.path.isdir(config.cache_directory):
+def _remove_log(home: str) -> None:
+    path = os.path.join(home, *STATE_DIRECTORY, LOG_NAME)
+    for one in (path, path + ".1"):
+        if os.path.lexists(one):
+            files.remove(one)
+
+
+def _make_directories(config: Config) -> None:
+    """Those that the host program writes into: made here, so that the ledger knows which directories go on uninstall."""
+    wanted_ones = [config.cache_directory] + ([os.path.dirname(config.log_file)] if config.log else [])
+    missing = [one for one in wanted_ones if not os.path.isdir(one)]
+    if not missing:
         return
     with locked(config.home):
         ledger = Ledger.load(config.home)
-        ledger.directories.extend(files.make_directories(config.cache_directory, config.home))
+        for directory in missing:
+            ledger.directories.extend(files.make_directories(directory, config.home))
         ledger.save()

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from .. import errors, processes  # noqa: F401
     from ..documents import base, ini_document  # noqa: F401
     from . import (  # noqa: F401
+        browser,
+        log,
+        login,
         machine_to_machine,
         main,
         oidc_source,
         profile,
         session,
+        status,
         token,
         token_cache,
         token_exchange,
@@ -41,12 +45,16 @@ _SOURCES = (
     "processes",
     "documents.base",
     "documents.ini_document",
+    "host_program.browser",
     "host_program.config",
+    "host_program.log",
+    "host_program.login",
     "host_program.machine_to_machine",
     "host_program.main",
     "host_program.oidc_source",
     "host_program.profile",
     "host_program.session",
+    "host_program.status",
     "host_program.token",
     "host_program.token_cache",
     "host_program.token_exchange",
@@ -64,14 +72,18 @@ _HELPER = """\
 # Written by the rollout: edit the inventory, not this file.
 umask 077
 cache={cache}
+is_private() {{
+    # Also no for a link: only what the program wrote is trusted.
+    case $(ls -ld "$cache" 2>/dev/null) in -rw-------*) ;; *) return 1 ;; esac
+}}
 now=$(date +%s)
 served=0
-{{ read -r served; }} 2>/dev/null <"$cache.served"
+{{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
 case $served in "" | *[!0-9]*) served=0 ;; esac
 age=$((now - served))
 # Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
-if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] &&
-    {{ read -r serve_until && read -r token; }} 2>/dev/null <"$cache" &&
+if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] && is_private &&
+    {{ {{ read -r serve_until && read -r token; }} <"$cache"; }} 2>/dev/null &&
     [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
     {{ echo "$now" >"$cache.served"; }} 2>/dev/null
     printf '%s\\n' "$token"

@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verbs of the host program. ``token`` is what agents call: stdout is the token and a newline, or nothing."""
+"""Verbs of the host program. ``token`` and ``headers`` are what agents call: stdout is one line, or nothing."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import sys
@@ -23,8 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("token", help="print an access token and a newline, nothing else")
+    verbs.add_parser("headers", help="print a JSON object with the Authorization header, as telemetry wants it")
     status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
     status.add_argument("--json", action="store_true", help="as one JSON object")
+    _add_login(verbs.add_parser("login", help="sign this person in, in a browser, unless a token can be had already"))
     _open_missing_streams()
     options = parser.parse_args(arguments)
     try:
@@ -32,7 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, TypeError) as error:
         sys.stderr.write(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again\n")
         return RETRY_MAY_HELP
-    return _token(config) if options.verb == "token" else _status(config, options.json)
+    if options.verb == "login":
+        return _login(config, options)
+    if options.verb == "status":
+        return _print_status(config, options.json)
+    return _print_token(config, as_header=options.verb == "headers")
 
 
 def _open_missing_streams() -> None:
@@ -51,33 +56,39 @@ def _open_missing_streams() -> None:
         sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
-def _token(config: Config) -> int:
-    environment = dict(os.environ)
+def _add_login(login: argparse.ArgumentParser) -> None:
+    login.add_argument(
+        "--timeout", type=float, default=300.0, metavar="SECONDS", help="wait so long for the person (300)"
+    )
+    login.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for the network (0)")
+    login.add_argument("--no-browser", action="store_true", help="open no browser here: show the link only")
+    login.add_argument("--quiet", action="store_true", help="say nothing when nobody has to sign in")
+
+
+def _login(config: Config, options: argparse.Namespace) -> int:
+    from . import browser, login  # what only a person needs
+
+    limits = login.Options(options.timeout, not options.no_browser, options.wait)
+    return login.run(config, limits, browser.here(dict(os.environ)), options.quiet)
+
+
+def _print_token(config: Config, as_header: bool) -> int:
     try:
-        token = session.token(config, environment)
+        token = session.token(config, dict(os.environ))
     except TokenError as error:
         sys.stderr.write(f"coding-agents: {error}\n")
         return error.exit_status
-    sys.stdout.write(f"{token.value}\n")
+    line = json.dumps({"Authorization": f"Bearer {token.value}"}) if as_header else token.value
+    sys.stdout.write(line + "\n")
     return 0
 
 
-def _status(config: Config, as_json: bool) -> int:
-    found = session.look(config, dict(os.environ))
-    expires_at = found["expires_at"]
-    report = {
-        "state": found["state"],
-        "detail": found["detail"],
-        "expires": expires_at and datetime.datetime.fromtimestamp(expires_at, datetime.timezone.utc).isoformat(),
-        "identity": config.identity,
-        "user": found["user"],
-        "workspace_url": config.workspace_url,
-        "profile": config.profile,
-        "token_helper": config.helper,
-    }
+def _print_status(config: Config, as_json: bool) -> int:
+    from . import status
+
+    found = status.report(config, os.environ)
     if as_json:
-        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
     else:
-        for name, value in report.items():
-            sys.stdout.write(f"{name.replace('_', ' '):14} {'-' if value is None else value}\n")
+        sys.stdout.write(status.text(found))
     return 0
