@@ -105,6 +105,12 @@ options:
       - With O(identity=pat), the personal access token. It stands on the host in the profile, with mode 0600, and in the cache.
       - Without it, the profile must already hold C(host) and C(token); nothing in it is changed then.
     type: str
+  helper_log:
+    description:
+      - Whether the token helper writes what it does, and never a token, to C(~/.local/state/fmapi-coding-agents/token-helper.log).
+      - The file is private and rotated at 256 KiB. It goes when this is switched off, and on uninstall.
+    type: bool
+    default: false
 """
 
     SETTINGS = r"""

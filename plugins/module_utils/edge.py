@@ -65,6 +65,7 @@ AUTH: Spec = {
     "oidc_token_command": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "token_audience": {"type": "str", "no_log": False},
     "pat": {"type": "str", "no_log": True},
+    "helper_log": {"type": "bool", "default": False},
 }
 OIDC_SOURCES = ("oidc_token_file", "oidc_token_env", "oidc_token_command")
 _NOT_IN_PROFILES = "#;\"'`\\"
@@ -167,6 +168,7 @@ def config_of(module: AnsibleModule, home: str) -> Config:
         identity=options["identity"],
         token_ttl_minutes=validate_ttl_minutes(options["token_ttl_minutes"]),
         ca_file=_ca_file(options["ca_file"]),
+        log=options["helper_log"],
     )
     if config.identity == "service_principal":
         return replace(config, client_id=_needed(options, "client_id"))
