@@ -58,9 +58,11 @@ class Installed:
     def only_this(self) -> dict[str, str]:
         return {"ANSIBLE_COLLECTIONS_PATH": str(self.collections)}
 
-    def run(self, *command: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program of the control node; what it printed goes into the failure if it does not end well."""
-        done = attempt(*command, environment={**self.environment, **environment}, cwd=cwd)
+        done = attempt(*command, environment={**self.environment, **(environment or {})}, cwd=cwd)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done
 

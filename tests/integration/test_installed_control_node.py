@@ -72,10 +72,10 @@ class Job:
         (directory / "inventory" / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"host": dict(variables)}}}))
         self.group = group
 
-    def run(self, playbook: str, *options: str, **environment: str) -> list[dict[str, Any]]:
+    def run(self, playbook: str, *options: str, environment: Mapping[str, str]) -> list[dict[str, Any]]:
         """Run one of the collection's playbooks. Returns ansible-runner's events."""
         command = ["ansible-runner", "run", str(self.directory), "--playbook", f"{COLLECTION}.{playbook}"]
-        self.installed.run(*command, "--ident", "job", f"--cmdline={' '.join(options)}", **environment)
+        self.installed.run(*command, "--ident", "job", f"--cmdline={' '.join(options)}", environment=environment)
         events = (self.directory / "artifacts" / "job" / "job_events").glob("*.json")
         return [json.loads(path.read_text()) for path in events]
 
@@ -101,7 +101,7 @@ def test_ansible_runner_runs_the_rollout_and_its_events_hold_no_secret(
         lookup = "{{ lookup('ansible.builtin.env', 'PLANTED_CLIENT_SECRET') }}"
         (job.group / "secret.yml").write_text(json.dumps({"coding_agents_client_secret": lookup}))
 
-    events = job.run("rollout", *options, **environment)
+    events = job.run("rollout", *options, environment=environment)
     assert {"runner_on_ok", "playbook_on_stats"} <= {event["event"] for event in events}
     (stats,) = (event["event_data"] for event in events if event["event"] == "playbook_on_stats")
     assert stats["changed"] == {"host": 2} and not stats["failures"] and not stats["dark"]
