@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from tests.fixtures import control, installed_cli, not_started, operator
-from tests.integration.artifact import artifact, installed
 from tests.hosts.fixtures import start_fleet
+from tests.integration.artifact import artifact, installed
 from tests.workspace.fixtures import workspace, workspace_process
 
 __all__ = [

@@ -1,0 +1,321 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plays as people write them: groups, limits, strategies, tags, roles and modules in somebody's own playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests import homes
+from tests.control_node import ControlNode, Operator, Play, workspace_variables
+from tests.hosts.tree import differences, manifest
+from tests.workspace.client import Workspace
+
+SETTINGS = ".claude/settings.json"
+PROFILE = ".databrickscfg"
+HELPER = ".local/share/fmapi-coding-agents/token-helper"
+
+
+@pytest.fixture(scope="module")
+def other_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with Workspace(tmp_path_factory.mktemp("other-workspace")) as running:
+        yield running
+
+
+@pytest.fixture
+def other_workspace(other_process: Workspace) -> Workspace:
+    """A second workspace, with credentials and an authority of its own."""
+    other_process.reset()
+    return other_process
+
+
+def _playbook(directory: Path, *plays: dict[str, Any]) -> Path:
+    path = directory / "site.yml"
+    path.write_text(yaml.safe_dump(list(plays), sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _base_url(home: Path) -> str:
+    found: str = json.loads((home / SETTINGS).read_text())["env"]["ANTHROPIC_BASE_URL"]
+    return found
+
+
+def _homes(directory: Path, *names: str) -> dict[str, Path]:
+    return {name: homes.bare(directory / f"home of {name}") for name in names}
+
+
+def _hosts(operator: Operator, found: dict[str, Path], **own: Any) -> dict[str, dict[str, Any]]:
+    return {name: operator.variables(home, **own) for name, home in found.items()}
+
+
+def _preflights(workspace: Workspace) -> int:
+    """How often the control node asked who it is: once in each preflight."""
+    asked = workspace.requests("/api/2.0/preview/scim/v2/Me")
+    return len([call for call in asked if call["user_agent"] != "fmapi-coding-agents"])
+
+
+def _untouched(home: Path) -> bool:
+    return [one.name for one in home.iterdir()] == [".profile"]
+
+
+def test_two_groups_on_two_workspaces_in_one_run_are_each_right(
+    operator: Operator, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    found = _homes(tmp_path, "red1", "red2", "blue1", "blue2")
+    hosts = _hosts(operator, found)
+    for name in ("blue1", "blue2"):
+        hosts[name] |= workspace_variables(other_workspace)
+        hosts[name]["coding_agents_routing"] = "auto"
+    other_workspace.control(gateway=False)
+    play = operator.control.run("rollout", hosts).ok()
+    for name, home in found.items():
+        mine, path = (operator.workspace, "/ai-gateway") if name.startswith("red") else (other_workspace, "")
+        assert _base_url(home) == f"{mine.url}{path or '/serving-endpoints'}/anthropic"
+        assert mine.client_secret in (home / PROFILE).read_text()
+        assert play.results("workspace_info", name)[0]["workspace_url"] == mine.url
+    for one in (operator.workspace, other_workspace):
+        assert _preflights(one) == 1, "each workspace is asked once, whatever the number of its hosts"
+
+
+@pytest.mark.parametrize(
+    "options", [["--forks", "1"], ["--forks", "10"], ["--limit", "one,two,three"]], ids=["forks 1", "forks 10", "limit"]
+)
+def test_limit_and_forks_decide_who_and_how_many_at_once(
+    operator: Operator, options: list[str], tmp_path: Path
+) -> None:
+    found = _homes(tmp_path, "one", "two", "three", "four")
+    operator.control.run("rollout", _hosts(operator, found), *options).ok()
+    for name, home in found.items():
+        assert _untouched(home) == (options[0] == "--limit" and name == "four")
+
+
+@pytest.mark.parametrize("keywords", [{"serial": 1}, {"serial": ["50%", 1]}, {"strategy": "free"}], ids=str)
+def test_serial_and_the_free_strategy_come_to_the_same_end(
+    operator: Operator, keywords: dict[str, Any], tmp_path: Path
+) -> None:
+    found = _homes(tmp_path, "one", "two", "three")
+    roles = [{"role": f"fmapi.coding_agents.{name}"} for name in ("preflight", "workspace_auth", "agents")]
+    own = {"name": "Mine", "hosts": "all", "gather_facts": False, **keywords, "roles": roles}
+    operator.control.run(_playbook(tmp_path, own), _hosts(operator, found)).ok()
+    second = operator.control.run("rollout", _hosts(operator, found)).ok()
+    assert {name: second.changed(name) for name in found} == {"one": 0, "two": 0, "three": 0}
+    assert _preflights(operator.workspace) == 2, "one for each run: batches of a run share the preflight"
+
+
+TAGGED = {
+    "preflight": set[str](),
+    "auth": {PROFILE, HELPER},
+    "settings": {SETTINGS},
+    "toolchain": set[str](),
+    "auth,settings": {PROFILE, HELPER, SETTINGS},
+}
+
+
+@pytest.mark.parametrize("tags", TAGGED)
+def test_tags_run_their_part_and_no_other(operator: Operator, tags: str, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    play = operator.rollout(home, "--tags", tags).ok()
+    assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == TAGGED[tags]
+    assert play.actions()[0] == "workspace_info", "nothing is done without the preflight"
+    assert (tags == "preflight") == (play.starts["host"] == 0), "the preflight alone touches no host"
+    if tags == "auth,settings":
+        assert operator.rollout(home).ok().changed() == 0
+
+
+@pytest.mark.parametrize("tag", ["preflight", "auth", "settings", "toolchain"])
+def test_skipped_tags_leave_out_their_part_only(operator: Operator, tag: str, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    play = operator.rollout(home, "--skip-tags", tag).ok()
+    expected = {PROFILE, HELPER, SETTINGS} - TAGGED[tag]
+    assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == expected
+    assert ("workspace_info" in play.actions()) == (tag != "preflight")
+
+
+def test_facts_gathered_and_cached_by_others_change_nothing_and_get_no_secret(
+    operator: Operator, tmp_path: Path
+) -> None:
+    home = homes.bare(tmp_path / "home")
+    cache = tmp_path / "facts"
+    environment = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache)}
+    roles = [{"role": f"fmapi.coding_agents.{name}"} for name in ("preflight", "workspace_auth", "agents")]
+    own = {"name": "Mine", "hosts": "all", "gather_facts": True, "roles": roles}
+    hosts = {"host": operator.variables(home)}
+    operator.control.run(_playbook(tmp_path, own), hosts, environment=environment).ok()
+    cached = [path for path in cache.rglob("*") if path.is_file()]
+    assert cached
+    assert not [path for path in cached if operator.workspace.client_secret in path.read_text()]
+    assert operator.control.run("rollout", hosts, environment=environment).ok().changed() == 0
+
+
+def test_an_unreachable_host_holds_up_no_other(operator: Operator, tmp_path: Path) -> None:
+    found = _homes(tmp_path, "here", "gone")
+    hosts = _hosts(operator, found)
+    hosts["gone"] |= {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    play = operator.control.run("rollout", hosts)
+    assert play.status == 4
+    assert play.stats("gone")["unreachable"] == 1
+    assert play.changed("here") == 2 and (found["here"] / SETTINGS).exists()
+    assert _untouched(found["gone"])
+
+
+def test_a_host_without_python_is_told_and_not_touched(operator: Operator, tmp_path: Path) -> None:
+    found = _homes(tmp_path, "host")
+    hosts = _hosts(operator, found)
+    hosts["host"]["ansible_python_interpreter"] = "/nowhere/python3"
+    play = operator.control.run("rollout", hosts)
+    assert play.status == 2
+    assert "/nowhere/python3" in play.output and "not found" in play.output
+    assert _untouched(found["host"])
+
+
+MODULES: dict[str, dict[str, Any]] = {
+    "coding_agents_info": {"workspace_url": "https://w.example.com"},
+    "databricks_oauth": {"workspace_url": "https://w.example.com"},
+    "agent_settings": {"workspace_url": "https://w.example.com"},
+    "agent_cli": {},
+    "agent_doctor": {"workspace_url": "https://w.example.com"},
+}
+
+
+def _old_python(directory: Path) -> str:
+    """A Python before 3.9: a real one where there is one; else this machine's, which calls itself 3.8.18."""
+    for name in ("3.8", "3.7"):
+        real = next(iter(sorted(Path.home().glob(f".pyenv/versions/{name}.*/bin/python{name}"))), None)
+        if real or shutil.which(f"python{name}"):
+            return str(real or shutil.which(f"python{name}"))
+    (directory / "sitecustomize.py").write_text(
+        "import sys\nsys.version = '3.8.18 (main)'\nsys.version_info = (3, 8, 18, 'final', 0)\n"
+    )
+    program = directory / "python3.8"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{directory}" exec /usr/bin/python3 "$@"\n')
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("module", MODULES)
+def test_a_python_that_is_too_old_is_told_by_every_module(control: ControlNode, module: str, tmp_path: Path) -> None:
+    """By Ansible from ansible-core 2.20 on, by us before."""
+    home = homes.bare(tmp_path / "home")
+    task = {"name": "Alone", f"fmapi.coding_agents.{module}": {**MODULES[module], "home": str(home)}}
+    own = {"name": "Mine", "hosts": "all", "gather_facts": False, "tasks": [task]}
+    play = control.run(_playbook(tmp_path, own), {"host": {"ansible_python_interpreter": _old_python(tmp_path)}})
+    assert play.status == 2
+    assert "3.9 or newer" in play.message()
+    assert "Traceback" not in play.output
+    assert _untouched(home)
+
+
+def test_broken_pyenv_shims_first_in_the_path_do_no_harm(operator: Operator, tmp_path: Path) -> None:
+    """Interpreter discovery would choose a shim, so it is pinned; what we write finds a Python that works by itself."""
+    home = homes.bare(tmp_path / "home")
+    shims = tmp_path / "shims"
+    shims.mkdir()
+    for name in ("python3", "python3.13", "python"):
+        (shims / name).write_text('#!/bin/sh\necho "pyenv: $0: command not found" >&2\nexit 127\n')
+        (shims / name).chmod(0o755)
+    path = {"PATH": f"{shims}{os.pathsep}{operator.control.environment()['PATH']}"}
+    hosts = {"host": operator.variables(home)}
+    operator.control.run("rollout", hosts, environment=path).ok()
+    assert operator.control.run("doctor", hosts, environment=path).results("agent_doctor")[0]["checks"]
+
+
+@pytest.mark.parametrize("pipelining", ["0", "1"])
+def test_remote_tmp_is_where_the_operator_puts_it_and_empty_afterwards(
+    operator: Operator, pipelining: str, tmp_path: Path
+) -> None:
+    home = homes.bare(tmp_path / "home")
+    elsewhere = tmp_path / "remote tmp"
+    environment = {"ANSIBLE_PIPELINING": pipelining, "ANSIBLE_REMOTE_TMP": str(elsewhere)}
+    hosts = {"host": operator.variables(home)}
+    operator.control.run("rollout", hosts, environment=environment).ok()
+    assert (home / SETTINGS).exists()
+    assert elsewhere.exists() == (pipelining == "0")
+    assert not elsewhere.exists() or list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_tmp_without_exec_does_no_harm(operator: Operator, tmp_path: Path) -> None:
+    """Neither Ansible's nor the system's temporary directory needs to allow programs."""
+    home = homes.bare(tmp_path / "home")
+    (tmp_path / "noexec").mkdir()
+    mount = f'mount -t tmpfs -o noexec,nosuid tmpfs "{tmp_path}/noexec" && exec "$@"'
+    environment = {
+        "ANSIBLE_PIPELINING": "0",
+        "ANSIBLE_REMOTE_TMP": f"{tmp_path}/noexec/ansible",
+        "TMPDIR": f"{tmp_path}/noexec",
+    }
+    hosts = {"host": operator.variables(home)}
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh"]
+    operator.control.run("rollout", hosts, environment=environment, command=command).ok()
+    assert operator.control.run("rollout", hosts, environment=environment, command=command).ok().changed() == 0
+
+
+def test_a_role_works_alone_in_somebody_s_own_playbook(operator: Operator, tmp_path: Path) -> None:
+    """With its own variables (<role>_*), without coding_agents_* and without the other roles."""
+    home = homes.bare(tmp_path / "home")
+    before = manifest(str(home))
+    own = {
+        "name": "Mine",
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {
+                "name": "Only the settings",
+                "ansible.builtin.include_role": {"name": "fmapi.coding_agents.agents"},
+                "vars": {
+                    "agents_workspace_url": operator.workspace.url,
+                    "agents_home": str(home),
+                    "agents_routing": "serving_endpoints",
+                    "agents_state": "{{ wanted }}",
+                },
+            }
+        ],
+    }
+    playbook = _playbook(tmp_path, own)
+    control = operator.control
+    assert control.run(playbook, {"host": {"wanted": "present"}}).ok().changed() == 1
+    assert _base_url(home) == f"{operator.workspace.url}/serving-endpoints/anthropic"
+    assert control.run(playbook, {"host": {"wanted": "present"}}).ok().changed() == 0
+    assert control.run(playbook, {"host": {"wanted": "absent"}}).ok().changed() == 1
+    assert differences(before, manifest(str(home))) == []
+
+
+def test_a_module_works_alone_in_a_loop_delegated_and_with_module_defaults(operator: Operator, tmp_path: Path) -> None:
+    found = _homes(tmp_path, "one", "two")
+    own = {
+        "name": "Mine",
+        "hosts": "manager",
+        "gather_facts": False,
+        "module_defaults": {
+            "group/fmapi.coding_agents.workspace": {"workspace_url": operator.workspace.url},
+        },
+        "tasks": [
+            {
+                "name": "Each home, from another host",
+                "fmapi.coding_agents.agent_settings": {"home": "{{ item }}"},
+                "delegate_to": "worker",
+                "loop": [str(home) for home in found.values()],
+                "register": "done",
+            },
+            {
+                "name": "The result of each stands for itself",
+                "ansible.builtin.assert": {
+                    "that": ["done.results | length == 2", "done.results | map(attribute='changed') is all"]
+                },
+            },
+        ],
+    }
+    hosts: dict[str, dict[str, Any]] = {"manager": {}, "worker": {}}
+    play: Play = operator.control.run(_playbook(tmp_path, own), hosts).ok()
+    assert play.starts == {"manager": 0, "worker": 2}
+    for home in found.values():
+        assert _base_url(home) == f"{operator.workspace.url}/ai-gateway/anthropic"
