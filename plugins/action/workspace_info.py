@@ -17,11 +17,13 @@ import os
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import operator_variables
 from ..module_utils.errors import OperatorError
+from ..module_utils.operator_variables import PREFIX
 from ..modules.workspace_info import argument_spec
 
 try:
@@ -34,8 +36,8 @@ except ImportError:  # ansible-core before 2.22 masks what the specification mar
 
 
 def _specification() -> dict[str, dict[str, Any]]:
-    """Return the module's options without what the preflight judges with messages of its own, which name the variables
-    that operators set: whether it is there, the choices, and the form of agents and models."""
+    """Return the module's options without what is judged with messages of our own, which name the variables that operators
+    set: whether it is there, the choices, and the form of agents and models."""
     loose = {
         name: {key: value for key, value in option.items() if key not in ("required", "choices")}
         for name, option in argument_spec().items()
@@ -60,12 +62,44 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        secret = self._task.args.get("client_secret")
-        if isinstance(secret, str) and secret:
-            register_secret(secret)
+        for secret in (self._task.args.get("client_secret"), self._task.args.get("pat")):
+            if isinstance(secret, str) and secret:
+                register_secret(secret)
+        if operator_variables.as_boolean(self._task.args.get("check_variables")):
+            wrong = self._wrong_variables(task_vars or {})
+            if wrong:
+                return {"failed": True, "msg": "\n".join(wrong)}
         _validation, options = self.validate_argument_spec(argument_spec=_specification())
+        if not options["check_workspace"]:
+            return {"changed": False}
         result: dict[str, Any] = self._once(_plain(options))
         return {"changed": False, **result}
+
+    def _wrong_variables(self, task_vars: dict[str, Any]) -> list[str]:
+        """A message for each mistake in the host's ``coding_agents_*`` variables.
+
+        Only they are templated, and of them no secret: that may be a slow lookup, and comes with the options anyway.
+        """
+        names = sorted(name[len(PREFIX) :] for name in task_vars if name.startswith(PREFIX))
+        wrong = operator_variables.unknown(names)
+        given: dict[str, Any] = {}
+        for name in (one for one in names if one in operator_variables.VARIABLES):
+            if operator_variables.is_secret(name):
+                continue
+            try:
+                given[name] = _plain(self._templar.template(task_vars[PREFIX + name]))
+            except (AnsibleError, TypeError, ValueError, RecursionError) as error:
+                wrong.append(f"{PREFIX}{name} has no value that can be read: {error}")
+        # What was given to the role itself (preflight_*) counts where the variable is not set.
+        for name, value in self._task.args.items():
+            if name in operator_variables.VARIABLES and value not in (None, ""):
+                given.setdefault(name, _plain(value))
+        if (given.get("config") or given.get("config_url")) and not given.get(operator_variables.CONFIG_IN_FORCE):
+            wrong.append(
+                f"{PREFIX}config or {PREFIX}config_url is set, but this play does not read it. "
+                "Add to the play: vars_files: [\"{{ lookup('fmapi.coding_agents.config_file') }}\"]"
+            )
+        return wrong + operator_variables.problems(given)
 
     def _once(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the result for these options: from this run's file, or by asking and leaving it there.

@@ -111,6 +111,9 @@ options:
       - The file is private and rotated at 256 KiB. It goes when this is switched off, and on uninstall.
     type: bool
     default: false
+    description:
+    type: bool
+    default: false
 """
 
     SETTINGS = r"""
@@ -171,6 +174,15 @@ options:
 
     CLI = r"""
 options:
+  extra_settings:
+    description:
+      - Your own settings for agents, as one JSON text with an object by agent, such as
+        V({"claude_code":{"includeCoAuthoredBy":false}}); the filter P(ansible.builtin.to_json#filter) makes it of a dictionary.
+      - Each setting is put into the agent's main document by its keys, and given back like those of this collection. Diffs show none.
+      - C(permissions.allow), C(ask), C(deny) and C(additionalDirectories) of Claude Code are added to the lists that are there; any
+        other list is set as a whole.
+      - What this collection sets itself is refused.
+    type: str
   cli_versions:
     description:
       - Exact version of an agent's command line program, by agent, such as C(claude_code) with V(2.1.197).

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict  # noqa: UP035
 
 from ansible.module_utils.basic import AnsibleModule
 
+from . import extra_settings
 from .agents import AGENTS, AgentOptions
 from .errors import OperatorError
 from .host_program import build
@@ -81,6 +82,8 @@ SETTINGS: Spec = {
     "settings_location": {"type": "str", "default": "home"},
     "experimental_betas": {"type": "bool", "default": False},
 }
+    # One text: of a dictionary, Ansible would hide every word and number wherever it appears in a result.
+    "extra_settings": {"type": "str", "no_log": True},
 CLI: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
     "npm_prefix": {"type": "path"},
@@ -272,7 +275,8 @@ def documents_of(module: AnsibleModule, home: str) -> list[Wanted]:
     if not module.params["agents"]:
         # More often a mistake in a template than a wish: what withdraws everything has a name of its own.
         raise OperatorError("names no agent", "coding_agents_agents", "Name one, or run the playbook uninstall")
-    return agent_documents(module.params["agents"], agent_options_of(module, home), replaces_unreadable(module))
+    extra = extra_settings.parse(module.params["extra_settings"], AGENTS)
+    return agent_documents(module.params["agents"], agent_options_of(module, home), replaces_unreadable(module), extra)
 
 
 def replaces_unreadable(module: AnsibleModule) -> bool:
@@ -301,7 +305,8 @@ def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
 
 
 def _diff(one: Plan) -> dict[str, str]:
-    before, after = masked_pair(*(_readable(part) for part in _changed_region(one.before or b"", one.after or b"")))
+    region = _changed_region(one.before or b"", one.after or b"")
+    before, after = masked_pair(*(_readable(part) for part in region), one.masked)
     headers = [
         f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
     ]

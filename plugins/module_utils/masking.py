@@ -36,6 +36,8 @@ _PAT = r"(?:dapi|dose|dkea)[0-9a-f]{16,}(?:-\d+)?"
 _SHAPES = re.compile(
     rf"{_JWT}|{_PAT}|(?<=Bearer )[A-Za-z0-9._~+/=-]{{8,}}|\b(?:sk|ghp|gho|xox[abp]|AKIA)[-_A-Za-z0-9]{{12,}}"
 )
+_SECRET_DIGITS = 6
+"""A number of fewer digits is no secret: a port, a limit."""
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 # Every string is one match, a member's or not, closed or not: so none is looked for inside another, in time without end.
 _MEMBER = re.compile(
@@ -63,14 +65,28 @@ def is_databricks_token(value: Any) -> bool:
         return False
 
 
-def masked_pair(before: str, after: str) -> tuple[str, str]:
-    """Two texts of one file for a diff, secrets replaced; one that differs between them shows as changed, not as the same."""
+def masked_pair(before: str, after: str, private: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Two texts of one file for a diff, secrets replaced; one that differs between them shows as changed, not as the same.
+
+    ``private`` are texts that are not shown either, whatever their names: where one is a whole string of JSON.
+    """
+    private -= {one for one in private if one in ("", "true", "false") or (one.isdigit() and len(one) < _SECRET_DIGITS)}
     known: dict[str, list[str]] = {}
-    return _masked(before, known, first=True), _masked(after, known, first=False)
+    return _masked(before, known, private, first=True), _masked(after, known, private, first=False)
 
 
-def _masked(text: str, known: dict[str, list[str]], first: bool) -> str:
+def _masked(text: str, known: dict[str, list[str]], private: frozenset[str], first: bool) -> str:
+    def is_private(value: str) -> bool:
+        try:
+            return bool(private) and json.loads(f'"{value}"', strict=False) in private
+        except ValueError:
+            return False
+
     def shown(name: str, value: str) -> str:
+        if is_private(value):
+            if first:
+                known.setdefault("", []).append(value)
+            return CHANGED if not first and value not in known.get("", ()) else MASK
         if name in _HARMLESS_NAMES or not _SECRET_NAME.search(name):
             return value
         if value in ("", "true", "false") or value.isdigit():
@@ -81,6 +97,8 @@ def _masked(text: str, known: dict[str, list[str]], first: bool) -> str:
 
     def member(match: re.Match[str]) -> str:
         name, start, end = match["name"][1:-1], match.end("name") - match.start(), match.end() - match.start()
+        if end == start:  # no member's name: an element of a list
+            return f'"{shown("", name)}"' if is_private(name) else match[0]
         return match[0][:start] + _ANY_STRING.sub(lambda one: f'"{shown(name, one[0][1:-1])}"', match[0][start:end])
 
     def assignment(match: re.Match[str]) -> str:

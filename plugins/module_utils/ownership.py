@@ -9,8 +9,10 @@ want, put in what we want, remember what stood there. Uninstalling is the same r
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict  # noqa: UP035
 
@@ -44,6 +46,8 @@ class Wanted:
     private: bool = False
     leftovers: frozenset[str] = frozenset()
     """Keys that another program adds to a container of ours, and that go with it (the Databricks CLI completes a profile)."""
+    masked: frozenset[KeyPath] = frozenset()
+    """Those of ``values`` that no diff shows, then and later: the operator's own, which may be secrets."""
     replace_unreadable: bool = False
     """The operator's leave to put a file that cannot be parsed aside, and to start with an empty one."""
 
@@ -61,6 +65,8 @@ class Plan:
     format: str
     backup: str | None = None
     """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
+    masked: frozenset[str] = frozenset()
+    """Texts that stand under masked keys, before or after."""
     notes: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
@@ -102,8 +108,11 @@ def plan(
     """
     try:
         if wanted is None:
-            return _withdraw(path, content, mode, entry or {}, salt, backup)
-        return _bring(path, content, mode, entry, wanted, salt)
+            result = _withdraw(path, content, mode, entry or {}, salt, backup)
+        else:
+            result = _bring(path, content, mode, entry, wanted, salt)
+        result.masked = _masked(result, entry, wanted)
+        return result
     except DocumentError as error:
         raise OperatorError(
             f"{error}", path, "Nothing was changed. Mend the file (or move it away) and run again"
@@ -187,6 +196,8 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
             _note_containers(document, key, containers)
             document.set(key, value)
             result.changes.append(_dotted(key))
+        if key in wanted.masked:
+            record["masked"] = True
         values.append(record)
     elements = []
     for key, members in wanted.elements.items():
@@ -208,6 +219,29 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
         "removed": removed,
         "containers": [list(path) for path in containers],
     }
+
+
+def _masked(result: Plan, entry: Entry | None, wanted: Wanted | None) -> frozenset[str]:
+    """All text under the keys that are to be masked, or were when they were set: in a withdrawal only the entry knows them."""
+    keys = {tuple(record["path"]) for record in (entry or {}).get("values", ()) if record.get("masked")}
+    keys |= wanted.masked if wanted is not None else frozenset()
+    found: set[str] = set()
+    for content in (result.before, result.after) if keys and result.changed else ():
+        if content is None or not _is_readable(FORMATS[result.format], content):
+            continue
+        document = FORMATS[result.format](content)
+        for key in keys:
+            with contextlib.suppress(WrongContainer):
+                found.update(_texts(document.get(key)))
+    return frozenset(found)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
 
 
 def _satisfied(document: Document, entry: Entry, wanted: Wanted, salt: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import databricks, workspace_errors
+from . import databricks, operator_variables, workspace_errors
 from .agents import AGENTS
 from .endpoints import NOT_FOUND, NOT_READY, validate_names
 from .errors import OperatorError
@@ -17,13 +17,10 @@ from .routing import (
     base_url,
     normalize_workspace_url,
     ttl_warning,
-    validate_profile,
     validate_routing,
     validate_ttl_minutes,
     validate_workspace_id,
 )
-
-IDENTITIES = ("user", "service_principal", "workload_identity", "pat")
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
 """Lists what the gateway serves to agents that speak the Anthropic dialect; 404 where the gateway is not enabled."""
@@ -33,76 +30,35 @@ _SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", 
 
 
 class _Options:
-    """What was asked for, validated. ``models`` is ``{model id: the variables that name it}``."""
+    """What was asked for. ``models`` is ``{model id: the variables that name it}``.
+
+    :raises OperatorError: what is wrong with it, all of it at once.
+    """
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        self._problems: list[str] = []
-        self.workspace_url = self._checked(normalize_workspace_url, given.get("workspace_url"))
-        self._checked(validate_profile, given.get("profile"))
-        self.routing = self._checked(validate_routing, given.get("routing"))
-        self.ttl_minutes = self._checked(validate_ttl_minutes, given.get("token_ttl_minutes"))
+        wrong = operator_variables.problems(
+            {name: value for name, value in given.items() if name in operator_variables.VARIABLES}
+        )
+        if wrong:
+            raise OperatorError("\n".join(wrong))
+        self.workspace_url = normalize_workspace_url(given.get("workspace_url"))
+        self.routing = validate_routing(given.get("routing"))
+        self.ttl_minutes = validate_ttl_minutes(given.get("token_ttl_minutes"))
         workspace_id = given.get("workspace_id")
-        self.workspace_id = None if workspace_id in (None, "") else self._checked(validate_workspace_id, workspace_id)
+        self.workspace_id = None if workspace_id in (None, "") else validate_workspace_id(workspace_id)
         self.identity = given.get("identity")
-        if self.identity not in IDENTITIES:
-            self._problems.append(
-                f"coding_agents_identity is {str(self.identity)!r}. Use one of: {', '.join(IDENTITIES)}."
-            )
         self.client_id = given.get("client_id") or None
         self.client_secret = given.get("client_secret") or None
-        if self.identity == "service_principal":
-            missing = [name for name in ("client_id", "client_secret") if getattr(self, name) is None]
-            if missing:
-                names = " and ".join(f"coding_agents_{name}" for name in missing)
-                self._problems.append(
-                    f"coding_agents_identity is service_principal, but {names} is not set. "
-                    f"Give it from a vault, a lookup or a credential of the automation platform."
-                )
+        self.pat = (given.get("pat") or None) if self.identity == "pat" else None
         self.auth_profile = given.get("auth_profile") or None
         self.ca_file = given.get("ca_file") or None
-        self.models = self._models(given.get("agents"), given.get("models"))
-        if self._problems:
-            raise OperatorError("\n".join(self._problems))
-
-    def _checked(self, check: Any, value: object) -> Any:
-        try:
-            return check(value)
-        except ValueError as error:
-            self._problems.append(str(error))
-            return None
-
-    def _models(self, agents: object, chosen: object) -> dict[str, list[str]]:
-        names = agents.split(",") if isinstance(agents, str) else agents
-        if not isinstance(names, (list, tuple)) or not names:
-            self._problems.append(
-                f"coding_agents_agents names no agent. Use one or more of: {', '.join(sorted(AGENTS))}."
-            )
-            return {}
-        unknown = [str(name) for name in names if name not in AGENTS]
-        if unknown:
-            self._problems.append(
-                f"coding_agents_agents names {', '.join(unknown)}. Use one or more of: {', '.join(sorted(AGENTS))}."
-            )
-        if not isinstance(chosen, Mapping):
-            self._problems.append(
-                "coding_agents_models is not a dictionary. Give model ids by default, opus, sonnet, haiku."
-            )
-            return {}
-        models: dict[str, list[str]] = {}
-        for agent in names:
-            if agent not in AGENTS:
-                continue
-            slots = AGENTS[agent].models({})
-            strange = [str(slot) for slot in chosen if slot not in slots]
-            if strange:
-                self._problems.append(f"coding_agents_models has {', '.join(strange)}. Use only: {', '.join(slots)}.")
-            for slot, model in AGENTS[agent].models({slot: chosen[slot] for slot in slots if chosen.get(slot)}).items():
+        chosen = operator_variables.as_mapping(given.get("models")) or {}
+        self.models: dict[str, list[str]] = {}
+        for agent in operator_variables.as_list(given.get("agents")) or []:
+            for slot, model in AGENTS[agent].models({slot: one for slot, one in chosen.items() if one}).items():
                 variable = f"coding_agents_models.{slot}"
-                if not isinstance(model, str) or not model.isascii() or not model.isprintable() or " " in model:
-                    self._problems.append(f"{variable} is {str(model)!r}, which is no model id.")
-                elif variable not in models.setdefault(model, []):
-                    models[model].append(variable)
-        return models
+                if variable not in self.models.setdefault(model, []):
+                    self.models[model].append(variable)
 
 
 def _sign_in(
@@ -223,11 +179,13 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
     own: dict[str, Any] = {"workspace_url": options.workspace_url, "ca_file": options.ca_file}
     if options.identity == "service_principal":
         own.update(client_id=options.client_id, client_secret=options.client_secret)
+    elif options.pat:
+        own["token"] = options.pat
     elif options.auth_profile:
         own.update(profile=options.auth_profile)
     with databricks.Workspace(own) as workspace:
         metadata = workspace.probe()
-        required = options.identity == "service_principal" or options.auth_profile is not None
+        required = options.identity == "service_principal" or (options.pat or options.auth_profile) is not None
         signed = _sign_in(workspace, required, warnings)
         told = str(metadata.get("workspace_id") or "")
         user_name, workspace_id = signed or (None, None)

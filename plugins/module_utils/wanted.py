@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from . import extra_settings
 from .agents import AGENTS, AgentOptions
 from .host_program import build
 from .host_program.config import Config
@@ -27,7 +29,9 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 
-def workspace_auth(config: Config, secret: str | None, python: str, replace_unreadable: bool = False) -> list[Wanted]:
+def workspace_auth(
+    config: Config, secret: str | None, python: str, replace_unreadable: bool = False
+) -> list[Wanted]:
     """Profile, program and token helper, in an order in which the helper never stands without what it calls.
 
     ``secret`` is what the profile holds for the identity (see :func:`_profile`); ``python`` is the interpreter that starts the
@@ -73,8 +77,16 @@ def _profile(config: Config, secret: str | None) -> dict[str, str]:
     return {"host": config.workspace_url, **{key: value for key, value in source.items() if value}}
 
 
-def agent_documents(agents: Sequence[str], options: AgentOptions, replace_unreadable: bool) -> list[Wanted]:
-    documents = [document for agent in agents for document in AGENTS[agent].documents(options)]
+def agent_documents(
+    agents: Sequence[str], options: AgentOptions, replace_unreadable: bool, extra: Mapping[str, Any] | None = None
+) -> list[Wanted]:
+    """``extra`` are the operator's own settings, by agent."""
+    own = extra or {}
+    documents = [
+        document
+        for agent in agents
+        for document in extra_settings.merged(AGENTS[agent].documents(options), own.get(agent, {}), AGENTS[agent])
+    ]
     return [replace(document, replace_unreadable=replace_unreadable) for document in documents]
 
 

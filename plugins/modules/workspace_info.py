@@ -15,7 +15,7 @@ description:
   - Runs on the control node, without C(become) and without a connection to the host, once for each distinct set of
     options in a run of C(ansible-playbook), however many hosts have it. Hosts on different workspaces get their own
     answers.
-  - With O(identity=service_principal) it asks as that service principal. Otherwise it asks with the control node's own
+  - With O(identity=service_principal), or O(identity=pat) and O(pat), it asks as that identity. Otherwise it asks with the control node's own
     sign-in, if there is one; without, models are not checked and a warning says so.
   - Never returns a token or a secret.
 extends_documentation_fragment:
@@ -53,9 +53,12 @@ options:
   client_secret:
     description: OAuth secret of the service principal.
     type: str
+  pat:
+    description: Personal access token to ask with when O(identity=pat).
+    type: str
   auth_profile:
     description:
-      - Profile in the control node's own C(~/.databrickscfg) to ask with, when O(identity) is not V(service_principal).
+      - Profile in the control node's own C(~/.databrickscfg) to ask with, when the identity's own secret is not given here.
       - Without it, C(DATABRICKS_*) of the environment and the Databricks CLI are tried, as far as they are for
         O(workspace_url).
     type: str
@@ -89,6 +92,16 @@ options:
   ca_file:
     description: PEM file on the control node with a private certificate authority, trusted besides the usual ones.
     type: path
+  check_variables:
+    description:
+      - Whether to judge all of the host's variables that begin with C(coding_agents_) first, and to refuse those that do not
+        exist. The role P(fmapi.coding_agents.preflight#role) does.
+    type: bool
+    default: false
+  check_workspace:
+    description: Whether to ask the workspace. If not, the result says nothing about it.
+    type: bool
+    default: true
 requirements:
   - python >= 3.10 on the control node
   - databricks-sdk >= 0.60.0 on the control node
@@ -180,6 +193,7 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         },
         "client_id": {"type": "str"},
         "client_secret": {"type": "str", "no_log": True},
+        "pat": {"type": "str", "no_log": True},
         "auth_profile": {"type": "str"},
         "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
         "models": {"type": "dict", "default": {}},
@@ -188,6 +202,8 @@ def argument_spec() -> dict[str, dict[str, Any]]:
         # raw: text is refused with a message of our own.
         "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT, "no_log": False},
         "ca_file": {"type": "path"},
+        "check_variables": {"type": "bool", "default": False},
+        "check_workspace": {"type": "bool", "default": True},
     }
 
 

@@ -57,6 +57,27 @@ VARIABLES = {
     "profile": Case({"profile": "my] profile"}, ["coding_agents_profile", "my] profile"]),
     "agent": Case({"agents": ["claude_code", "clod"]}, ["clod", "claude_code"]),
     "secret-missing": Case({"client_secret": None}, ["coding_agents_client_secret", "vault"]),
+    "model-slot": Case(
+        {"models": {"opsu": "x"}}, ["coding_agents_models", "opsu", "default, opus, sonnet, haiku", "Did you mean opus"]
+    ),
+    "version-denied": Case(
+        {"cli_versions": {"claude_code": "2.1.265"}}, ["coding_agents_cli_versions.claude_code", "2.1.265", "2.1.197"]
+    ),
+    "version-number": Case({"cli_versions": {"claude_code": 2.1}}, ["coding_agents_cli_versions", "in quotes"]),
+    "bool": Case({"experimental_betas": "perhaps"}, ["coding_agents_experimental_betas", "'perhaps'", "true or false"]),
+    "text-is-a-list": Case({"profile": ["a"]}, ["coding_agents_profile", "['a']", "fmapi-coding-agents"]),
+    "nothing": Case({"profile": ""}, ["coding_agents_profile is set to nothing", "leave it out"]),
+    "registry": Case({"npm_registry": "npm.example.com"}, ["coding_agents_npm_registry", "https://npm.example.com/"]),
+    "users-and-home": Case({"users": ["ada"]}, ["coding_agents_users", "coding_agents_home", "both set"]),
+    "typo": Case({"modles": {"opus": "x"}}, ["coding_agents_modles", "no such variable", "coding_agents_models?"]),
+    "of-the-script": Case({"ttl": 30}, ["coding_agents_ttl", "coding_agents_token_ttl_minutes"]),
+    "undefined": Case({"profile": "{{ nobody_set_this }}"}, ["coding_agents_profile", "nobody_set_this"]),
+    "extra-conflict": Case(
+        {"extra_settings": {"claude_code": {"env": {"ANTHROPIC_BASE_URL": "https://x"}}}},
+        ["coding_agents_extra_settings.claude_code.env.ANTHROPIC_BASE_URL", "set by this collection"],
+    ),
+    "extra-agent": Case({"extra_settings": {"clod": {}}}, ["coding_agents_extra_settings.clod", "claude_code"]),
+    "sha256": Case({"config_sha256": "abc"}, ["coding_agents_config_sha256", "'abc'", "sha256sum"]),
 }
 
 # What the control node cannot know: only the host says it, and it says it in the look.
@@ -66,10 +87,6 @@ OF_THE_HOST = {
     "location": Case(
         {"settings_location": "/nonexistent/project"}, ["coding_agents_settings_location", "/nonexistent/project"]
     ),
-    "version-denied": Case(
-        {"cli_versions": {"claude_code": "2.1.265"}}, ["coding_agents_cli_versions.claude_code", "2.1.265", "2.1.197"]
-    ),
-    "version-number": Case({"cli_versions": {"claude_code": 2.1}}, ["coding_agents_cli_versions", "in quotes"]),
     "broken": Case({}, [".claude/settings.json", "line 2, column 3", "Mend the file"], b'{\n  model: "opus"\n}\n'),
     "comment": Case({}, [".claude/settings.json", "line 2", "Mend the file"], b'{\n  // mine\n  "model": "opus"\n}\n'),
     "comma": Case({}, [".claude/settings.json", "line 1", "Mend the file"], b'{"model": "opus",}\n'),
@@ -127,7 +144,6 @@ def test_variables_are_refused_by_the_preflight(operator: Operator, control: Con
             {"models": {"sonnet": "databricks-claude-sonet-4-6"}},
             ["databricks-claude-sonet-4-6", "coding_agents_models.sonnet", "did you mean databricks-claude-sonnet-4-6"],
         ),
-        "model-slot": Case({"models": {"big": "x"}}, ["coding_agents_models", "big", "default, opus, sonnet, haiku"]),
         "secret-wrong": Case(
             {"client_secret": WRONG_SECRET}, [operator.workspace.url, "secret", "coding_agents_client_secret"]
         ),
@@ -148,6 +164,7 @@ def test_variables_are_refused_without_the_preflight(operator: Operator, control
     }
     play, lines = _all_refused(operator, control, tmp_path, cases, preflight=False)
     assert lines == []
+    assert {name for name, count in play.starts.items() if count} == {"good", "secret-wrong"}
     assert WRONG_SECRET not in play.output + json.dumps(play.events)
 
 

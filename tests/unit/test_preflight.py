@@ -168,10 +168,11 @@ def test_a_failure_is_found_once_and_told_to_every_host(workspace: Workspace, tm
     assert [entry["path"] for entry in workspace.requests()].count("/oidc/v1/token") == 1
 
 
-def test_switched_off_it_asks_nobody(workspace: Workspace, tmp_path: Path) -> None:
-    hosts = {"host": variables(workspace, coding_agents_preflight=False, coding_agents_routing="turbo")}
-    run = play(tmp_path, hosts)
-    assert run.code == 0, run.output
+def test_switched_off_it_asks_nobody_and_still_judges_variables(workspace: Workspace, tmp_path: Path) -> None:
+    off = variables(workspace, coding_agents_preflight=False)
+    run = play(tmp_path, {"good": off, "wrong": {**off, "coding_agents_routing": "turbo"}})
+    assert set(run.failures) == {"wrong"}, run.output
+    assert "coding_agents_routing is 'turbo'" in run.failures["wrong"]["msg"]
     assert workspace.requests() == []
 
 

@@ -60,9 +60,11 @@ class Agent:
     minimum_version = ""
     denied_versions: tuple[str, ...] = ()
     model_defaults: Mapping[str, str] = {}
+    element_lists: frozenset[KeyPath] = frozenset()
+    """Lists of the main document that the operator's extra settings add to; any other list is one value, set as a whole."""
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
-        """The agent's documents in writing order."""
+        """The agent's documents in writing order. The last is the main one: what extra settings go into."""
         raise NotImplementedError
 
     def usual_files(self, home: str) -> dict[str, str]:

@@ -48,6 +48,8 @@ class ClaudeCode(Agent):
         "haiku": "databricks-claude-haiku-4-5",
     }
 
+    element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
+
     def documents(self, options: AgentOptions) -> list[Wanted]:
         state = Wanted(
             path=os.path.join(options.home, ".claude.json"),

@@ -1,0 +1,188 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON config file of the set-up script that came before this collection, as variables. Control node only."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import http.client
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import operator_variables
+from .errors import OperatorError
+from .operator_variables import CONFIG_KEYS
+
+_LARGEST = 64 * 1024
+"""Bytes. Such a file has a dozen short lines."""
+
+_ANSWER_SECONDS = 10
+_WHOLE_SECONDS = 30
+_VERSION = 1
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+
+
+def from_file(path: str) -> dict[str, Any]:
+    """The variables (names without the prefix) of a file on the control node. Raises OperatorError."""
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise OperatorError(
+            f"cannot be read ({getattr(error, 'strerror', None) or error})",
+            f"coding_agents_config {path}",
+            "Name a file on the control node, absolute or from where ansible-playbook is started",
+        ) from None
+    return variables(content, path)
+
+
+def from_url(url: str, sha256: str | None = None) -> dict[str, Any]:
+    """The variables of a file on a web server. Raises OperatorError, which never repeats a query: it may be a signature."""
+    content = _fetch(url)
+    where = _shown(url)
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256.lower():
+        raise OperatorError(
+            f"has the SHA-256 {hashlib.sha256(content).hexdigest()}, not coding_agents_config_sha256",
+            where,
+            "Read what changed there, then correct the variable",
+        )
+    return variables(content, where)
+
+
+def variables(content: bytes, where: str) -> dict[str, Any]:
+    """The variables that a config file's bytes set; ``where`` names it in messages. Raises OperatorError."""
+    if len(content) > _LARGEST:
+        raise OperatorError(f"is larger than {_LARGEST // 1024} KiB", where, "Name the right file")
+    given = _object(content, where)
+    version = given.pop("version", _VERSION)
+    if isinstance(version, bool) or str(version) != str(_VERSION):
+        raise OperatorError(f"has version {version!r}", where, f"Version {_VERSION} is the one that there is")
+    strange = [key for key in given if key not in CONFIG_KEYS]
+    if strange:
+        raise OperatorError("; ".join(map(_unknown, strange)), where, f"Use only: version, {', '.join(CONFIG_KEYS)}")
+    found: dict[str, Any] = {}
+    wrong = []
+    for key, value in given.items():
+        if value is None or value == "":  # as in the script: as if it were not there
+            continue
+        if isinstance(value, str) and any(mark in value for mark in _TEMPLATE_MARKS):
+            wrong.append(f"{key} holds a template. Templates are not read from this file: they could run programs here")
+            continue
+        if key == "ai_gateway":
+            if not isinstance(value, bool):
+                wrong.append(f"{key} is {value!r}. Use true or false")
+                continue
+            value = "gateway_host" if value else "serving_endpoints"
+        elif key == "settings_location" and value == "cwd":
+            wrong.append("settings_location is cwd, which means nothing on a host. Use home or an absolute path")
+            continue
+        name, dot, part = CONFIG_KEYS[key].partition(".")
+        judged = {part: value} if dot else value
+        wrong += [f"{key}: {problem.rstrip('.')}" for problem in operator_variables.problems_of(name, judged)]
+        if dot:
+            found.setdefault(name, {})[part] = value
+        else:
+            found[name] = value
+    if wrong:
+        raise OperatorError(". ".join(wrong), where, "Correct the file")
+    return found
+
+
+def _object(content: bytes, where: str) -> dict[str, Any]:
+    """The file's one object. Raises OperatorError with line and column."""
+    way_out = "Correct the file"
+    try:
+        given = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_each_once)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise OperatorError(f"is not UTF-8 (line {line})", where, way_out) from None
+    except json.JSONDecodeError as error:
+        said = f"is not JSON (line {error.lineno}, column {error.colno}: {error.msg})"
+        raise OperatorError(said, where, way_out) from None
+    except RecursionError:
+        raise OperatorError("is nested too deeply", where, way_out) from None
+    except ValueError as error:
+        raise OperatorError(str(error), where, way_out) from None
+    if not isinstance(given, dict):
+        raise OperatorError("holds no JSON object", where, 'Write {"host": "https://..."}')
+    return given
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"names {key} twice")
+        found[key] = value
+    return found
+
+
+def _unknown(key: str) -> str:
+    near = difflib.get_close_matches(key, CONFIG_KEYS, 1)
+    return f"{key} is no key of a config file" + (f" (did you mean {near[0]}?)" if near else "")
+
+
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """Follows to the same host only: another one was not named by the operator."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        old, new = urlsplit(req.full_url), urlsplit(newurl)
+        if (new.scheme, new.netloc.lower()) != (old.scheme, old.netloc.lower()):
+            raise OperatorError(
+                f"redirects to {new.scheme}://{new.hostname}", _shown(req.full_url), "Name the address that it leads to"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _fetch(url: str) -> bytes:
+    parts = urlsplit(url)
+    where = _shown(url)
+    if parts.scheme.lower() != "https" or not parts.hostname:
+        raise OperatorError("is no https URL", where, "Write https:// in front")
+    if parts.username is not None or parts.password is not None:
+        raise OperatorError(
+            "holds a user name or a password", where, "Fetch the file yourself and use coding_agents_config"
+        )
+    deadline = time.monotonic() + _WHOLE_SECONDS
+    # Proxies come from the environment, certificate authorities from the system or SSL_CERT_FILE.
+    opener = urllib.request.build_opener(_SameHost(), urllib.request.HTTPSHandler(context=ssl.create_default_context()))
+    content = b""
+    try:
+        request = urllib.request.Request(url, headers={"Accept": "application/json"})
+        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
+            while len(content) <= _LARGEST:
+                part = answer.read1(8192)
+                if not part:
+                    break
+                content += part
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not complete after {_WHOLE_SECONDS} s")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise OperatorError(f"answers HTTP {error.code}", where, "Check the address") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise OperatorError(f"cannot be fetched ({reason})", where, "Check the address and the proxy") from None
+    return content
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be a secret in it."""
+    parts = urlsplit(url)
+    port = f":{parts.netloc.rpartition(':')[2]}" if parts.netloc.rpartition(":")[2].isdigit() else ""
+    return f"coding_agents_config_url {parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+
+def absolute(path: str) -> str:
+    """Where a file is that the operator named: from the directory where ``ansible-playbook`` was started, as with ``-e @FILE``."""
+    return os.path.abspath(os.path.expanduser(path))
