@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from typing import Any
 
-from . import files, lost_ledger
+from . import files, login_items, lost_ledger
 from .documents import MISSING, IniDocument
 from .errors import OperatorError
 from .host_program import oidc_source, profile, session, token_cache, user_sign_in
@@ -30,7 +31,8 @@ def wanted(config: Config, secret: str | None, replace_unreadable: bool) -> list
         _refuse_foreign_profile(config)
     else:
         _require_own_token(config)
-    return workspace_auth(config, secret, sys.executable, replace_unreadable)
+    items = login_items.documents(config, platform.system(), platform.release())
+    return [*workspace_auth(config, secret, sys.executable, replace_unreadable), *items]
 
 
 def establish(

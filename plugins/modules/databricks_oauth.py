@@ -43,6 +43,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  sign_out:
+    description:
+      - With O(state=absent), whether the person's sign-in is ended, too (C(databricks auth logout)), before the profile goes.
+      - Where that cannot be done, a warning says so, and the rest is taken away.
+    type: bool
+    default: false
 seealso:
   - module: fmapi.coding_agents.agent_settings
   - module: fmapi.coding_agents.coding_agents_info
@@ -109,22 +115,27 @@ changes:
   sample: ["/home/ada/.databrickscfg: fmapi-coding-agents.host"]
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import auth_state, edge
+from ..module_utils import auth_state, edge, sign_out
 
 
 def main() -> None:
-    spec = {**edge.STATE, **edge.WORKSPACE, **edge.AUTH}
+    spec = {**edge.STATE, **edge.WORKSPACE, **edge.AUTH, "sign_out": {"type": "bool", "default": False}}
     edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
 
 
 def body(module: AnsibleModule, home: str) -> dict[str, Any]:
     if module.params["state"] == "absent":
-        outcome = auth_state.withdraw(home, module.check_mode)
-        return edge.result_of(outcome)
+        asked = module.params["sign_out"]
+        signed_out, warnings = sign_out.sign_out(home, dict(os.environ), module.check_mode) if asked else ([], [])
+        result = edge.result_of(auth_state.withdraw(home, module.check_mode))
+        result["changes"] = [*signed_out, *result["changes"]]
+        result["warnings"] = [*warnings, *result["warnings"]]
+        return result
     config = edge.config_of(module, home)
     secret = edge.secret_of(module)
     replace_unreadable = edge.replaces_unreadable(module)

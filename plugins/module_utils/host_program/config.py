@@ -47,6 +47,8 @@ class Config:
     """For the profile only: what databricks-sdk should ask an OIDC provider for."""
     owns_profile: bool = True
     """False where the profile is a person's own, with their personal access token: it is read and never written."""
+    login_at_start: bool = False
+    """Whether the person's session begins with ``login``."""
     log: bool = False
 
     @property
