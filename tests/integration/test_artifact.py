@@ -67,6 +67,14 @@ def test_the_artifact_holds_what_users_need_and_nothing_else(artifact: Path) -> 
     print(f"artifact: {artifact.stat().st_size} bytes, {len(files)} files in {len(directories)} directories")
 
 
+def test_nothing_that_is_shipped_knows_of_the_test_equipment(installed: Installed) -> None:
+    """Neither of the simulated workspace nor of the stand-in for the Databricks CLI."""
+    of_tests = re.compile(r"tests[./](workspace|databricks_cli)|STANDIN_|/_test/|X-Test-Admin")
+    shipped = [path for name in ("playbooks", "plugins", "roles") for path in (installed.path / name).rglob("*.*")]
+    texts = [path for path in shipped if path.suffix in (".py", ".yml", ".md")]
+    assert [path for path in texts if of_tests.search(path.read_text(encoding="utf-8"))] == []
+
+
 def _links(text: str) -> list[str]:
     """Where a Markdown document's links and pictures lead, its own sections left out."""
     return [link for link in re.findall(r"\]\(<?([^)>\s]+)>?\)", text) if not link.startswith("#")]
