@@ -43,6 +43,7 @@ _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _MEMBER = re.compile(
     rf"(?P<name>{_STRING}?)(?:\s*:\s*(?:(?P<value>{_STRING})|(?P<list>\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*\])))?"
 )
+_NAMES = re.compile(r"\s*:")
 _ANY_STRING = re.compile(_STRING)
 _ASSIGNMENT = re.compile(
     r"(?m)^[^\S\n]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_.-]+)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>[^\s][^\r\n]*)"
@@ -97,8 +98,9 @@ def _masked(text: str, known: dict[str, list[str]], private: frozenset[str], fir
 
     def member(match: re.Match[str]) -> str:
         name, start, end = match["name"][1:-1], match.end("name") - match.start(), match.end() - match.start()
-        if end == start:  # no member's name: an element of a list
-            return f'"{shown("", name)}"' if is_private(name) else match[0]
+        if end == start:  # an element of a list, or the name of a member that is no text
+            hidden = is_private(name) and not _NAMES.match(match.string, match.end())
+            return f'"{shown("", name)}"' if hidden else match[0]
         return match[0][:start] + _ANY_STRING.sub(lambda one: f'"{shown(name, one[0][1:-1])}"', match[0][start:end])
 
     def assignment(match: re.Match[str]) -> str:
