@@ -10,6 +10,7 @@ import os
 import queue
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,21 @@ _LIMIT_SECONDS = 240.0
 """With an endless 401 Claude Code gives up after about 180 seconds; longer means that it hangs."""
 
 
+def keep_tokens_for(home: Path, seconds: float) -> None:
+    """Put another TTL into the settings of a rollout, whose shortest is a minute."""
+    path = home / ".claude" / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["env"]["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] = str(int(seconds * 1000))
+    path.write_text(json.dumps(settings))
+
+
 class Session:
     """One process of Claude Code that takes several turns (``--input-format stream-json``)."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], project: Path) -> None:
-        self._errors = open(project.parent / "session-stderr", "wb")  # noqa: SIM115 closed in __exit__
+        self._errors = tempfile.NamedTemporaryFile(  # noqa: SIM115 closed in __exit__
+            dir=project.parent, prefix="session-stderr-", delete=False
+        )
         self._process = subprocess.Popen(
             [*command, "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"],
             stdin=subprocess.PIPE,

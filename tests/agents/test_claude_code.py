@@ -17,7 +17,7 @@ import pytest
 
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests import homes
-from tests.agents.claude import Claude
+from tests.agents.claude import Claude, keep_tokens_for
 from tests.agents.network import ADDRESS, Network, Packet
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
@@ -92,7 +92,7 @@ def test_a_token_that_is_revoked_during_a_session(operator: Operator, claude: Cl
     assert set(seen[1:-1]) == {("revoked", 401)} and len(seen) <= 4, seen
 
 
-def _count_helper_calls(home: Path, ttl_milliseconds: int | None = None) -> Path:
+def _count_helper_calls(home: Path) -> Path:
     """Put a shim before the helper that writes a line per call; returns the file with the lines."""
     path = home / ".claude" / "settings.json"
     settings = json.loads(path.read_text())
@@ -100,8 +100,6 @@ def _count_helper_calls(home: Path, ttl_milliseconds: int | None = None) -> Path
     shim.write_text(f'#!/bin/sh\necho call >>"{calls}"\nexec {settings["apiKeyHelper"]}\n')
     shim.chmod(0o700)
     settings["apiKeyHelper"] = str(shim)
-    if ttl_milliseconds is not None:
-        settings["env"]["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] = str(ttl_milliseconds)
     path.write_text(json.dumps(settings))
     return calls
 
@@ -123,7 +121,8 @@ def test_the_helper_runs_again_after_the_ttl(operator: Operator, claude: Claude,
     home = homes.bare(tmp_path / "home")
     operator.rollout(home).ok()
     ttl = 4.0
-    calls = _count_helper_calls(home, ttl_milliseconds=int(ttl * 1000))
+    keep_tokens_for(home, ttl)
+    calls = _count_helper_calls(home)
     session = claude.session(home)
     begin = time.monotonic()
     session.ask("the first")
