@@ -21,6 +21,7 @@ import re
 import ssl
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -50,6 +51,10 @@ PRODUCT = "fmapi-coding-agents"
 
 RETRY_SECONDS = 5
 """How long the SDK starts retries of one request that is throttled or finds no connection."""
+
+RETRY_PAUSES = (0.5, 1.5)
+"""Seconds before a request is repeated that the workspace had trouble with (5xx, and 429 where the SDK does not wait by itself);
+after the last one it is believed. All that is asked only reads."""
 
 CALL_SECONDS = 9.0
 """Longest time for one call, retries, token and helper programs included: some of the SDK's own requests (the token's)
@@ -330,10 +335,29 @@ class Workspace:
                     os.environ[name] = value
 
     def _call(self, function: Callable[[], _T], seconds: float = CALL_SECONDS) -> _T:
-        """Run something of the SDK in a thread of its own and give up on it after some seconds.
+        """Run something of the SDK, again where the workspace had trouble of its own, and give up on it after some seconds.
 
         :raises WorkspaceError: whatever went wrong, explained.
         """
+        deadline = time.monotonic() + seconds
+        trouble: WorkspaceError | None = None
+        for pause in (*RETRY_PAUSES, seconds):
+            try:
+                return self._call_once(function, deadline - time.monotonic())
+            except WorkspaceError as error:
+                if error.kind == "timeout" and trouble is not None:
+                    break
+                if error.kind not in ("server_error", "throttled"):
+                    raise
+                trouble = error
+            wait = max(pause, trouble.retry_after or 0)
+            if time.monotonic() + wait >= deadline:
+                break
+            time.sleep(wait)
+        raise trouble or late(self.where, seconds)
+
+    def _call_once(self, function: Callable[[], _T], seconds: float) -> _T:
+        """One attempt, in a thread of its own: some of the SDK's requests end only when the other side wants."""
         outcome: list[_T] = []
         failure: list[BaseException] = []
 
@@ -356,18 +380,32 @@ class Workspace:
         return outcome[0]
 
     def _fetch(self, path: str) -> requests.Response:
-        """GET a public path without credentials, without following redirects."""
+        """GET a public path without credentials, without following redirects.
+
+        :raises WorkspaceError: the workspace has trouble of its own; another status is an answer.
+        """
 
         def no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
             return request
 
-        return requests.get(
+        response = requests.get(
             f"{self.url}{path}",
             timeout=workspace_errors.HTTP_TIMEOUT_SECONDS,
             allow_redirects=False,
             auth=no_netrc,
             headers={"User-Agent": f"{PRODUCT}/{VERSION}", "Accept": "application/json"},
         )
+        if response.status_code >= 500 or response.status_code == 429:
+            kind = "throttled" if response.status_code == 429 else "server_error"
+            wait = response.headers.get("Retry-After", "")
+            raise WorkspaceError(
+                kind,
+                f"answers HTTP {response.status_code} for {path}",
+                self.where,
+                f"Try again in {wait} s." if wait.isdigit() else "Try again later.",
+                retry_after=int(wait) if wait.isdigit() else None,
+            )
+        return response
 
     @staticmethod
     def _json(response: requests.Response) -> dict[str, Any]:
@@ -408,8 +446,6 @@ class Workspace:
                     "Open the workspace there and give its own URL as coding_agents_workspace_url.",
                 )
             return metadata
-        if response.status_code >= 500:
-            raise WorkspaceError("server_error", f"answers HTTP {response.status_code}", self.url, "Try again later.")
         discovery = self._call(
             lambda: self._fetch("/oidc/.well-known/oauth-authorization-server"),
             workspace_errors.HTTP_TIMEOUT_SECONDS + 1,

@@ -89,10 +89,6 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
     """
     if not signed_in:
         status = workspace.public_status(GATEWAY_MODELS)
-        if status >= 500:
-            raise workspace_errors.WorkspaceError(
-                "server_error", f"answers HTTP {status} for {GATEWAY_MODELS}", workspace.where, "Try again later."
-            )
         if status in (200, 401, 403):
             return True, f"the gateway asks for credentials (HTTP {status})", None
         return False, f"the gateway does not answer (HTTP {status})", None

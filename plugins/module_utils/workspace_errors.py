@@ -31,12 +31,15 @@ class WorkspaceError(OperatorError):
     """What a workspace, or the way to it, refused.
 
     ``kind`` is one of: no_credentials, wrong_secret, unauthorized, forbidden, not_found, unreachable, timeout, tls,
-    wrong_host, not_databricks, throttled, server_error, configuration, other.
+    wrong_host, not_databricks, throttled, server_error, configuration, other. ``retry_after`` is what the workspace said, in seconds.
     """
 
-    def __init__(self, kind: str, what: str, where: str = "", way_out: str = "") -> None:
+    def __init__(
+        self, kind: str, what: str, where: str = "", way_out: str = "", retry_after: int | None = None
+    ) -> None:
         super().__init__(what, where, way_out)
         self.kind = kind
+        self.retry_after = retry_after
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

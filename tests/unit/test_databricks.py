@@ -290,22 +290,37 @@ def test_a_workspace_that_throttles_is_asked_again(workspace: Workspace, ask: As
     assert client.me()[0] == workspace.client_id
 
 
-def test_a_workspace_that_fails(workspace: Workspace, ask: Ask) -> None:
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("path", ["/api/2.0/preview", "/oidc/v1/token"])
+def test_a_workspace_in_trouble_is_asked_again_and_then_believed(
+    workspace: Workspace, ask: Ask, monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    monkeypatch.setattr(databricks, "RETRY_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(databricks, "RETRY_SECONDS", 2)  # for so long the SDK repeats a 503 by itself
     client = ask(**principal(workspace))
     client.connect()
-    workspace.control(fail_next={"path_prefix": "/api/2.0/preview", "status": 500, "count": 1})
+    workspace.control(fail_next={"path_prefix": path, "status": status, "count": 2})
+    assert client.me()[0] == workspace.client_id
+    workspace.control(expire_tokens=True, fail_next={"path_prefix": path, "status": status, "count": 99})
+    again = ask(**principal(workspace))
     with pytest.raises(WorkspaceError) as caught:
-        client.me()
+        again.connect()
+        again.me()
     assert caught.value.kind == "server_error"
 
 
-def test_a_token_endpoint_that_fails(workspace: Workspace, ask: Ask) -> None:
+@pytest.mark.parametrize(("retry_after", "answered"), [(1, True), (None, True), (60, False)])
+def test_a_throttled_public_page_is_asked_again_when_it_says_so(
+    workspace: Workspace, ask: Ask, retry_after: int | None, answered: bool
+) -> None:
+    order = {"path_prefix": "/.well-known", "status": 429, "count": 1}
+    workspace.control(fail_next=order if retry_after is None else {**order, "retry_after": retry_after})
     client = ask(**principal(workspace))
-    client.connect()
-    workspace.control(fail_next={"path_prefix": "/oidc/v1/token", "status": 500, "count": 1})
-    with pytest.raises(WorkspaceError) as caught:
-        client.me()
-    assert caught.value.kind in ("server_error", "other")
+    if answered:
+        assert client.probe()["workspace_id"]
+        return
+    with pytest.raises(WorkspaceError, match=r"answers HTTP 429 for /\.well-known.*Try again in 60 s\."):
+        client.probe()
 
 
 def test_a_token_endpoint_that_never_answers_is_given_up(
@@ -367,7 +382,7 @@ def _response(status: int, body: str = "", **headers: str) -> requests.Response:
     [
         ([_response(303, Location="https://accounts.cloud.databricks.com/login")], "wrong_host"),
         ([_response(200, '{"oidc_endpoint": "https://x/oidc/accounts/1", "account_id": "1"}')], "wrong_host"),
-        ([_response(503)], "server_error"),
+        ([_response(503)] * 3, "server_error"),
         ([_response(200, "<html>"), _response(200, "<html>")], "not_databricks"),
         ([_response(404), _response(404)], "not_databricks"),
         ([_response(303, Location="/login.html"), _response(200, "[]")], "not_databricks"),
