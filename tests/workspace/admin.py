@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .federation import Policy
 from .state import Delay, Failure, State
 
 
@@ -51,6 +52,12 @@ async def mint(request: Request) -> Response:
     if body.get("kind", "oauth") == "pat":
         return JSONResponse({"token": state.issue_personal_token(identity, lifetime, "minted by a test").secret})
     return JSONResponse({"token": state.issue_access_token(identity, lifetime=lifetime)[0]})
+
+
+async def mint_oidc(request: Request) -> Response:
+    """``POST /_test/oidc-token`` with the claims: a token of the identity provider whose key the workspace knows."""
+    state = _state(request)
+    return JSONResponse({"token": state.issue_oidc_token(dict(await request.json()))})
 
 
 async def control(request: Request) -> Response:
@@ -142,6 +149,10 @@ def _failures(value: Any) -> list[Failure]:
     return found
 
 
+def _policies(value: Any) -> tuple[Policy, ...]:
+    return tuple(Policy(**{**one, "audiences": tuple(one["audiences"])}) for one in value or ())
+
+
 def _endpoint_states(state: State, value: Any) -> Action:
     wanted = value if isinstance(value, list) else [value]
     for item in wanted:
@@ -192,6 +203,7 @@ _PARSERS: dict[str, Parser] = {
     "hang": _setting("hang", _prefix),
     "delay": _setting("delay", _delay),
     "fail_next": _setting("fail_next", _failures),
+    "federation_policies": _setting("federation_policies", _policies),
     "endpoint_state": _endpoint_states,
 }
 
@@ -204,6 +216,7 @@ def build(state: State) -> Starlette:
         routes=[
             Route("/requests", requests_log, methods=["GET", "DELETE"]),
             Route("/token", mint, methods=["POST"]),
+            Route("/oidc-token", mint_oidc, methods=["POST"]),
             Route("/control", control, methods=["POST"]),
         ],
         exception_handlers=dict.fromkeys((PermissionError, ValueError, KeyError, TypeError), refuse),

@@ -209,6 +209,17 @@ class Workspace:
         """Forget every token, sign-in, logged request and setting."""
         self.control(reset=True)
 
+    def trust_workload(self, issuer: str, subject: str, audience: str, account_wide: bool = False) -> None:
+        """Have a federation policy, and no other, for the service principal or for the account's users."""
+        policy = {"issuer": issuer, "subject": subject, "audiences": [audience], "account_wide": account_wide}
+        self.control(federation_policies=[policy])
+
+    def oidc_token(self, issuer: str, subject: str, audience: str, lifetime: float = 3600) -> str:
+        """A workload's OIDC token, signed by the provider that the workspace trusts."""
+        now = int(time.time())
+        claims = {"iss": issuer, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+        return str(self._admin("POST", "/_test/oidc-token", claims)["token"])
+
     def mint(self, identity: str = "user", kind: str = "oauth", lifetime: float | None = None) -> str:
         """A token of the ``user`` or the ``service_principal``, without a request in the log."""
         order = {"identity": identity, "kind": kind, "lifetime": lifetime}

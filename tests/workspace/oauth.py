@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from . import federation
 from .errors import OAuthError
 from .gate import record_of
 from .state import CODE_LIFETIME, AuthorizationCode, SignIn, State
@@ -59,7 +60,7 @@ async def server_metadata(request: Request) -> Response:
             "token_endpoint": f"{issuer}/v1/token",
             "jwks_uri": f"{issuer}/jwks.json",
             "response_types_supported": ["code"],
-            "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token"],
+            "grant_types_supported": ["client_credentials", "authorization_code", "refresh_token", federation.GRANT],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
             "scopes_supported": ["all-apis", "offline_access", "openid", "profile", "email"],
@@ -150,6 +151,28 @@ def _client_credentials(request: Request, form: dict[str, str]) -> dict[str, obj
     return {"access_token": access_token, "token_type": "Bearer", "expires_in": lifetime, "scope": scope}
 
 
+def _token_exchange(request: Request, form: dict[str, str]) -> dict[str, object]:
+    """RFC 8693 with a workload's JWT: with a client id as that service principal, without as the user it names."""
+    state: State = request.app.state.workspace
+    client_id, _secret_given = _client(request, form)
+    if _field(form, "subject_token_type") != federation.SUBJECT_TOKEN_TYPE:
+        raise OAuthError(400, "invalid_request", "subject_token_type is not supported")
+    presented = _field(form, "subject_token")
+    policies = state.control.federation_policies
+    subject = federation.subject_of(state.identity_provider, policies, presented, account_wide=not client_id)
+    identity = state.service_principal if client_id else state.user
+    if (client_id or subject) != identity.user_name:
+        raise OAuthError(400, "invalid_grant", "No such service principal or user in this workspace")
+    access_token, lifetime = state.issue_access_token(identity)
+    return {
+        "access_token": access_token,
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer",
+        "expires_in": lifetime,
+        "scope": form.get("scope") or "all-apis",
+    }
+
+
 def _authorization_code(request: Request, form: dict[str, str]) -> dict[str, object]:
     state: State = request.app.state.workspace
     client_id, _secret_given = _client(request, form)
@@ -204,6 +227,7 @@ _GRANTS = {
     "client_credentials": _client_credentials,
     "authorization_code": _authorization_code,
     "refresh_token": _refresh_token,
+    federation.GRANT: _token_exchange,
 }
 
 routes = [

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .catalogue import Endpoint, default_endpoints
+from .federation import IdentityProvider, Policy
 
 #: Requests kept in the log; older ones fall out (their numbers are not given again).
 LOG_LIMIT = 50_000
@@ -118,6 +119,7 @@ class Control:
     hang: str | None = None
     delay: Delay | None = None
     fail_next: list[Failure] = field(default_factory=list)
+    federation_policies: tuple[Policy, ...] = ()
 
 
 class State:
@@ -132,6 +134,7 @@ class State:
         self.admin_token = admin_token
         self.user = Identity("user", "5144712904471629", "developer@example.com", "Workspace developer")
         self.service_principal = Identity("service_principal", "7390215584120016", client_id, "coding-agents")
+        self.identity_provider = IdentityProvider()
         self._counter = 0
         self.reset()
 
@@ -143,6 +146,7 @@ class State:
         self.sign_ins: dict[str, SignIn] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}
         self.codes: dict[str, AuthorizationCode] = {}
+        self.oidc_tokens: set[str] = set()
         self.log: deque[dict[str, Any]] = deque(maxlen=LOG_LIMIT)
 
     # -- tokens -----------------------------------------------------------------------------------------------------
@@ -164,6 +168,12 @@ class State:
         expires = None if lifetime is None else time.time() + lifetime
         token = Credential(secret, identity, expires, "pat", token_id=secrets.token_hex(32), comment=comment)
         self.credentials[secret] = token
+        return token
+
+    def issue_oidc_token(self, claims: dict[str, Any]) -> str:
+        """A workload's token, as its own platform's identity provider gives it."""
+        token = self.identity_provider.sign(claims)
+        self.oidc_tokens.add(token)
         return token
 
     def issue_refresh_token(self, sign_in: SignIn) -> str:
@@ -207,7 +217,7 @@ class State:
         """Whether ``text`` contains any secret the workspace ever gave out or knows."""
         if self.client_secret in text or self.admin_token in text:
             return True
-        return any(s in text for s in (*self.credentials, *self.refresh_tokens))
+        return any(s in text for s in (*self.credentials, *self.refresh_tokens, *self.oidc_tokens))
 
 
 def _b64(value: dict[str, Any]) -> str:

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import token_cache
 from .config import Config
 from .token import PERSON_MUST_SIGN_IN, Token, TokenError
+
+if TYPE_CHECKING:
+    from .workspace import Answer
 
 WHO_AM_I = "/api/2.0/preview/scim/v2/Me"
 
@@ -87,10 +90,10 @@ def _tried(config: Config, value: str) -> Token:
     """A personal access token, if the workspace takes it: one cheap GET."""
     from . import profile, workspace
 
-    status = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {value}", config.ca_file).status
-    if status in (401, 403):
+    answer = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {value}", config.ca_file)
+    if _is_refusal(answer):
         raise TokenError(
-            f"{config.workspace_url} refuses the personal access token of profile {config.profile} (HTTP {status})",
+            f"{config.workspace_url} refuses the personal access token of profile {config.profile} (HTTP {answer.status})",
             PERSON_MUST_SIGN_IN,
             profile.new_token_hint(config),
         )
@@ -102,9 +105,12 @@ def is_refused(config: Config, token: Token) -> bool:
     from . import workspace
 
     try:
-        answer = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file)
+        return _is_refusal(workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file))
     except TokenError:
         return False
+
+
+def _is_refusal(answer: Answer) -> bool:
     # A token that may do other things only is a good token: the next one could do no more.
     narrow = "required scopes" in str((answer.body or {}).get("message"))
     return answer.status == 401 or (answer.status == 403 and not narrow)

@@ -183,6 +183,9 @@ def _tried_or_new(config: Config, request: Request, is_refused: IsRefused) -> To
             _write_time(config, "good")
             return cached.token
         log.write(config, "the workspace refuses the token at hand")
+        if config.identity != "user":  # whom the Databricks CLI would give the same one again, untold
+            with contextlib.suppress(OSError):
+                os.unlink(config.cache_file)
         token = request(cached.token)
     else:
         token = request(None)
