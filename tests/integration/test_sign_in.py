@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook ``sign_in``, the login item and the sign-out, as operators and people meet them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import homes
+from tests.control_node import Operator, Play
+from tests.databricks_cli import fixtures, person
+from tests.databricks_cli.fixtures import databricks_cli
+from tests.hosts.tree import differences, manifest
+
+__all__ = ["databricks_cli"]
+
+USER = pwd.getpwuid(os.geteuid()).pw_name
+FRONT = ".local/share/fmapi-coding-agents/coding-agents"
+ENTRY = ".config/autostart/fmapi-coding-agents-login.desktop"
+
+
+class Laptop:
+    """A person's own machine: control node and host in one, with the Databricks CLI and a browser."""
+
+    def __init__(self, operator: Operator, directory: Path, cli: Path) -> None:
+        self.operator = operator
+        self.home = homes.bare(directory / "home")
+        self.directory = directory
+        variables = fixtures.environment(self.home, cli, operator.workspace.ca_file)
+        self.environment = {
+            "PATH": os.pathsep.join([str(operator.control.programs), variables["PATH"]]),
+            "BROWSER": str(person.browser(directory)),
+            "DBUS_SESSION_BUS_ADDRESS": variables["DBUS_SESSION_BUS_ADDRESS"],
+            "SSL_CERT_FILE": operator.workspace.ca_file,
+        }
+
+    def play(self, playbook: str, *options: str, environment: dict[str, str] | None = None, **own: Any) -> Play:
+        values = self.operator.variables(self.home, **{"identity": "user", **own})
+        host = {name: value for name, value in values.items() if name != "coding_agents_client_secret"}
+        return self.operator.control.run(
+            playbook, {"laptop": host}, *options, environment={**self.environment, **(environment or {})}
+        )
+
+
+@pytest.fixture
+def laptop(operator: Operator, tmp_path: Path, databricks_cli: Path) -> Laptop:
+    return Laptop(operator, tmp_path, databricks_cli)
+
+
+def states(play: Play) -> list[str]:
+    return [entry["state"] for result in play.results("sign_in") for entry in result["sign_ins"]]
+
+
+def test_on_one_s_own_machine_the_playbook_signs_in_and_shows_the_link(laptop: Laptop) -> None:
+    workspace = laptop.operator.workspace
+    before = laptop.play("sign_in").ok()
+    assert states(before) == ["not_set_up"]
+    assert "run the playbook rollout first" in before.output
+
+    laptop.play("rollout").ok()
+    dry = laptop.play("sign_in", "--check").ok()
+    assert states(dry) == ["unknown"]
+    assert f"{laptop.home}/{FRONT} login" in dry.output
+    assert f"0 of 1 have to sign in, 1 may have to ({USER} on laptop)" in dry.output
+    assert person.opened(laptop.directory) == []
+
+    done = laptop.play("sign_in").ok()
+    assert states(done) == ["signed_in"]
+    (link,) = person.opened(laptop.directory)
+    assert f"laptop:   {link}\n" in done.output
+    assert f"laptop: signed in as {workspace.user_name} to {workspace.url}\n" in done.output
+    assert "0 of 1 have to sign in" in done.output
+    assert done.changed("laptop") == 1
+
+    again = laptop.play("sign_in").ok()
+    assert (states(again), again.changed("laptop")) == (["signed_in"], 0)
+    assert f"{USER} on laptop is signed in" in again.output
+    assert len(person.opened(laptop.directory)) == 1
+
+
+def test_a_sign_in_that_was_tried_and_denied_fails_with_the_reason(laptop: Laptop) -> None:
+    laptop.play("rollout").ok()
+    laptop.operator.workspace.control(deny_sign_in=True)
+    denied = laptop.play("sign_in")
+    assert denied.status != 0
+    assert "the sign-in was denied" in denied.message()
+    assert f"{laptop.home}/{FRONT} login" in denied.message()
+
+
+def test_a_host_without_a_person_is_said_to_need_nobody(laptop: Laptop) -> None:
+    values = laptop.operator.variables(laptop.home)
+    laptop.operator.control.run("rollout", {"robot": values}).ok()
+    play = laptop.operator.control.run("sign_in", {"robot": {"coding_agents_home": str(laptop.home)}}).ok()
+    assert states(play) == ["no_person_needed"]
+    assert f"{USER} on robot needs nobody to sign in (identity service_principal)" in play.output
+    assert "0 of 1 have to sign in" in play.output
+
+
+def test_a_session_s_login_item_comes_with_the_rollout_and_goes_with_it(laptop: Laptop) -> None:
+    before = manifest(str(laptop.home))
+    play = laptop.play("rollout", login_at_start=True).ok()
+    entry = laptop.home / ENTRY
+    assert f'Exec="{laptop.home}/{FRONT}" "login" "--quiet" "--wait" "120"\n' in entry.read_text()
+    assert any(ENTRY in change for result in play.results("databricks_oauth") for change in result["changes"])
+    assert laptop.play("rollout", login_at_start=True).ok().changed("laptop") == 0
+    assert laptop.play("doctor", "--check", login_at_start=True).ok()
+
+    laptop.play("rollout", login_at_start=False).ok()
+    assert not entry.exists() and not (laptop.home / ".config").exists()
+    laptop.play("rollout", login_at_start=True).ok()
+    robot = laptop.operator.variables(laptop.home, login_at_start=True)
+    laptop.operator.control.run("rollout", {"laptop": robot}).ok()
+    assert not entry.exists(), "nobody signs in for a service principal"
+
+    laptop.play("rollout", login_at_start=True).ok()
+    laptop.operator.uninstall(laptop.home).ok()
+    assert differences(before, manifest(str(laptop.home))) == []
+
+
+def _tokens_at_the_cli(laptop: Laptop) -> bool:
+    store = laptop.home / ".databricks" / "token-cache.json"
+    return "fmapi-coding-agents" in store.read_text()
+
+
+def _profiles(home: Path) -> list[str]:
+    found = ConfigParser()
+    found.read(home / ".databrickscfg")
+    return found.sections()
+
+
+def test_uninstalling_signs_out_when_it_is_asked_to(laptop: Laptop) -> None:
+    laptop.play("rollout").ok()
+    laptop.play("sign_in").ok()
+    assert _tokens_at_the_cli(laptop)
+    dry = laptop.play("uninstall", "--check", sign_out=True).ok()
+    assert _tokens_at_the_cli(laptop)
+    assert "profile fmapi-coding-agents: signed out" in dry.results("databricks_oauth")[0]["changes"]
+    play = laptop.play("uninstall", sign_out=True).ok()
+    assert "profile fmapi-coding-agents: signed out" in play.results("databricks_oauth")[0]["changes"]
+    assert not _tokens_at_the_cli(laptop)
+    assert "fmapi-coding-agents" not in _profiles(laptop.home)
+    assert laptop.play("uninstall", sign_out=True).ok().changed("laptop") == 0
+
+
+def test_uninstalling_leaves_the_sign_in_unless_asked_and_a_failing_sign_out_stops_nothing(
+    laptop: Laptop, tmp_path: Path
+) -> None:
+    laptop.play("rollout").ok()
+    laptop.play("sign_in").ok()
+    laptop.play("uninstall").ok()
+    assert _tokens_at_the_cli(laptop)
+
+    laptop.play("rollout").ok()
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "databricks").write_text("#!/bin/sh\necho 'Error: no way' >&2\nexit 1\n")
+    (broken / "databricks").chmod(0o755)
+    path = os.pathsep.join([str(laptop.operator.control.programs), str(broken), "/usr/bin", "/bin"])
+    play = laptop.play("uninstall", sign_out=True, environment={"PATH": path}).ok()
+    assert "profile fmapi-coding-agents could not be signed out (Error: no way)" in play.output
+    assert "fmapi-coding-agents" not in _profiles(laptop.home)
