@@ -5,18 +5,14 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import re
 import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.machine_to_machine import request_token
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import (
     RETRY_MAY_HELP,
@@ -24,6 +20,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.t
     TokenError,
 )
 
+from tests.unit.answering_server import Answer
 from tests.workspace.client import Workspace
 
 SECRET = "dose-wrong-secret-0123456789"
@@ -42,36 +39,6 @@ def refused(url: str, ca_file: str | None, client_id: str = "id", secret: str = 
     assert secret not in message and "\n" not in message
     assert error.value.exit_status == RETRY_MAY_HELP
     return message
-
-
-class Answer:
-    """A server that the certificate authority vouches for, and that says whatever it is told, in raw bytes."""
-
-    def __init__(self, directory: Path) -> None:
-        authority = trustme.CA()
-        self.ca_file = str(directory / "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_file)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
-        self.raw = b""
-        answer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.wfile.write(answer.raw)
-                self.close_connection = True
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.url = f"https://localhost:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def say(self, body: bytes, status: str = "200 OK", headers: str = "") -> None:
-        self.raw = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +103,7 @@ def test_nobody_listens() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"https://127.0.0.1:{port}"
-    assert (
-        refused(url, None) == f"{url} cannot be reached ([Errno 111] Connection refused). Check network, proxy and VPN"
-    )
+    assert refused(url, None) == f"{url} cannot be reached (Connection refused). Check network, proxy and VPN"
 
 
 def test_no_answer(workspace: Workspace) -> None:
@@ -220,7 +185,11 @@ def test_an_answer_that_is_not_http(server: Answer, raw: bytes) -> None:
             b'{"error": "invalid_client"}',
             "refused the service principal's client id or secret (HTTP 400)",
         ),
-        ("400 Bad Request", b'{"error": "invalid_scope"}', "answered the token request with HTTP 400 (invalid_scope)"),
+        (
+            "400 Bad Request",
+            b'{"error": "invalid_scope"}',
+            "does not give the service principal the scope all-apis (HTTP 400, invalid_scope)",
+        ),
         ("503 No", b"[]", "answered the token request with HTTP 503"),
         ("429 Slow", b"{}", "answered the token request with HTTP 429"),
     ],

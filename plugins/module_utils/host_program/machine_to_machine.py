@@ -53,8 +53,15 @@ def _refused(workspace_url: str, answer: workspace.Answer) -> NoReturn:
             f"{workspace_url} refused the service principal's client id or secret (HTTP {answer.status})",
             hint="Check coding_agents_client_id and coding_agents_client_secret, then run the rollout again",
         )
+    if code in ("access_denied", "invalid_scope"):
+        raise TokenError(
+            f"{workspace_url} does not give the service principal the scope all-apis (HTTP {answer.status}, {code})",
+            hint="Make an OAuth secret with that scope, set coding_agents_client_secret and run the rollout again",
+        )
     when = f", retry after {answer.retry_after} s" if answer.retry_after is not None else ""
     said = f" ({code})" if code else ""
     raise TokenError(
-        f"{workspace_url} answered the token request with HTTP {answer.status}{said}{when}", RETRY_MAY_HELP
+        f"{workspace_url} answered the token request with HTTP {answer.status}{said}{when}",
+        RETRY_MAY_HELP,
+        "Check that it is the URL of a Databricks workspace" if answer.status == 404 else None,
     )

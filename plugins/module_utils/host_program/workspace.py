@@ -133,4 +133,5 @@ def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeou
         raise TokenError(
             f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN"
         ) from None
-    raise TokenError(f"{workspace_url} cannot be reached ({reason})", hint="Check network, proxy and VPN") from None
+    why = getattr(reason, "strerror", None) or reason  # without the number, which is another on each system
+    raise TokenError(f"{workspace_url} cannot be reached ({why})", hint="Check network, proxy and VPN") from None
