@@ -8,20 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ..plugin_utils.unkept import Unkept
 
 _COLOURS = {"PASS": C.COLOR_OK, "FAIL": C.COLOR_ERROR, "WARN": C.COLOR_WARN, "SKIP": C.COLOR_SKIP}
 
 
-class ActionModule(ActionBase):
+class ActionModule(Unkept):
     """One module call on the host; the report goes through Display, where ``debug`` would show one escaped string."""
 
-    TRANSFERS_FILES = False
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        result = self._execute_module(task_vars=task_vars)
+        result = super().run(tmp, task_vars)
         display = Display()
         name = (task_vars or {}).get("inventory_hostname", "host")
         checks = result.get("checks", [])

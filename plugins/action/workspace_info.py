@@ -22,6 +22,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import operator_variables
+from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.operator_variables import PREFIX
 from ..modules.workspace_info import argument_spec
@@ -140,3 +141,5 @@ class ActionModule(ActionBase):
             return preflight.check(options)
         except OperatorError as error:
             return {"failed": True, "msg": str(error)}
+        except Exception as error:
+            return {"failed": True, **defect(error)}

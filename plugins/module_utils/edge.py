@@ -16,6 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from . import extra_settings
 from .agents import AGENTS, AgentOptions
+from .defects import defect
 from .errors import OperatorError
 from .host_program import build
 from .host_program.config import Config
@@ -127,7 +128,10 @@ def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any)
         from .host_program import machine_to_machine, token_exchange, workspace  # noqa: F401
 
         build.program()
-    done = each(owners, lambda owner: body(module, check_home(owner)), (OperatorError, TokenError, ValueError))
+    try:
+        done = each(owners, lambda owner: body(module, check_home(owner)), (OperatorError, TokenError, ValueError))
+    except Exception as error:
+        module.fail_json(**defect(error))
     result = _merged(done)
     for warning in result.pop("warnings"):
         module.warn(warning)

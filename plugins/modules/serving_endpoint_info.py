@@ -203,6 +203,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ..module_utils import databricks
+from ..module_utils.defects import defect
 from ..module_utils.endpoints import FAMILIES, filter_endpoints, validate_names
 from ..module_utils.errors import OperatorError
 
@@ -294,6 +295,8 @@ def main() -> None:
         result = run(module.params)
     except OperatorError as error:
         module.fail_json(msg=str(error))
+    except Exception as error:
+        module.fail_json(**defect(error))
     module.exit_json(**result)
 
 
