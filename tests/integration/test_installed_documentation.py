@@ -61,7 +61,6 @@ def test_ansible_doc_shows_each_module_lookup_and_role(installed: Installed, kin
             assert list(_undescribed(found["return"], "contains")) == [], name
 
 
-@pytest.mark.matrix
 @pytest.mark.parametrize("playbook", NAMES["playbook"])
 def test_each_playbook_says_what_it_does_and_can_be_called_by_its_full_name(
     installed: Installed, playbook: str
