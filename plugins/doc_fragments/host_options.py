@@ -111,7 +111,11 @@ options:
       - The file is private and rotated at 256 KiB. It goes when this is switched off, and on uninstall.
     type: bool
     default: false
+  login_at_start:
     description:
+      - Whether the person is asked to sign in when their session begins, if they are not signed in.
+      - An item for the session does it, a launchd agent on macOS, an XDG autostart entry on Linux, a block in C(~/.profile) on WSL.
+      - Means nothing for identities that need no person.
     type: bool
     default: false
 """
@@ -170,10 +174,6 @@ options:
       - Whether Claude Code may send its experimental beta headers. Gateways may refuse them.
     type: bool
     default: false
-"""
-
-    CLI = r"""
-options:
   extra_settings:
     description:
       - Your own settings for agents, as one JSON text with an object by agent, such as
@@ -183,6 +183,10 @@ options:
         other list is set as a whole.
       - What this collection sets itself is refused.
     type: str
+"""
+
+    CLI = r"""
+options:
   cli_versions:
     description:
       - Exact version of an agent's command line program, by agent, such as C(claude_code) with V(2.1.197).

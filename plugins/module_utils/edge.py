@@ -68,6 +68,7 @@ AUTH: Spec = {
     "token_audience": {"type": "str", "no_log": False},
     "pat": {"type": "str", "no_log": True},
     "helper_log": {"type": "bool", "default": False},
+    "login_at_start": {"type": "bool", "default": False},
 }
 OIDC_SOURCES = ("oidc_token_file", "oidc_token_env", "oidc_token_command")
 _NOT_IN_PROFILES = "#;\"'`\\"
@@ -95,8 +96,8 @@ CLI: Spec = {
 Body = Callable[[AnsibleModule, str], "dict[str, Any]"]
 """A module's work for one owner: the module and the owner's home in, the owner's part of the result out.
 
-``changed``, ``changes``, ``diff``, ``warnings``, ``checks`` and ``drifted_roles`` are merged over all owners; ``error`` is a failure
-that leaves the rest of the part standing.
+``changed``, ``changes``, ``diff``, ``warnings``, ``checks``, ``sign_ins`` and ``drifted_roles`` are merged over all owners; ``error``
+is a failure that leaves the rest of the part standing.
 """
 
 
@@ -155,7 +156,7 @@ def _merged(done: list[Done]) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False, "warnings": []}
     for part in parts.values():
         result["changed"] = part.pop("changed", False) or result["changed"]
-        for name in ("changes", "warnings", "diff", "checks", "drifted_roles"):
+        for name in ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_roles"):
             if name in part:
                 result.setdefault(name, []).extend(part.pop(name))
     if "drifted_roles" in result:
@@ -176,6 +177,7 @@ def config_of(module: AnsibleModule, home: str) -> Config:
         token_ttl_minutes=validate_ttl_minutes(options["token_ttl_minutes"]),
         ca_file=_ca_file(options["ca_file"]),
         log=options["helper_log"],
+        login_at_start=options["login_at_start"],
     )
     if config.identity == "service_principal":
         return replace(config, client_id=_needed(options, "client_id"))

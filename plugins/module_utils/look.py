@@ -15,6 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 from . import auth_state, edge, lost_ledger, npm
 from .agents import AGENTS
 from .host_program import session, user_sign_in
+from .host_program.browser import is_wsl
 from .transaction import bring
 from .wanted import ROLES, WORKSPACE_AUTH
 
@@ -54,8 +55,3 @@ def look(module: AnsibleModule, home: str) -> dict[str, Any]:
         "programs": programs,
         "session": session.look(config, environment),
     }
-
-
-def is_wsl(kernel_release: str) -> bool:
-    """WSL's kernels say so in their release, such as ``5.15.167.4-microsoft-standard-WSL2``."""
-    return "microsoft" in kernel_release.lower()
