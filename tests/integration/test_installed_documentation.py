@@ -84,6 +84,8 @@ def test_the_documentation_site_is_built_without_warnings(installed: Installed, 
     pages = {path.relative_to(tmp_path / "html").as_posix() for path in (tmp_path / "html").rglob("*.html")}
     for kind in DOCUMENTED:
         assert {f"{name.rpartition('.')[2]}_{kind}.html" for name in NAMES[kind]} <= pages
+    told = (tmp_path / "html" / "docsite" / "playbooks.html").read_text(encoding="utf-8")
+    assert [playbook for playbook in NAMES["playbook"] if playbook not in told] == []
     guides = {path.stem for path in (REPOSITORY / "docs" / "docsite" / "rst").glob("*.rst")}
     assert {f"docsite/{guide}.html" for guide in guides} <= pages
     linked = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")

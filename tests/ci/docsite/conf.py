@@ -31,10 +31,14 @@ _PAGES = {
     "ansible_configuration_settings": "reference_appendices/config.html",
     "common_return_values": "reference_appendices/common_return_values.html",
 }
+_BUILTIN = "ansible_collections.ansible.builtin."
 
 
 def _ansible_page(_app: Sphinx, _env: Any, node: Any, text: Any) -> nodes.reference | None:
-    page = _PAGES.get(node["reftarget"])
+    label = node["reftarget"]
+    page = _PAGES.get(label, "")
+    if label.startswith(_BUILTIN):
+        page = f"collections/ansible/builtin/{label[len(_BUILTIN) :]}.html"
     return nodes.reference("", "", text, internal=False, refuri=_ANSIBLE + page) if page else None
 
 
