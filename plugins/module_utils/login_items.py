@@ -39,8 +39,12 @@ case $- in
 *i*)
     # Once after each start of WSL, in the background; who is signed in is not asked.
     (
-        read -r boot </proc/sys/kernel/random/boot_id && {{ read -r asked <{marker} || :; }}
-        [ "$boot" = "$asked" ] || {{ echo "$boot" >{marker} && {command} & }}
+        boot= asked=
+        read -r boot </proc/sys/kernel/random/boot_id
+        read -r asked <{marker}
+        if [ "$boot" != "$asked" ] && mkdir -p -m 700 {directory} && echo "$boot" >{marker}; then
+            {command} &
+        fi
     ) </dev/null >/dev/null 2>&1
     ;;
 esac"""
@@ -91,8 +95,10 @@ def _launch_agent(command: list[str]) -> bytes:
 
 def _block(config: Config, command: list[str]) -> str:
     # Beside the token cache, which uninstalling empties.
-    marker = shlex.quote(f"{config.cache_file}.asked")
-    return _BLOCK.format(marker=marker, command=shlex.join(command))
+    marker = f"{config.cache_file}.asked"
+    return _BLOCK.format(
+        marker=shlex.quote(marker), directory=shlex.quote(config.cache_directory), command=shlex.join(command)
+    )
 
 
 def _exec_argument(argument: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import files
+from . import files, login_items
 from .agents import AGENTS
 from .documents import FORMATS, MISSING, KeyPath
 from .errors import OperatorError
@@ -53,12 +53,24 @@ def _rebuild_workspace_auth(ledger: Ledger, config: Config) -> None:
     if profile is not MISSING and told.owns_profile and str(profile.get("host", "")).rstrip("/") == told.workspace_url:
         values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in profile.items()}
         ledger.documents[told.databrickscfg] = _entry(WORKSPACE_AUTH, "ini", values, ledger.salt, [(told.profile,)])
-    for path in (config.helper, config.front, config.config_file, config.program):
+    login_files = (login_items.launch_agent(ledger.home), login_items.desktop_entry(ledger.home))
+    for path in (config.helper, config.front, config.config_file, config.program, *login_files):
         content = _content(path)
         if content is not None:
             ours: Entry = {"created": True, "after": digest(content), "undo": [], "note": None}
             ledger.documents[path] = {**_entry(WORKSPACE_AUTH, "file", {}, ledger.salt), **ours}
+    _rebuild_login_block(ledger)
     ledger.directories.extend(path for path in (config.data_directory, config.cache_directory) if os.path.isdir(path))
+
+
+def _rebuild_login_block(ledger: Ledger) -> None:
+    path = login_items.shell_profile(ledger.home)
+    try:
+        block = FORMATS["block"](_content(path) or b"").get(login_items.BLOCK)
+    except OperatorError:
+        return
+    if block is not MISSING:
+        ledger.documents[path] = _entry(WORKSPACE_AUTH, "block", {login_items.BLOCK: block}, ledger.salt)
 
 
 def _entry(
