@@ -20,8 +20,7 @@ SHIPPED = (
     *("changelogs/changelog.yaml", "docs/*.md", "docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
     *("meta/*.yml", "meta/*.txt"),
     "playbooks/*.yml",
-    *("plugins/action/*.py", "plugins/doc_fragments/*.py", "plugins/lookup/*.py", "plugins/modules/*.py"),
-    *("plugins/module_utils/*.py", "plugins/module_utils/*/*.py"),
+    *("plugins/*/*.py", "plugins/module_utils/*/*.py"),
     *("roles/*/README.md", "roles/*/defaults/main.yml", "roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
 )
 """Every file of a clone that one of these names is shipped, and no other file is."""
@@ -76,8 +75,15 @@ def test_nothing_that_is_shipped_knows_of_the_test_equipment(installed: Installe
 
 
 def _links(text: str) -> list[str]:
-    """Where a Markdown document's links and pictures lead, its own sections left out."""
-    return [link for link in re.findall(r"\]\(<?([^)>\s]+)>?\)", text) if not link.startswith("#")]
+    """Where a Markdown document's links and pictures lead."""
+    return re.findall(r"\]\(<?([^)>\s]+)>?\)", text)
+
+
+def _sections(document: Path) -> set[str]:
+    """The names by which a Markdown document's sections are linked, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_link_of_the_readmes_leads_somewhere_from_the_artifact_too(installed: Installed) -> None:
@@ -86,12 +92,12 @@ def test_every_link_of_the_readmes_leads_somewhere_from_the_artifact_too(install
     documents = [path for path in installed.path.rglob("*.md") if path.name != "CHANGELOG.md"]
     assert installed.path / "README.md" in documents
     for document in documents:
-        links = _links(document.read_text(encoding="utf-8"))
-        if document.name == "README.md":
-            assert [link for link in links if not link.startswith("https://")] == [], document
-        for link in links:
-            within = re.match(rf"{re.escape(ours)}/(?:blob|tree)/main/([^#]+)", link)
-            if within:
-                assert (REPOSITORY / within[1]).exists(), (document, link)
-            elif not link.startswith("https://"):
-                assert (document.parent / link.partition("#")[0]).exists(), (document, link)
+        for link in _links(document.read_text(encoding="utf-8")):
+            absolute = link.startswith(("https://", "#"))
+            assert absolute or document.name != "README.md", (document, link)
+            place, _mark, section = link.partition("#")
+            within = re.match(rf"{re.escape(ours)}/(?:blob|tree)/main/(.+)", place)
+            target = REPOSITORY / within[1] if within else document.parent / place if place else document
+            if within or not absolute or link.startswith("#"):
+                assert target.exists(), (document, link)
+                assert not section or section in _sections(target), (document, link)
