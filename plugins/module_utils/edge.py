@@ -83,9 +83,9 @@ SETTINGS: Spec = {
     "workspace_id": {"type": "str"},
     "settings_location": {"type": "str", "default": "home"},
     "experimental_betas": {"type": "bool", "default": False},
-}
     # One text: of a dictionary, Ansible would hide every word and number wherever it appears in a result.
     "extra_settings": {"type": "str", "no_log": True},
+}
 CLI: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
     "npm_prefix": {"type": "path"},
