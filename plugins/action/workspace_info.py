@@ -95,7 +95,7 @@ class ActionModule(ActionBase):
         for name, value in self._task.args.items():
             if name in operator_variables.VARIABLES and value not in (None, ""):
                 given.setdefault(name, _plain(value))
-        if (given.get("config") or given.get("config_url")) and not given.get(operator_variables.CONFIG_IN_FORCE):
+        if (given.get("config") or given.get("config_url")) and operator_variables.CONFIG_IN_FORCE not in names:
             wrong.append(
                 f"{PREFIX}config or {PREFIX}config_url is set, but this play does not read it. "
                 "Add to the play: vars_files: [\"{{ lookup('fmapi.coding_agents.config_file') }}\"]"

@@ -16,7 +16,7 @@ from typing import Any
 from .agents.base import Agent, AgentOptions
 from .documents import KeyPath
 from .errors import OperatorError
-from .ownership import Wanted
+from .ownership import PRIVATE, Wanted
 from .routing import DIALECTS
 
 VARIABLE = "coding_agents_extra_settings"
@@ -69,7 +69,9 @@ def merged(documents: list[Wanted], settings: Mapping[str, Any], agent: Agent) -
         else:
             values[path] = value
             own.add(path)
-    return [*others, replace(main, values=values, elements=elements, masked=frozenset(own))]
+    # What may be a secret is for its owner's eyes.
+    private = {"private": True, "mode": PRIVATE} if own else {}
+    return [*others, replace(main, values=values, elements=elements, masked=frozenset(own), **private)]
 
 
 # All that can make a document hold a key of ours: a key is ours whether or not it is set on this host.

@@ -22,7 +22,7 @@ from .extra_settings import check_extra_settings
 PREFIX = "coding_agents_"
 
 CONFIG_IN_FORCE = "config_in_force"
-"""Set by the lookup ``config_file`` beside what the file holds: where it was read from."""
+"""Set by the lookup ``config_file`` beside what the file holds, not by operators: where it was read from."""
 
 _OF_THE_CONTROL_NODE: edge.Spec = {
     "hosts": {"type": "raw", "default": "all"},
@@ -32,7 +32,6 @@ _OF_THE_CONTROL_NODE: edge.Spec = {
     "config": {"type": "path"},
     "config_url": {"type": "str"},
     "config_sha256": {"type": "str"},
-    CONFIG_IN_FORCE: {"type": "str"},
 }
 
 VARIABLES: edge.Spec = {
@@ -59,7 +58,6 @@ EXAMPLES: Mapping[str, str] = {
     "config_url": "https://it.example.com/coding-agents.json",
     "experimental_betas": "true",
     "extra_settings": "{claude_code: {includeCoAuthoredBy: false}}",
-    "helper_log": "true",
     "helper_log": "true",
     "home": "/home/ada",
     "hosts": "laptops",
@@ -126,7 +124,7 @@ def problems(given: Mapping[str, Any]) -> list[str]:
 
 def unknown(names: Iterable[str]) -> list[str]:
     """A message for each name that is no variable of ours, with the one that was probably meant."""
-    return [_unknown(name) for name in names if name not in VARIABLES]
+    return [_unknown(name) for name in names if name not in VARIABLES and name != CONFIG_IN_FORCE]
 
 
 def is_secret(name: str) -> bool:

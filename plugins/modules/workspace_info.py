@@ -15,8 +15,8 @@ description:
   - Runs on the control node, without C(become) and without a connection to the host, once for each distinct set of
     options in a run of C(ansible-playbook), however many hosts have it. Hosts on different workspaces get their own
     answers.
-  - With O(identity=service_principal), or O(identity=pat) and O(pat), it asks as that identity. Otherwise it asks with the control node's own
-    sign-in, if there is one; without, models are not checked and a warning says so.
+  - With O(identity=service_principal), or O(identity=pat) and O(pat), it asks as that identity. Otherwise it asks with the control
+    node's own sign-in, if there is one; without, models are not checked and a warning says so.
   - Never returns a token or a secret.
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes

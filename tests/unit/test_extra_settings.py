@@ -91,6 +91,18 @@ def test_a_setting_that_leaves_the_variable_is_taken_back_also_after_the_user_ed
     assert now["port"] == 12 and now["cleanupPeriodDays"] == 11
 
 
+def test_a_file_that_may_hold_secrets_is_its_owner_s_alone_and_gets_its_mode_back(home: Path) -> None:
+    path = home / ".claude" / "settings.json"
+    path.chmod(0o644)
+    bring(home, EXTRA)
+    assert path.stat().st_mode & 0o777 == 0o600
+    bring(home, None, ())
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.unlink()
+    bring(home, EXTRA)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def _shown(outcome: transaction.Outcome) -> str:
     return json.dumps([edge.diff_of(outcome.plans), outcome.changes, outcome.notes], ensure_ascii=False)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import operator_variables
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.operator_variables import (
     EXAMPLES,
     PREFIX,
@@ -27,7 +26,7 @@ RIGHT: dict[str, Any] = {"workspace_url": URL}
 
 
 def test_every_variable_has_an_example_that_is_right() -> None:
-    assert set(EXAMPLES) == set(VARIABLES) - {operator_variables.CONFIG_IN_FORCE}
+    assert set(EXAMPLES) == set(VARIABLES)
     for name, example in EXAMPLES.items():
         if name != "config_sha256":  # said in words
             assert problems_of(name, yaml.safe_load(example)) == [], name
@@ -37,7 +36,7 @@ def test_every_variable_that_roles_and_playbooks_use_is_known_and_the_other_way_
     used = {"config", "config_url", "config_sha256"}  # the lookup's
     for path in [*ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("playbooks/*.yml")]:
         used |= set(re.findall(r"\bcoding_agents_(\w+)", re.sub(r"fmapi\.coding_agents\.\S+", "", path.read_text())))
-    assert used - {"info"} == set(VARIABLES) - {operator_variables.CONFIG_IN_FORCE}
+    assert used - {"info"} == set(VARIABLES)
 
 
 RIGHT_VALUES: list[tuple[str, Any]] = [
