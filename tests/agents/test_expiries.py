@@ -143,7 +143,7 @@ def test_a_pause_longer_than_the_token_fails_one_prompt_at_403(
     limit = time.monotonic() + 30
     while not _token_requests(workspace) and time.monotonic() < limit:
         time.sleep(0.1)
-    time.sleep(2)  # until the helper has handed it on
+    time.sleep(3)  # until the helper has handed it on
     assert session.ask("sent again")["result"] == "You said: sent again"
     assert _answered(workspace) == [("expired", 403), ("valid", 200)]
     assert len(_token_requests(workspace)) == 1
