@@ -126,7 +126,14 @@ def run(spec: Spec, body: Body, plans_only: bool = False, **module_options: Any)
         module.fail_json(msg=str(error))
     if users:
         # A child that became the owner cannot read the module's own archive any more: load now what is otherwise loaded late.
-        from .host_program import machine_to_machine, token_exchange, workspace  # noqa: F401
+        from .host_program import (  # noqa: F401
+            machine_to_machine,
+            oidc_source,
+            profile,
+            token_exchange,
+            user_sign_in,
+            workspace,
+        )
 
         build.program()
     try:
