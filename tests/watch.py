@@ -19,9 +19,11 @@ class Watch:
 
     :param about: watch only processes that have this in their arguments or their environment, such as the path of a home;
         for what takes a moment only, so that a single look is enough.
+    :param kinds: files of ``/proc/PID`` to read; without ``environ`` when the operator has put a secret there.
     """
 
-    def __init__(self, secrets: Sequence[str], about: str = "") -> None:
+    def __init__(self, secrets: Sequence[str], about: str = "", kinds: Sequence[str] = ("cmdline", "environ")) -> None:
+        self.kinds = kinds
         self.secrets = [secret.encode() for secret in secrets]
         self.about = about.encode()
         self.found: set[str] = set()
@@ -47,7 +49,7 @@ class Watch:
     def _watch(self) -> None:
         while not self._stop.is_set():
             self.look()
-            self._stop.wait(0.003)
+            self._stop.wait(0.05 if self.about else 0.003)
 
     def look(self) -> None:
         """Read the arguments and the environment of each process once."""
@@ -56,7 +58,7 @@ class Watch:
             if not process.isdigit():
                 continue
             texts: dict[str, bytes] = {}
-            for kind in ("cmdline", "environ"):
+            for kind in self.kinds:
                 with contextlib.suppress(OSError), open(f"/proc/{process}/{kind}", "rb") as stream:
                     texts[kind] = stream.read()
             if not any(self.about in text for text in texts.values()):

@@ -24,9 +24,13 @@ class Finished(NamedTuple):
 
 
 def run(
-    command: Sequence[str], environment: Mapping[str, str], seconds: float, directory: str | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    seconds: float,
+    directory: str | None = None,
+    keep_open: Sequence[int] = (),
 ) -> Finished:
-    """Run a program to its end, with nothing on its standard input.
+    """Run a program to its end, with nothing on its standard input; it inherits the files ``keep_open``.
 
     Raises OSError when it cannot be started, and :class:`TimeoutError` (an OSError, too) when it took longer than ``seconds``; it
     is killed then.
@@ -39,6 +43,7 @@ def run(
         stderr=subprocess.PIPE,
         env=dict(environment),
         cwd=directory,
+        pass_fds=keep_open,
         encoding="utf-8",
         errors="replace",
         start_new_session=True,

@@ -28,6 +28,7 @@ SHELLS = [
     ["mksh"],
 ]
 SHELLS = [[str(shutil.which(shell[0])), *shell[1:]] for shell in SHELLS if shutil.which(shell[0])]
+MUST_HAVE = ("dash", "bash", "busybox", "zsh")
 every_shell = pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: " ".join([Path(shell[0]).name, *shell[1:]]))
 
 # Stands where the host program does, and says how it was called.
@@ -35,7 +36,7 @@ PROGRAM = "import sys\nprint('|'.join(['program', *sys.argv[1:]]))\n"
 
 
 class Host:
-    """A home with the helper in it, and a directory with nothing but ``date``, ``ls`` and ``printf`` (built into most shells) to be its PATH."""
+    """A home with the helper in it, and a directory with what it needs, and nothing more, to be its PATH."""
 
     def __init__(self, home: Path, python: str = sys.executable) -> None:
         self.config = Config(str(home), "https://w.example.com", "fmapi", "user", 15)
@@ -78,6 +79,11 @@ class Host:
     def asked(self) -> str:
         """What the helper prints when it starts the program."""
         return f"program|--config|{self.config.config_file}|token\n"
+
+
+@pytest.mark.skipif(os.environ.get("CI") != "true", reason="whoever develops need not have every shell")
+def test_no_shell_is_missing_in_ci() -> None:
+    assert [name for name in MUST_HAVE if shutil.which(name) is None] == []
 
 
 @pytest.fixture
@@ -147,6 +153,21 @@ def test_without_a_cache_the_program_is_asked(shell: list[str], host: Host) -> N
 def test_a_cache_of_another_user_is_not_served(shell: list[str], host: Host) -> None:
     host.cache(fresh())
     os.chown(host.config.cache_file, 65534, 65534)
+    assert host.run(*shell, host.config.helper).stdout == host.asked
+
+
+@every_shell
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o606])
+def test_a_cache_that_others_can_read_or_write_is_not_served(shell: list[str], mode: int, host: Host) -> None:
+    host.cache(fresh(), mode)
+    assert host.run(*shell, host.config.helper).stdout == host.asked
+
+
+@every_shell
+def test_a_link_in_place_of_the_cache_is_not_served(shell: list[str], host: Host) -> None:
+    host.cache(fresh())
+    os.rename(host.config.cache_file, host.config.cache_file + "-elsewhere")
+    os.symlink(host.config.cache_file + "-elsewhere", host.config.cache_file)
     assert host.run(*shell, host.config.helper).stdout == host.asked
 
 

@@ -98,8 +98,8 @@ _FRONT = """\
 # Written by the rollout: edit the inventory, not this file.
 # The interpreter that the rollout ran on may be gone by now: pyenv and Homebrew remove old ones.
 for python in {python} python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
-    command -v "$python" >/dev/null 2>&1 && "$python" -I -c '' 2>/dev/null &&
-        exec "$python" -I {program} --config {config} "$@"
+    command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c '' 2>/dev/null &&
+        exec "$python" -I -S {program} --config {config} "$@"
 done
 echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
 exit 1

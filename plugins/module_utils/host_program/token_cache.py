@@ -37,6 +37,9 @@ KNOWN_GOOD_SECONDS = 5
 """For so long the answer of one trial counts, for all callers."""
 
 
+held_locks: list[int] = []
+"""Files that a program which refreshes for us must inherit: should we be killed, it still has the lock until it ends."""
+
 Request = Callable[[Optional[Token]], Token]
 """Asks the identity's source for a token: another than the one given, which the workspace refused. Raises TokenError."""
 
@@ -144,6 +147,7 @@ def _ask_alone(config: Config, request: Request, is_refused: IsRefused, asked_ag
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
+        held_locks.extend([] if lock is None else [lock])
         _work(config, request, is_refused, reader, writer)
     os.close(writer)
     if lock is not None:

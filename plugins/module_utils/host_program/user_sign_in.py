@@ -24,6 +24,7 @@ from .. import processes
 from ..documents.base import MISSING
 from ..documents.ini_document import IniDocument
 from ..errors import OperatorError
+from . import token_cache
 from .config import Config
 from .token import PERSON_MUST_SIGN_IN, Token, TokenError, token_text
 
@@ -111,7 +112,8 @@ def _too_old(config: Config) -> TokenError:
 def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) -> Token:
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     try:
-        done = processes.run(command, clean_environment(config, environment), _LONGEST_SECONDS)
+        kept = token_cache.held_locks
+        done = processes.run(command, clean_environment(config, environment), _LONGEST_SECONDS, keep_open=kept)
     except TimeoutError:
         raise TokenError(
             f"the Databricks CLI did not answer within {_LONGEST_SECONDS:.0f} s", hint="Check network and VPN"
