@@ -121,9 +121,7 @@ def test_a_host_that_is_not_there_is_told_at_once_and_no_cli_is_started(home: Ho
         started = script(tmp_path / "cli" / "databricks", f"touch {tmp_path}/started")
         done = home.login(PATH=f"{started.parent}:/usr/bin:/bin")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == error(
-        f"{url} cannot be reached ([Errno 111] Connection refused). Check network, proxy and VPN"
-    )
+    assert done.stderr == error(f"{url} cannot be reached (Connection refused). Check network, proxy and VPN")
     assert not (tmp_path / "started").exists()
 
 
@@ -144,27 +142,20 @@ def test_a_login_item_waits_for_the_network(home: Home) -> None:
             home.workspace.start()
 
 
-ASK = "Check that it is the workspace's URL, and ask its admin to enable OAuth"
-
-
 @pytest.mark.parametrize(
-    ("fault", "status", "sentence"),
+    ("fault", "sentence"),
     [
-        ({"status": 404}, 2, f"offers no OAuth sign-in (HTTP 404). {ASK}"),
-        ({"status": 500}, 1, "answered HTTP 500. Try again later"),
-        ({"status": 429, "retry_after": 7}, 1, "answered HTTP 429. Try again later"),
+        ({"status": 404}, "offers no OAuth sign-in (HTTP 404). Check that it is the URL of a Databricks workspace"),
+        ({"status": 500}, "answered with HTTP 500. Try again in a minute"),
+        ({"status": 429, "retry_after": 7}, "answered with HTTP 429, retry after 7 s. Try again in a minute"),
     ],
-)  # fmt: skip
+)
 def test_a_workspace_that_offers_no_sign_in_is_told_from_one_in_trouble(
-    fault: dict[str, int], status: int, sentence: str, home: Home
+    fault: dict[str, int], sentence: str, home: Home
 ) -> None:
     home.workspace.control(fail_next=[{"path_prefix": "/oidc/.well-known", "count": 9, **fault}])
     done = home.login()
-    assert (done.returncode, done.stdout, done.stderr) == (
-        status,
-        "",
-        error(f"{home.workspace.url} {sentence}"),
-    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", error(f"{home.workspace.url} {sentence}"))
 
 
 def test_a_token_endpoint_in_trouble_is_no_reason_to_sign_in(home: Home) -> None:

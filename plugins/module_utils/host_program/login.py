@@ -32,7 +32,6 @@ from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
 OLDEST_CLI = (0, 205)
 """The CLI of that name before it is another program, without ``auth login``."""
 
-_DISCOVERY = "/oidc/.well-known/oauth-authorization-server"
 _LINK = re.compile(r"https?://\S*[?&]redirect_uri=\S+(?=\s)")
 _TICK_SECONDS = 0.1
 _BETWEEN_TRIES_SECONDS = 3.0
@@ -112,29 +111,15 @@ def _check_home(config: Config) -> None:
 
 
 def _check_host(config: Config, wait: float) -> None:
-    """Ask where to sign in: the CLI would wait for minutes for a host that does not answer."""
+    """See that one can sign in there: the CLI would wait for minutes for a host that does not answer."""
     until = time.monotonic() + wait
     while True:
         try:
-            answer = workspace.ask(config.workspace_url, _DISCOVERY, None, config.ca_file)
-            break
+            return workspace.expect_oauth(config.workspace_url, config.ca_file)
         except TokenError:
             if time.monotonic() >= until:
                 raise
             time.sleep(_BETWEEN_TRIES_SECONDS)
-    if answer.status == 404:
-        raise TokenError(
-            f"{config.workspace_url} offers no OAuth sign-in (HTTP 404)",
-            PERSON_MUST_SIGN_IN,
-            "Check that it is the workspace's URL, and ask its admin to enable OAuth",
-        )
-    if answer.status != 200:
-        raise _answered(config, answer.status)
-    if not answer.body or "authorization_endpoint" not in answer.body:
-        raise TokenError(
-            f"{config.workspace_url} does not answer as a Databricks workspace does",
-            hint="Check the URL, proxy and VPN",
-        )
 
 
 def _signed_in_user(config: Config, environment: dict[str, str]) -> str | None:
@@ -166,15 +151,11 @@ def _token(config: Config, environment: dict[str, str]) -> Token:
 def _who(config: Config, token: Token) -> str | None:
     """Whose token it is, as the workspace says; None when it refuses the token. Raises TokenError."""
     answer = workspace.ask(config.workspace_url, session.WHO_AM_I, f"Bearer {token.value}", config.ca_file)
-    if answer.status in (401, 403):
+    if session.is_refusal(answer):
         return None
-    if answer.status != 200 or not answer.body:
-        raise _answered(config, answer.status)
-    return str(answer.body.get("userName") or answer.body.get("displayName") or "somebody")
-
-
-def _answered(config: Config, status: int) -> TokenError:
-    return TokenError(f"{config.workspace_url} answered HTTP {status}", hint="Try again later")
+    if answer.status not in (200, 403) or not answer.body:
+        raise TokenError(f"{config.workspace_url} answered HTTP {answer.status}", hint="Try again in a minute")
+    return str(answer.body.get("userName") or config.client_id or "somebody")
 
 
 def _usable_cli(config: Config, environment: dict[str, str]) -> str:

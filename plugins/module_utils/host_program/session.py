@@ -91,7 +91,7 @@ def _tried(config: Config, value: str) -> Token:
     from . import profile, workspace
 
     answer = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {value}", config.ca_file)
-    if _is_refusal(answer):
+    if is_refusal(answer):
         raise TokenError(
             f"{config.workspace_url} refuses the personal access token of profile {config.profile} (HTTP {answer.status})",
             PERSON_MUST_SIGN_IN,
@@ -105,12 +105,12 @@ def is_refused(config: Config, token: Token) -> bool:
     from . import workspace
 
     try:
-        return _is_refusal(workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file))
+        return is_refusal(workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {token.value}", config.ca_file))
     except TokenError:
         return False
 
 
-def _is_refusal(answer: Answer) -> bool:
+def is_refusal(answer: Answer) -> bool:
     # A token that may do other things only is a good token: the next one could do no more.
     narrow = "required scopes" in str((answer.body or {}).get("message"))
     return answer.status == 401 or (answer.status == 403 and not narrow)
