@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -115,9 +114,8 @@ class Home:
         try:
             yield Running(process, output)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.terminate()  # which ends the CLI, too
+            process.wait(LIMIT)
 
     def opened(self) -> list[str]:
         """The links that the person's browser was sent to."""
