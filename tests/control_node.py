@@ -173,7 +173,9 @@ class ControlNode:
         arguments = [*command, str(self.programs / "ansible-playbook"), "-i", str(inventory), str(name), *options]
         record = directory / "record.jsonl"
         record.touch()
-        with open(directory / "output", "wb") as output, Watch(watch):
+        in_environment = set(watch) & set((environment or {}).values())
+        kinds = ("cmdline",) if in_environment else ("cmdline", "environ")
+        with open(directory / "output", "wb") as output, Watch(watch, kinds=kinds):
             done = subprocess.run(
                 arguments,
                 stdin=subprocess.DEVNULL,

@@ -8,10 +8,23 @@ A directory for each core holds what its run left: ``versions``, ``time``, pytes
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree  # noqa: S405  the reports are pytest's own, made a moment ago
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-TITLES = ("core", "Python", "part", "tests", "failed", "skipped", "Molecule", "secrets", "found", "no-op trips", "no-op s", "s")
+TITLES = (
+    "core",
+    "Python",
+    "part",
+    "tests",
+    "failed",
+    "skipped",
+    "Molecule",
+    "secrets",
+    "found",
+    "no-op trips",
+    "no-op s",
+    "s",
+)
 
 
 def row(directory: Path) -> list[str]:

@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import json
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
-from tests.planted import holding, token_mark
+from tests.planted import holding, leaks, loud, token_mark
 
 PLAY = """\
 - import_playbook: fmapi.coding_agents.rollout
@@ -31,12 +33,50 @@ PLAY = """\
         kept_preflight: "{{ preflight_result }}"
     - name: Print them
       ansible.builtin.debug:
-        msg: "{{ [kept_look, kept_auth, kept_agents, kept_doctor, kept_preflight] }}"
+        msg: "{{ [kept_look, kept_auth, kept_agents, kept_doctor, kept_preflight] }} port 11 is true"
     - name: Keep the home as the rollout left it, for the test to look at
       ansible.builtin.command:
         argv: [cp, -a, "{{ coding_agents_home }}", "{{ coding_agents_home }}-rolled-out"]
 - import_playbook: fmapi.coding_agents.uninstall
 """
+
+FAILING = """\
+- name: What an operator does with failures
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: Roll out
+      block:
+        - name: Preflight
+          ansible.builtin.import_role:
+            name: fmapi.coding_agents.preflight
+        - name: Look
+          ansible.builtin.import_role:
+            name: fmapi.coding_agents.look
+      rescue:
+        - name: Keep the failure
+          ansible.builtin.set_fact:
+            cacheable: true
+            kept: "{{ ansible_failed_result }}"
+        - name: Print it and fail
+          ansible.builtin.fail:
+            msg: "{{ kept }}"
+"""
+
+EXTRA_SECRETS = {"planted-s3cr3t of the operator", "planted-h00k --key abc"}
+
+
+def _extra_settings() -> dict[str, Any]:
+    """An operator's own settings: secrets under names that do not tell, beside words and numbers that are none."""
+    greeting, hook = sorted(EXTRA_SECRETS, reverse=True)
+    return {
+        "claude_code": {
+            "cleanupPeriodDays": 11,
+            "includeCoAuthoredBy": True,
+            "env": {"CORP_GREETING": greeting, "CORP_PORT": "11", "CORP_FLAG": "true"},
+            "hooks": {"PreToolUse": [{"hooks": [{"type": "command", "command": hook}]}]},
+        }
+    }
 
 
 def _loose(home: Path, names: Iterable[str]) -> list[str]:
@@ -44,61 +84,79 @@ def _loose(home: Path, names: Iterable[str]) -> list[str]:
     return [name for name in names if stat.S_IMODE((home / name).stat().st_mode) & 0o077]
 
 
-def _leaks(play: Play, secrets: Iterable[str]) -> set[str]:
-    """What a run left on the control node with a secret in it. The inventory is the operator's own place for it."""
-    return holding(play.directory, secrets) - {"inventory.json"}
+def _token_caches(home: Path) -> list[str]:
+    return [f".cache/fmapi-coding-agents/{path.name}" for path in (home / ".cache").glob("*/token-" + 16 * "?")]
 
 
 @pytest.mark.matrix
-def test_no_secret_leaves_its_place(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
+def test_no_secret_leaves_its_place(
+    operator: Operator, control: ControlNode, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Dry run, then rollout, doctor, results as facts and uninstall in one, as loud as Ansible can be."""
-    home = homes.lived_in(tmp_path / "home")
-    secret, token = operator.workspace.client_secret, token_mark(operator.workspace)
-    planted = {secret, token, homes.OTHER_KEY, homes.OTHER_SECRET}
+    home, other = homes.lived_in(tmp_path / "home"), homes.lived_in(tmp_path / "other")
+    for one in (home, other):
+        path = (one / ".claude" / "settings.json").resolve()
+        path.write_text(json.dumps({**json.loads(path.read_text()), "proxy": {"port": 11, "on": True}}, indent="\t"))
+    workspace = operator.workspace
+    secret, token, pat = workspace.client_secret, token_mark(workspace), workspace.mint(kind="pat")
+    planted = {secret, token, pat, homes.OTHER_KEY, homes.OTHER_SECRET, *EXTRA_SECRETS}
     (tmp_path / "all.yml").write_text(PLAY)
+    hosts = {
+        "host": operator.variables(home, extra_settings=_extra_settings()),
+        "other": operator.variables(other, identity="pat", pat=pat, client_id=None, client_secret=None),
+    }
 
     def run(playbook: str | Path, *options: str) -> Play:
-        loud = {
-            "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
-            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(tmp_path / "facts"),
-            "ANSIBLE_LOG_PATH": str(tmp_path / "log"),
-        }
-        hosts = {"host": operator.variables(home)}
-        return control.run(playbook, hosts, "-vvv", "--diff", *options, environment=loud, watch=[*planted])
+        return control.run(
+            playbook, hosts, "-vvvv", "--diff", *options, environment=loud(tmp_path), watch=[*planted]
+        ).ok()
 
-    dry = run("rollout", "--check").ok()
-    everything = run(tmp_path / "all.yml").ok()
+    dry, everything = run("rollout", "--check"), run(tmp_path / "all.yml")
+    found = leaks(tmp_path, planted)
+    record_property("secrets_planted", len(planted))
+    record_property("secrets_found", len(found))
+    assert found == set()
+    for kept in ("facts", "junit"):
+        assert list((tmp_path / kept).iterdir()), f"there is no {kept} to search"
+    assert "fmapi" in (tmp_path / "log").read_text()
+
+    # Nothing else is hidden.
+    assert "port 11 is true" in everything.output
     for play in (dry, everything):
-        (diff,) = [one for one in play.diffs() if "settings.json" in one["after_header"] and "vim" in one["before"]][:1]
+        diff = next(
+            one for one in play.diffs("host") if "settings.json" in one["after_header"] and "vim" in one["before"]
+        )
         assert '"OTHER_SERVICE_API_KEY": "***' in diff["before"], "the diff shows the lines, masked"
-        assert _leaks(play, planted) == set()
-    assert "fmapi" in (tmp_path / "log").read_text() and list((tmp_path / "facts").iterdir())
-    for name in ("facts", "ansible", "control-home"):
-        assert holding(tmp_path / name, planted) == set()
-    assert not any(one in (tmp_path / "log").read_text() for one in planted)
+        for readable in ('"port": 11', '"on": true', '"command": "true"'):
+            assert readable in diff["before"] and readable in diff["after"]
+        for readable in ('"cleanupPeriodDays": 11', '"CORP_PORT": "11"', '"CORP_FLAG": "true"'):
+            assert readable in diff["after"]
 
-    rolled_out = tmp_path / "home-rolled-out"
     settings, profiles = "dotfiles/claude-settings.json", ".databrickscfg"
-    (cached,) = (
-        f".cache/fmapi-coding-agents/{path.name}" for path in (rolled_out / ".cache").glob("*/token-????????????????")
-    )
+    rolled_out = tmp_path / "home-rolled-out"
+    other_rolled_out = tmp_path / "other-rolled-out"
+    ((cached,), (cached_pat,)) = (_token_caches(one) for one in (rolled_out, other_rolled_out))
     assert holding(rolled_out, {secret}) == {profiles}
     assert holding(rolled_out, {token}) == {cached}
-    # What stood before is remembered where only the owner reads it; the settings keep the mode that their user chose.
-    assert holding(rolled_out, planted) - {".local/state/fmapi-coding-agents/ledger.json"} == {
-        settings,
-        profiles,
-        cached,
-    }
-    assert _loose(rolled_out, holding(rolled_out, planted) - {settings}) == []
-    assert holding(home, {secret, token}) == set(), "after uninstall"
-    assert not [one for one in operator.workspace.requests() if one["secret_in"]]
+    assert holding(rolled_out, EXTRA_SECRETS) == {settings}
+    assert holding(other_rolled_out, {pat}) == {profiles, cached_pat}
+    # Neither the ledger, which is the journal too, holds any: not even what stood in the files before.
+    assert holding(rolled_out, planted) == {settings, profiles, cached}
+    # A file that gets secrets from us is its owner's alone; another keeps the mode that its user chose.
+    assert _loose(rolled_out, holding(rolled_out, planted)) == []
+    assert _loose(other_rolled_out, {profiles, cached_pat}) == []
+    for one in (home, other):
+        assert holding(one, planted - {homes.OTHER_KEY, homes.OTHER_SECRET}) == set(), "after uninstall"
+    assert not [one for one in workspace.requests() if one["secret_in"]]
 
 
-def test_no_secret_in_failures(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
-    """A run that fails prints more than one that does not."""
-    wrong = "dose" + 16 * "9a"
-    planted = {wrong, homes.OTHER_KEY, homes.OTHER_SECRET, operator.workspace.client_secret}
+@pytest.mark.matrix
+def test_no_secret_in_failures(
+    operator: Operator, control: ControlNode, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """A run that fails prints more than one that does not, the more so when Ansible is told to show tracebacks."""
+    wrong, wrong_pat = "dose" + 16 * "9a", "dapi" + 16 * "9b"
+    planted = {wrong, wrong_pat, homes.OTHER_KEY, homes.OTHER_SECRET, operator.workspace.client_secret, *EXTRA_SECRETS}
     broken = homes.lived_in(tmp_path / "broken")
     settings = (broken / ".claude" / "settings.json").resolve()
     settings.write_text(settings.read_text().replace('"hooks"', "hooks"))
@@ -106,16 +164,25 @@ def test_no_secret_in_failures(operator: Operator, control: ControlNode, tmp_pat
     odd = homes.bare(tmp_path / "odd")
     (odd / ".claude").mkdir()
     (odd / ".claude" / "settings.json").write_text(f'{{"env": "{homes.OTHER_KEY}"}}')
+    ours = _extra_settings()
+    ours["claude_code"]["env"]["ANTHROPIC_MODEL"] = sorted(EXTRA_SECRETS)[0]
     hosts = {
         "broken": operator.variables(broken),
-        "odd": operator.variables(odd),
+        "odd": operator.variables(odd, extra_settings=_extra_settings()),
+        "ours": operator.variables(homes.lived_in(tmp_path / "ours"), extra_settings=ours),
         "wrong": operator.variables(homes.lived_in(tmp_path / "wrong"), client_secret=wrong),
+        "wrong-pat": operator.variables(homes.lived_in(tmp_path / "wrong4"), identity="pat", pat=wrong_pat),
         "wrong-on-host": operator.variables(
             homes.lived_in(tmp_path / "wrong2"), client_secret=wrong, preflight=False, ca_file="/nonexistent/ca.pem"
         ),
         "wrong-options": operator.variables(homes.lived_in(tmp_path / "wrong3"), client_secret=wrong, identity="x"),
     }
-    play = control.run("rollout", hosts, "-vvv", "--diff", watch=[*planted])
+    (tmp_path / "failing.yml").write_text(FAILING)
+    play = control.run(tmp_path / "failing.yml", hosts, "-vvvv", "--diff", environment=loud(tmp_path), watch=[*planted])
+    found = leaks(tmp_path, planted)
+    record_property("secrets_planted", len(planted))
+    record_property("secrets_found", len(found))
+    assert found == set()
     assert play.status != 0
     assert all(play.message(host) for host in hosts), play.output
-    assert _leaks(play, planted) == set()
+    assert list((tmp_path / "retry").iterdir()), "there is no retry file to search"
