@@ -36,9 +36,9 @@ class _Options:
     """
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        wrong = operator_variables.problems(
-            {name: value for name, value in given.items() if name in operator_variables.VARIABLES}
-        )
+        # A workload's token is the hosts' own: its source is judged with their variables, and is no option here.
+        own = {name: value for name, value in given.items() if value != "workload_identity"}
+        wrong = operator_variables.problems({name: own[name] for name in own if name in operator_variables.VARIABLES})
         if wrong:
             raise OperatorError("\n".join(wrong))
         self.workspace_url = normalize_workspace_url(given.get("workspace_url"))
