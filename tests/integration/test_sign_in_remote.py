@@ -13,6 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_who_has_to_sign_in_elsewhere_is_listed_with_the_exact_command(
     before = [manifest(str(home)) for home in homes.values()]
     operator.workspace.clear()
 
-    hosts = {
+    hosts: dict[str, dict[str, Any]] = {
         "laptops": {**reached, "coding_agents_users": list(USERS)},
         "robot": {"coding_agents_home": str(tmp_path / "robot")},
     }
