@@ -61,6 +61,15 @@ class _Options:
                     self.models[model].append(variable)
 
 
+def _opened(own: Mapping[str, Any]) -> databricks.Workspace:
+    try:
+        return databricks.Workspace(own)
+    except OperatorError as error:
+        if "profile" in own:
+            raise OperatorError(str(error), "coding_agents_auth_profile") from error
+        raise
+
+
 def _sign_in(
     workspace: databricks.Workspace, required: bool, warnings: list[str]
 ) -> tuple[str | None, str | None] | None:
@@ -179,7 +188,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         own["token"] = options.pat
     elif options.auth_profile:
         own.update(profile=options.auth_profile)
-    with databricks.Workspace(own) as workspace:
+    with _opened(own) as workspace:
         metadata = workspace.probe()
         required = options.identity == "service_principal" or (options.pat or options.auth_profile) is not None
         signed = _sign_in(workspace, required, warnings)
