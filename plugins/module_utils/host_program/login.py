@@ -90,7 +90,7 @@ def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
             return SignedIn(True, f"already signed in as {user} to {config.workspace_url}")
         cli = _usable_cli(config, environment)
         _sign_in(cli, config, options, place, turn)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(config.cache_file)  # a token of the sign-in before this one
         user = _who(config, _token(config, environment))
         if user is None:
