@@ -90,6 +90,7 @@ def play(
         check=False,
     )
     output = done.stdout + done.stderr
+    assert "[DEPRECATION WARNING]" not in output, output
     failures = {
         name: json.loads(result)
         for name, result in re.findall(r"^fatal: \[(\w+)\]: FAILED! => (\{.*?^\}|\{.*?\})$", output, re.M | re.S)

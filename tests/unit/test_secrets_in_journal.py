@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal of a run that was killed: what it was about to write is in it as a digest only."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import transaction
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import AgentOptions
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import (
+    WORKSPACE_AUTH,
+    agent_documents,
+    workspace_auth,
+)
+
+from tests import homes
+from tests.planted import holding
+
+SECRET, GREETING = "dose" + 16 * "5e", "planted-s3cr3t of the operator"
+URL = "https://dbc-00000000-0000.cloud.databricks.com"
+
+
+class Killed(BaseException):
+    """No cleaning up: as a killed process ends."""
+
+
+@pytest.mark.parametrize("written", [0, 1, 3])
+def test_the_journal_of_a_killed_run_holds_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    home = homes.lived_in(tmp_path / "home")
+    config = Config(str(home), URL, "fmapi", "service_principal", 15, client_id="id")
+    options = AgentOptions(str(home), str(home), URL, {"anthropic": URL}, config.helper, 15)
+    extra = {"claude_code": {"env": {"CORP_GREETING": GREETING}}}
+    wanted = [
+        *workspace_auth(config, SECRET, sys.executable),
+        *agent_documents(["claude_code"], options, False, extra),
+    ]
+    write, count = transaction._write, 0
+
+    def killed(*arguments: object) -> None:
+        nonlocal count
+        if count == written:
+            raise Killed
+        count += 1
+        write(*arguments)
+
+    monkeypatch.setattr(transaction, "_write", killed)
+    with pytest.raises(Killed):
+        transaction.bring(str(home), [WORKSPACE_AUTH, *AGENTS], wanted, check=False)
+    journal = home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json"
+    assert json.loads(journal.read_text())["pending"], "nothing was about to be done"
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+    secrets = {SECRET, GREETING, homes.OTHER_KEY, homes.OTHER_SECRET}
+    assert holding(journal.parent, secrets) == set()
+    assert holding(home, {SECRET, GREETING}) <= {".databrickscfg"}
