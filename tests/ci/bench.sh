@@ -9,6 +9,6 @@
 "$ROOT/tests/ci/bootstrap.sh" --system test
 cd "$ROOT"
 PATH=$WORK/venv/test/bin:$PATH
-# Editing needs no hosts; it is measured when everything is.
-[ $# -gt 0 ] || python -m tests.benchmarks.editing
+# Editing and tokens need no hosts; they are measured when everything is.
+[ $# -gt 0 ] || { python -m tests.benchmarks.editing && python -m tests.benchmarks.tokens; }
 exec python -m tests.benchmarks "$@"

@@ -5,29 +5,23 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from . import session
 from .config import Config
 from .token import RETRY_MAY_HELP, TokenError
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="coding-agents", description="Tokens of a Databricks workspace for coding agents."
-    )
-    parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("token", help="print an access token and a newline, nothing else")
-    verbs.add_parser("headers", help="print a JSON object with the Authorization header, as telemetry wants it")
-    status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
-    status.add_argument("--json", action="store_true", help="as one JSON object")
-    _add_login(verbs.add_parser("login", help="sign this person in, in a browser, unless a token can be had already"))
     _open_missing_streams()
-    options = parser.parse_args(arguments)
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         config = Config.load(options.config)
     except (OSError, ValueError, TypeError) as error:
@@ -38,6 +32,25 @@ def main(arguments: list[str] | None = None) -> int:
     if options.verb == "status":
         return _print_status(config, options.json)
     return _print_token(config, as_header=options.verb == "headers")
+
+
+def _parse(words: list[str]) -> argparse.Namespace | SimpleNamespace:
+    if len(words) == 3 and words[0] == "--config" and words[2] in ("token", "headers"):
+        # As agents call it, a hundred at once: a parser would be a fifth of the work.
+        return SimpleNamespace(config=words[1], verb=words[2])
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="coding-agents", description="Tokens of a Databricks workspace for coding agents."
+    )
+    parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("token", help="print an access token and a newline, nothing else")
+    verbs.add_parser("headers", help="print a JSON object with the Authorization header, as telemetry wants it")
+    status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    _add_login(verbs.add_parser("login", help="sign this person in, in a browser, unless a token can be had already"))
+    return parser.parse_args(words)
 
 
 def _open_missing_streams() -> None:
@@ -65,7 +78,7 @@ def _add_login(login: argparse.ArgumentParser) -> None:
     login.add_argument("--quiet", action="store_true", help="say nothing when nobody has to sign in")
 
 
-def _login(config: Config, options: argparse.Namespace) -> int:
+def _login(config: Config, options: argparse.Namespace | SimpleNamespace) -> int:
     from . import browser, login  # what only a person needs
 
     limits = login.Options(options.timeout, not options.no_browser, options.wait)

@@ -133,7 +133,7 @@ def _ask_alone(config: Config, request: Request, is_refused: IsRefused, asked_ag
         if time.monotonic() > deadline:
             raise _still_waiting(config)
         waited = True
-        time.sleep(0.02)
+        time.sleep(0.05)  # a hundred may be waiting, and what they wait for needs the processor
     if waited:
         log.write(config, f"waited {time.time() - begin:.1f} s for another call's refresh")
     token = _servable(config, asked_again)
