@@ -17,7 +17,7 @@ import os
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 
@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
                 continue
             try:
                 given[name] = _plain(self._templar.template(task_vars[PREFIX + name]))
-            except (AnsibleError, TypeError, ValueError, RecursionError) as error:
+            except Exception as error:  # a template can raise anything before ansible-core 2.19
                 wrong.append(f"{PREFIX}{name} has no value that can be read: {error}")
         # What was given to the role itself (preflight_*) counts where the variable is not set.
         for name, value in self._task.args.items():
