@@ -8,6 +8,7 @@ import json
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import transaction
@@ -45,7 +46,7 @@ def test_the_journal_of_a_killed_run_holds_no_secret(
     ]
     write, count = transaction._write, 0
 
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: Any) -> None:
         nonlocal count
         if count == written:
             raise Killed
