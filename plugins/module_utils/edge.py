@@ -319,7 +319,7 @@ def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
 
 def _diff(one: Plan) -> dict[str, str]:
     region = _changed_region(one.before or b"", one.after or b"")
-    before, after = masked_pair(*(_readable(part) for part in region), one.masked)
+    before, after = masked_pair(_readable(region[0]), _readable(region[1]), one.masked)
     headers = [
         f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
     ]

@@ -29,9 +29,7 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 
-def workspace_auth(
-    config: Config, secret: str | None, python: str, replace_unreadable: bool = False
-) -> list[Wanted]:
+def workspace_auth(config: Config, secret: str | None, python: str, replace_unreadable: bool = False) -> list[Wanted]:
     """Profile, program and token helper, in an order in which the helper never stands without what it calls.
 
     ``secret`` is what the profile holds for the identity (see :func:`_profile`); ``python`` is the interpreter that starts the

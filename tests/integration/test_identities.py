@@ -44,10 +44,10 @@ def _tokens(home: Path) -> list[Path]:
     return sorted((home / ".cache" / "fmapi-coding-agents").glob("token-????????????????"))
 
 
-def _workload(operator: Operator, path: Path, **wrong: str) -> str:
-    """Trust a workload, and put a token of it (or with something wrong in it) where the host has it."""
+def _workload(operator: Operator, path: Path, subject: str = SUBJECT) -> str:
+    """Trust a workload, and put a token of it (or of another) where the host has it."""
     operator.workspace.trust_workload(ISSUER, SUBJECT, AUDIENCE)
-    token = operator.workspace.oidc_token(**{"issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, **wrong})
+    token = operator.workspace.oidc_token(ISSUER, subject, AUDIENCE)
     path.write_text(token)
     return token
 

@@ -55,7 +55,9 @@ def _claude(home: Path, model: str) -> dict[str, Wanted]:
 def wanted(kind: str, home: Path, model: str = "m1") -> Wanted:
     """What a rollout wants of such a file."""
     if kind == "databrickscfg":
-        config = Config(str(home), f"https://{model}.cloud.databricks.com", "fmapi", "service_principal", 15, client_id="client")
+        config = Config(
+            str(home), f"https://{model}.cloud.databricks.com", "fmapi", "service_principal", 15, client_id="client"
+        )
         return workspace_auth(config, "secret", "python3")[0]
     if kind == "dotenv":
         values: dict[KeyPath, Any] = {
