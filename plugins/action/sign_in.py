@@ -71,7 +71,9 @@ class ActionModule(ActionBase):
         """Run ``login``, each of its lines as it comes. It bounds itself."""
         display = Display()
         timeout = str(self._task.args.get("timeout", 300))
-        started = processes.start([entry["front"], "login", "--timeout", timeout], os.environ, listen=True)
+        # A play that is interrupted ends its workers without a word to them.
+        command = [entry["front"], "login", "--tied", "--timeout", timeout]
+        started = processes.start(command, os.environ, listen=True, tied=True)
         said, status = "", None
         try:
             while status is None:

@@ -90,19 +90,20 @@ class Started:
                     os.killpg(self._process.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(2)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], listen: bool = False) -> Started:
+def start(command: Sequence[str], environment: Mapping[str, str], listen: bool = False, tied: bool = False) -> Started:
     """Start a program and go on, with nothing on its standard input; with ``listen``, what it says can be read.
 
-    Raises OSError when it cannot be started.
+    With ``tied``, its standard input ends when we do, however that happens. Raises OSError when it cannot be started.
     """
     output = subprocess.PIPE if listen else subprocess.DEVNULL
     process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
         command,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=dict(environment),

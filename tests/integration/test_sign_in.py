@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pwd
+import signal
+import subprocess
+import time
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -91,6 +96,49 @@ def test_a_sign_in_that_was_tried_and_denied_fails_with_the_reason(laptop: Lapto
     assert denied.status != 0
     assert "the sign-in was denied" in denied.message()
     assert f"{laptop.home}/{FRONT} login" in denied.message()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_play_leaves_nothing_running(number: signal.Signals, laptop: Laptop, tmp_path: Path) -> None:
+    laptop.play("rollout").ok()
+    inventory = tmp_path / "inventory.json"
+    host = {"ansible_connection": "local", "coding_agents_home": str(laptop.home)}
+    inventory.write_text(json.dumps({"all": {"hosts": {"laptop": host}}}))
+    control = laptop.operator.control
+    with (tmp_path / "said").open("wb") as said:
+        playing = subprocess.Popen(
+            [str(control.programs / "ansible-playbook"), "-i", str(inventory), "fmapi.coding_agents.sign_in"],
+            env=control.environment({**laptop.environment, "BROWSER": "true"}),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    until = time.monotonic() + 60
+    while "Waiting up to 300 s." not in (tmp_path / "said").read_text():
+        assert time.monotonic() < until, (tmp_path / "said").read_text()
+        time.sleep(0.05)
+    assert _running(laptop.home)
+    os.killpg(playing.pid, number)
+    assert playing.wait(60) != 0
+    while _running(laptop.home):
+        assert time.monotonic() < until + 60
+        time.sleep(0.05)
+
+
+def _running(home: Path) -> list[str]:
+    """Command lines of sign-ins in this home that still run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = path.read_bytes()
+            if b"login" in command and (os.fsencode(home) in command or f"HOME={home}".encode() in _environment(path)):
+                found.append(command.replace(b"\0", b" ").decode())
+    return found
+
+
+def _environment(cmdline: Path) -> list[bytes]:
+    return (cmdline.parent / "environ").read_bytes().split(b"\0")
 
 
 def test_a_host_without_a_person_is_said_to_need_nobody(laptop: Laptop) -> None:

@@ -15,6 +15,7 @@ import fcntl
 import os
 import pwd
 import re
+import select
 import signal
 import socket
 import sys
@@ -40,11 +41,15 @@ _TOKEN_SECONDS = 60.0
 
 
 class Options(NamedTuple):
-    """``timeout`` bounds the wait for the person, ``wait`` that for a workspace that cannot be reached yet; both in seconds."""
+    """``timeout`` bounds the wait for the person, ``wait`` that for a workspace that cannot be reached yet; both in seconds.
+
+    ``tied``: the end of standard input ends the wait, too.
+    """
 
     timeout: float
     use_browser: bool
     wait: float
+    tied: bool = False
 
 
 class SignedIn(NamedTuple):
@@ -196,7 +201,7 @@ def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, t
             if link and not shown:
                 shown = True
                 turn.show(link[0])
-            turn.open_browser()
+            turn.go_on()
         said += started.read(0)
         status = started.poll()
     finally:
@@ -275,7 +280,7 @@ class _Turn:
                 _say("Another sign-in of this user waits already.")
                 self._show(link)
                 shown = link
-            self.open_browser()
+            self.go_on()
             time.sleep(_TICK_SECONDS)
 
     def show(self, link: str) -> None:
@@ -295,8 +300,10 @@ class _Turn:
             _say(f"If that browser is on another machine, run this there first:\n  {_forward(link)}")
         _say(f"Waiting up to {self._options.timeout:.0f} s.")
 
-    def open_browser(self) -> None:
-        """Go on with what opens the link, where there is something to do."""
+    def go_on(self) -> None:
+        """See to what opens the link, and whether anybody still waits for us. Raises KeyboardInterrupt."""
+        if self._options.tied and select.select([0], [], [], 0)[0] and not os.read(0, 1):
+            raise KeyboardInterrupt
         if self._opening is not None and self._opening.has_failed():
             self._opening = None
             _say("No browser could be opened: open the link yourself.")
