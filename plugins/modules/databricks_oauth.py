@@ -14,7 +14,7 @@ description:
   - Keeps one profile in C(~/.databrickscfg), the host program, and the token helper that coding agents call for access tokens.
   - Other profiles, comments and the order of the file stay as they are. What stood there before is remembered on the host, and
     O(state=absent) brings it back.
-  - A service principal's credentials are tried in memory before the first byte is written.
+  - What a service principal, a workload or a personal access token gives is tried in memory before the first byte is written.
   - A browser is never opened. For O(identity=user) the result says what the person has to run, once.
 author:
   - fmapi.coding_agents contributors (@fmapi)
@@ -65,6 +65,13 @@ EXAMPLES = r"""
     identity: service_principal
     client_id: 7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11
     client_secret: "{{ vault_client_secret }}"
+
+- name: Set up tokens for a workload that its platform vouches for, without a secret
+  fmapi.coding_agents.databricks_oauth:
+    workspace_url: https://dbc-a1b2c3d4-e5f6.cloud.databricks.com
+    identity: workload_identity
+    client_id: 7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11
+    oidc_token_file: /var/run/secrets/databricks/token
 
 - name: Take it all away again
   fmapi.coding_agents.databricks_oauth:

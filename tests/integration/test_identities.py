@@ -201,6 +201,7 @@ def test_a_source_that_only_agents_have_is_no_error(operator: Operator, tmp_path
     assert check["status"] == "PASS"
 
 
+@pytest.mark.matrix
 def test_a_personal_access_token_stays_in_its_place_and_the_doctor_warns(
     operator: Operator, control: ControlNode, tmp_path: Path
 ) -> None:
