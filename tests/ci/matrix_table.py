@@ -8,8 +8,8 @@ A directory for each core holds what its run left: ``versions``, ``time``, pytes
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 TITLES = (
     "core",
