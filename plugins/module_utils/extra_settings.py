@@ -69,9 +69,9 @@ def merged(documents: list[Wanted], settings: Mapping[str, Any], agent: Agent) -
         else:
             values[path] = value
             own.add(path)
+    main = replace(main, values=values, elements=elements, masked=frozenset(own))
     # What may be a secret is for its owner's eyes.
-    private = {"private": True, "mode": PRIVATE} if own else {}
-    return [*others, replace(main, values=values, elements=elements, masked=frozenset(own), **private)]
+    return [*others, replace(main, private=True, mode=PRIVATE) if own else main]
 
 
 # All that can make a document hold a key of ours: a key is ours whether or not it is set on this host.

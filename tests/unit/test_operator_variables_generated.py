@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import edge, npm, operator_variables, preflight
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
+    databricks,
+    edge,
+    npm,
+    operator_variables,
+    preflight,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.operator_variables import (
     EXAMPLES,
@@ -86,7 +92,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(*arguments: Any, **options: Any) -> None:
         raise OperatorError("the workspace is asked")
 
-    monkeypatch.setattr(preflight.databricks, "Workspace", reached)
+    monkeypatch.setattr(databricks, "Workspace", reached)
 
 
 def test_every_generated_set_can_be_used_or_is_refused_with_a_message(tmp_path: Path, nobody_is_asked: None) -> None:
