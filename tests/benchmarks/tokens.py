@@ -131,10 +131,10 @@ def main() -> int:
         ratio = "" if name == "token helper" else f"**{middle['token helper'] / middle[name]:.2f}**"
         print(f"| {name} | {1000 * middle[name]:.1f} ({low:.1f}-{high:.1f}) | {ratio} | {aims.get(name, '')} |")
     if not OTHER_PROGRAM:
-        of_the_real = middle["token helper"] / (middle["the older way"] - middle["the CLI alone"] + REAL_CLI_SECONDS)
+        real = middle["token helper"] / (middle["the older way"] - middle["the CLI alone"] + REAL_CLI_SECONDS)
         print(
             f"\nThe CLI is the tests' stand-in, which needs {1000 * middle['the CLI alone']:.0f} ms here. With one that needs "
-            f"{1000 * REAL_CLI_SECONDS:.0f} ms, as the real one was measured elsewhere, the older way's ratio would be {of_the_real:.2f}."
+            f"{1000 * REAL_CLI_SECONDS:.0f} ms, as the real one was measured elsewhere, the older way's ratio would be {real:.2f}."
         )
     print(f"\n| {CALLERS} callers at expiry | requests | without a token | the sign-in lives |\n|---|---|---|---|")
     for name in ("token helper", "the older way"):

@@ -16,12 +16,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import auth_state
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
 from tests import databricks_cli as cli_stand_in
 from tests.databricks_cli.fixtures import databricks_cli, needs_the_stand_in
+from tests.hosts.tree import differences, manifest
 from tests.unit.helper_host import DEAD_ON_ARRIVAL, PROFILE, TOKEN_LINE, TOKENS, Host, helper_host
 from tests.workspace.client import Workspace
 
@@ -564,3 +568,20 @@ def test_the_log_is_rotated_and_one_that_cannot_be_written_changes_nothing(host:
     log.parent.write_text("a file where the directory should be")
     host.expire()
     host.token()
+
+
+def test_the_log_goes_when_it_is_not_wanted_any_more_and_on_uninstall(tmp_path: Path, workspace: Workspace) -> None:
+    home = tmp_path / "home"
+    (home / ".local").mkdir(parents=True)
+    before = manifest(str(home))
+    quiet = Config(
+        str(home), workspace.url, PROFILE, "service_principal", 15, workspace.ca_file, client_id=workspace.client_id
+    )
+    for config in (replace(quiet, log=True), quiet, replace(quiet, log=True)):
+        auth_state.establish(config, workspace.client_secret, replace_unreadable=False, check=False)
+        command = [config.front, "token"]
+        subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.DEVNULL, check=True)
+        assert os.path.exists(config.log_file) == config.log
+    Path(quiet.log_file + ".1").write_text("older\n")
+    auth_state.withdraw(str(home), check=False)
+    assert differences(before, manifest(str(home))) == []

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -60,10 +59,6 @@ class Host:
             [self.config.helper], env=self.environment, capture_output=True, text=True, check=False, cwd="/"
         )
 
-    def status(self) -> str:
-        command = [sys.executable, "-I", self.config.program, "--config", self.config.config_file, "status"]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True).stdout
-
     @property
     def asked(self) -> int:
         return len(self.workspace.requests(TOKENS))
@@ -80,20 +75,6 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < limit, "it never came"
         time.sleep(0.02)
-
-
-def test_thirty_callers_at_once_make_one_request(host: Host) -> None:
-    host.workspace.control(delay={"path_prefix": TOKENS, "seconds": 0.5})
-    callers = [host.start() for _one in range(30)]
-    answers = [caller.communicate() for caller in callers]
-    tokens = {out for out, _err in answers if out}
-    assert len(tokens) == 1
-    assert re.fullmatch(r"\S{20,}\n", tokens.pop())
-    for caller, (out, err) in zip(callers, answers, strict=True):
-        # A slow machine may not start thirty programs in the time that a caller waits: then it says so, and asks nobody.
-        gave_up = err == "coding-agents: no answer from Databricks within 4 s. The refresh goes on: try again\n"
-        assert (caller.returncode, err) == (0, "") if out else gave_up
-    assert host.asked == 1
 
 
 def test_a_fresh_token_is_served_without_a_request_and_a_spent_one_is_asked_for_anew(host: Host) -> None:
@@ -142,16 +123,6 @@ def test_a_cache_that_is_broken_is_not_trusted(host: Host, content: bytes) -> No
     assert host.run().returncode == 0
 
 
-def test_a_caller_that_is_killed_does_not_cut_off_its_refresh(host: Host) -> None:
-    host.workspace.control(delay={"path_prefix": TOKENS, "seconds": 1})
-    caller = host.start()
-    until(lambda: host.asked)
-    caller.send_signal(signal.SIGKILL)
-    caller.communicate()
-    until(lambda: Path(host.config.cache_file).exists())
-    assert host.run().stdout and host.asked == 1
-
-
 def test_a_refresh_that_is_killed_holds_nobody_up(host: Host) -> None:
     host.workspace.control(hang=TOKENS)
     caller = host.start()
@@ -168,50 +139,6 @@ def test_a_refresh_that_is_killed_holds_nobody_up(host: Host) -> None:
     host.workspace.control(hang=None)
     done = host.run()
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_caller_waits_a_bounded_time_and_says_so(host: Host) -> None:
-    host.workspace.control(hang=TOKENS)
-    done = host.run()
-    host.workspace.control(hang=None)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "coding-agents: no answer from Databricks within 4 s. The refresh goes on: try again\n"
-
-
-def test_a_refusal_is_one_line_and_never_a_secret(host: Host) -> None:
-    host.profile("dose-wrong-0123456789")
-    done = host.run()
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"coding-agents: {host.config.workspace_url} refused the service principal's client id or secret (HTTP 401). "
-        "Check coding_agents_client_id and coding_agents_client_secret, then run the rollout again\n"
-    )
-    assert not Path(host.config.cache_file).exists()
-
-
-def test_no_secret_is_in_any_argument_or_environment(host: Host) -> None:
-    host.workspace.control(delay={"path_prefix": TOKENS, "seconds": 1})
-    caller = host.start()
-    seen = b""
-    while caller.poll() is None:
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            for name in ("cmdline", "environ"):
-                try:
-                    seen += Path(f"/proc/{pid}/{name}").read_bytes()
-                except OSError:
-                    continue
-        time.sleep(0.05)
-    token = caller.communicate()[0].strip()
-    assert host.config.program.encode() in seen
-    assert host.workspace.client_secret.encode() not in seen
-    assert token and token.encode() not in seen
-
-
-def test_status_never_shows_a_token(host: Host) -> None:
-    assert "no token at hand" in host.status()
-    token = host.run().stdout.strip()
-    assert token not in host.status() and "active" in host.status()
-    assert host.workspace.client_secret not in host.status()
 
 
 def test_a_home_that_cannot_be_written_to_still_gets_its_token(host: Host) -> None:
@@ -236,15 +163,6 @@ def test_an_error_never_goes_to_stdout(host: Host) -> None:
     command = ["sh", "-c", f"exec '{host.config.helper}' 2>&-"]
     done = subprocess.run(command, env=host.environment, stdout=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-
-
-def test_another_profile_s_workspace_is_never_asked_with_these_credentials(host: Host) -> None:
-    text = Path(host.config.databrickscfg).read_text()
-    Path(host.config.databrickscfg).write_text(text.replace(host.config.workspace_url, "https://other.example.com"))
-    done = host.run()
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "names another workspace. Run the rollout again" in done.stderr
-    assert host.asked == 0
 
 
 def test_errors_come_back_with_their_exit_status(tmp_path: Path) -> None:
@@ -285,14 +203,6 @@ def test_a_token_that_the_workspace_refuses_is_replaced_at_the_next_call(host: H
     assert host.asked == 2
     assert host.run().stdout == second
     assert host.asked == 2
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_both_ways_of_refusing_count(host: Host, workspace: Workspace, status: int) -> None:
-    first = host.run().stdout
-    workspace.control(expire_tokens=True, refuse_with=status)
-    later(host)
-    assert host.run().stdout not in ("", first)
 
 
 def test_a_token_that_is_still_taken_is_tried_once_and_kept(host: Host, workspace: Workspace) -> None:
