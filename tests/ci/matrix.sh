@@ -41,13 +41,15 @@ tests() {
 
 python_of() { "$WORK/venv/$1/bin/python" -c 'import sys; print(*sys.version_info[:2])'; }
 
+# It tests our test equipment, which knows nothing of Ansible and needs the newest databricks-sdk.
+EQUIPMENT=--ignore=tests/unit/workspace
+
 # Unit tests that use nothing of Ansible see only another Python. In CI, those of the environment "test" have run with its own.
 unit_tests() {
     if [ "$mode" = ci ] && [ -d "$WORK/venv/test" ] && [ "$(python_of "$TEST_VENV")" = "$(python_of test)" ]; then
         grep -lE '(from|import) ansible\.|control_node|\bedge\b|plugins\.(action|lookup|modules)' tests/unit/test_*.py
     else
-        # tests/unit/workspace tests our test equipment, which knows nothing of Ansible.
-        printf '%s\n' tests/unit --ignore=tests/unit/workspace
+        printf '%s\n' tests/unit "$EQUIPMENT"
     fi
 }
 
@@ -61,7 +63,7 @@ full() {
     # A pre-release's sanity tests are not yet settled.
     [ "$core" = "${ALL[-1]}" ] || [ "$core" = "$STABLE" ] || run "ansible-core $core: sanity" "$ROOT/tests/ci/sanity.sh"
 }
-short() { run "ansible-core $1: what can differ" tests "$1" short -m matrix tests/unit tests/integration; }
+short() { run "ansible-core $1: what can differ" tests "$1" short -m matrix tests/unit tests/integration "$EQUIPMENT"; }
 molecule_test() { "$ROOT/tests/ci/molecule.sh" && touch "$OUT/$1/molecule-ok"; }
 
 for core in "$@"; do
@@ -85,4 +87,5 @@ for core in "$@"; do
     echo "$how $((SECONDS - begin))" >"$OUT/$core/time"
 done
 python3 tests/ci/matrix_table.py "$OUT" || FAILED+=("the table")
+[ -n "$(find "$OUT" -name time)" ] || FAILED+=("no ansible-core could be run")
 finish
