@@ -257,6 +257,7 @@ class _Turn:
 
     def __exit__(self, *_exception: object) -> None:
         if self._lock >= 0:
+            os.ftruncate(self._lock, 0)
             os.close(self._lock)
 
     def _wait(self) -> None:
