@@ -66,6 +66,15 @@ full() {
 short() { run "ansible-core $1: what can differ" tests "$1" short -m matrix tests/unit tests/integration "$EQUIPMENT"; }
 molecule_test() { "$ROOT/tests/ci/molecule.sh" && touch "$OUT/$1/molecule-ok"; }
 
+available() {
+    "$ROOT/tests/ci/bootstrap.sh" --system "$TEST_VENV" || return 1
+    "$WORK/venv/$TEST_VENV/bin/python" -c \
+        'import platform; from ansible.release import __version__ as v; print(v, platform.python_version())' >"$OUT/$1/versions"
+    # The environment "test" follows the Python that there is, and an older Python gets an older core.
+    grep -q "^${1//./\\.}\." "$OUT/$1/versions" ||
+        die "ansible-core $1 needs a newer Python than there is here. Name one: make PYTHON=/path/to/python3 ... (pyenv install 3.13)"
+}
+
 for core in "$@"; do
     TEST_VENV=$(environment_of "$core")
     export TEST_VENV
@@ -76,12 +85,11 @@ for core in "$@"; do
         case $core in "${ALL[0]}" | "${ALL[-1]}") how=full ;; esac
     fi
     mkdir -p "$OUT/$core"
-    if ! "$ROOT/tests/ci/bootstrap.sh" --system "$TEST_VENV" 2> >(tee "$OUT/$core/skipped" >&2); then
+    if ! (available "$core") 2> >(tee "$OUT/$core/skipped" >&2); then
         if in_ci || [ "$named" -gt 0 ]; then FAILED+=("ansible-core $core is not to be had here"); fi
         continue
     fi
-    rm "$OUT/$core/skipped"
-    "$WORK/venv/$TEST_VENV/bin/python" -c 'import platform; from ansible.release import __version__ as v; print(v, platform.python_version())' >"$OUT/$core/versions"
+    rm -f "$OUT/$core/skipped"
     begin=$SECONDS
     "$how" "$core"
     echo "$how $((SECONDS - begin))" >"$OUT/$core/time"
