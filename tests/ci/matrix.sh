@@ -36,7 +36,7 @@ rm -rf "$OUT" && mkdir -p "$OUT"
 tests() {
     local core=$1 part=$2
     shift 2
-    "$ROOT/tests/ci/pytest.sh" -q --junitxml="$OUT/$core/$part.xml" "$@"
+    "$ROOT/tests/ci/pytest.sh" -q -o junit_family=xunit1 --junitxml="$OUT/$core/$part.xml" "$@"
 }
 
 python_of() { "$WORK/venv/$1/bin/python" -c 'import sys; print(*sys.version_info[:2])'; }

@@ -25,7 +25,7 @@ part setup 300 "$ROOT/tests/ci/bootstrap.sh" --system test lint
 part lint 180 "$ROOT/tests/ci/lint.sh"
 part sanity 180 "$ROOT/tests/ci/sanity.sh"
 part molecule 840 "$ROOT/tests/ci/molecule.sh"
-part matrix 900 "$ROOT/tests/ci/matrix.sh" --ci
+part matrix 1500 "$ROOT/tests/ci/matrix.sh" --ci
 part demo 180 "$ROOT/tests/ci/demo.sh"
 # One pytest for the rest, so that its summary counts every test: unit, workspace, hosts, integration, agents.
 part pytest 900 "$ROOT/tests/ci/pytest.sh" -m "not soak" --durations=15
