@@ -18,7 +18,7 @@ def client_secret(config: Config) -> str:
     """The service principal's OAuth secret. Raises TokenError when the profile does not hold it, or that of another."""
     client_id, secret = _values(config, ("client_id", "client_secret"), "client id and secret", RETRY_MAY_HELP, _AGAIN)
     if client_id != config.client_id:
-        raise TokenError(f"{_name(config)} names another service principal", hint=_AGAIN)
+        raise TokenError(f"{name_of(config)} names another service principal", hint=_AGAIN)
     return secret
 
 
@@ -29,7 +29,7 @@ def personal_access_token(config: Config) -> str:
     try:
         return token_text(value)
     except ValueError:
-        raise TokenError(f"what {_name(config)} has as token is none", PERSON_MUST_SIGN_IN, hint) from None
+        raise TokenError(f"what {name_of(config)} has as token is none", PERSON_MUST_SIGN_IN, hint) from None
 
 
 def new_token_hint(config: Config) -> str:
@@ -37,6 +37,16 @@ def new_token_hint(config: Config) -> str:
     if config.owns_profile:
         return "Set coding_agents_pat to a new one and run the rollout again"
     return "Make one in the workspace, and put it there as token beside the host"
+
+
+def value(config: Config, key: str) -> str:
+    """What stands there; empty where nothing does, or in a file that only its owner can mend."""
+    try:
+        with open(config.databrickscfg, "rb") as stream:
+            found = IniDocument(stream.read()).get((config.profile, key))
+    except (OSError, OperatorError):
+        return ""
+    return "" if found is MISSING else str(found)
 
 
 def _values(config: Config, keys: tuple[str, ...], what: str, exit_status: int, hint: str) -> list[str]:
@@ -49,11 +59,12 @@ def _values(config: Config, keys: tuple[str, ...], what: str, exit_status: int, 
     except OperatorError as error:
         raise TokenError(f"{config.databrickscfg}: {error}", exit_status, hint) from None
     if host is MISSING or MISSING in values:
-        raise TokenError(f"{_name(config)} holds no {what}", exit_status, hint)
+        raise TokenError(f"{name_of(config)} holds no {what}", exit_status, hint)
     if host.rstrip("/") != config.workspace_url:
-        raise TokenError(f"{_name(config)} names another workspace", exit_status, hint)
+        raise TokenError(f"{name_of(config)} names another workspace", exit_status, hint)
     return values
 
 
-def _name(config: Config) -> str:
+def name_of(config: Config) -> str:
+    """The profile and its file, as messages speak of them."""
     return f"profile {config.profile} in {config.databrickscfg}"

@@ -21,10 +21,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from .. import processes
-from ..documents.base import MISSING
-from ..documents.ini_document import IniDocument
-from ..errors import OperatorError
-from . import token_cache
+from . import profile, token_cache
 from .config import Config
 from .token import PERSON_MUST_SIGN_IN, Token, TokenError, token_text
 
@@ -70,27 +67,23 @@ def request_token(config: Config, environment: Mapping[str, str], refused: Token
     unusable = token.expires_at <= time.time() or (refused is not None and token.value == refused.value)
     if not unusable and token.expires_at - time.time() >= config.wanted_life_seconds:
         return token
-    if unusable and cannot_refresh_early(config, cli):
-        raise _too_old(config)
-    if cannot_refresh_early(config, cli):
-        return token
-    try:
-        return _ask(cli, config, environment, "--force-refresh")
-    except _NoSuchFlag:
-        _remember_old(config, cli)
-        if unusable:
-            raise _too_old(config) from None
-        return token
-    except _SignInEnded:
-        time.sleep(_CONTENTION_SECONDS)
-        newer = _ask(cli, config, environment)
-        if unusable and newer.value == token.value:
-            raise
-        return newer
-    except TokenError:
-        if unusable:
-            raise
-        return token
+    failure = _too_old(config)
+    if not cannot_refresh_early(config, cli):
+        try:
+            return _ask(cli, config, environment, "--force-refresh")
+        except _NoSuchFlag:
+            _remember_old(config, cli)
+        except _SignInEnded as error:
+            failure = error
+            time.sleep(_CONTENTION_SECONDS)
+            newer = _ask(cli, config, environment)
+            unusable = unusable and newer.value == token.value
+            token = newer
+        except TokenError as error:
+            failure = error
+    if unusable:
+        raise failure
+    return token
 
 
 class _SignInEnded(TokenError):
@@ -111,9 +104,9 @@ def _too_old(config: Config) -> TokenError:
 
 def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) -> Token:
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
+    cleaned, locks = clean_environment(config, environment), token_cache.held_locks
     try:
-        kept = token_cache.held_locks
-        done = processes.run(command, clean_environment(config, environment), _LONGEST_SECONDS, keep_open=kept)
+        done = processes.run(command, cleaned, _LONGEST_SECONDS, keep_open=locks)
     except TimeoutError:
         raise TokenError(
             f"the Databricks CLI did not answer within {_LONGEST_SECONDS:.0f} s", hint="Check network and VPN"
@@ -155,29 +148,15 @@ def _mark(cli: str) -> str:
 
 def _check_profile(config: Config) -> None:
     """Raises TokenError where the CLI would sign in elsewhere, or could not give a person's token at all."""
-    host, client_secret = _in_profile(config, "host"), _in_profile(config, "client_secret")
+    host, client_secret = profile.value(config, "host"), profile.value(config, "client_secret")
     if host and urlsplit(host if "://" in host else f"//{host}").netloc != urlsplit(config.workspace_url).netloc:
-        raise TokenError(f"{_profile_name(config)} names another workspace", hint="Run the rollout again")
+        raise TokenError(f"{profile.name_of(config)} names another workspace", hint="Run the rollout again")
     if client_secret:
         raise TokenError(
-            f"{_profile_name(config)} holds a service principal's secret, and no person's sign-in",
+            f"{profile.name_of(config)} holds a service principal's secret, and no person's sign-in",
             PERSON_MUST_SIGN_IN,
             f"Set coding_agents_identity to service_principal, or run: {config.sign_in_command()}",
         )
-
-
-def _in_profile(config: Config, key: str) -> str:
-    """A value of the profile; empty where there is none, or a file that only its owner can mend."""
-    try:
-        with open(config.databrickscfg, "rb") as stream:
-            found = IniDocument(stream.read()).get((config.profile, key))
-    except (OSError, OperatorError):
-        return ""
-    return "" if found is MISSING else str(found)
-
-
-def _profile_name(config: Config) -> str:
-    return f"profile {config.profile} in {config.databrickscfg}"
 
 
 def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
@@ -200,8 +179,8 @@ def _failure(done: processes.Finished, config: Config) -> TokenError:
     if "refresh token is invalid" in said:
         return _SignInEnded(SIGN_IN_EXPIRED, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
     if any(words in said for words in ("no cached credentials", "no longer used", "specify a host")):
-        if _in_profile(config, "token"):
-            what = f"{NOT_SIGNED_IN}: {_profile_name(config)} holds a personal access token, and no sign-in"
+        if profile.value(config, "token"):
+            what = f"{NOT_SIGNED_IN}: {profile.name_of(config)} holds a personal access token, and no sign-in"
             return TokenError(what, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
         return TokenError(NOT_SIGNED_IN, PERSON_MUST_SIGN_IN, "Run: " + sign_in)
     if "keyring" in said:
