@@ -48,7 +48,7 @@ import os
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ..module_utils import config_file
@@ -63,13 +63,14 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         given = {name: (variables or {}).get(PREFIX + name) for name in _OPTIONS}
-        if not given["config"] and not given["config_url"]:
-            return [_variables_file({})]
         try:
-            named = {name: str(self._templar.template(value)) for name, value in given.items() if value}
-        except AnsibleError as error:
+            read = {name: self._templar.template(value) for name, value in given.items() if value}
+        except Exception as error:  # a template can raise anything before ansible-core 2.19
             # Ansible would skip what is undefined with a word that nobody reads.
             raise AnsibleLookupError(f"The name of the config file cannot be read: {error}") from error
+        named = {name: str(value) for name, value in read.items() if value}
+        if not {"config", "config_url"} & set(named):
+            return [_variables_file({})]
         wrong = [problem for name, value in named.items() for problem in problems_of(name, value)]
         if "config" in named and "config_url" in named:
             wrong.append(f"{PREFIX}config and {PREFIX}config_url are both set. Leave one of them out.")

@@ -145,8 +145,11 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 
 
 def _fetch(url: str) -> bytes:
-    parts = urlsplit(url)
-    where = _shown(url)
+    try:
+        parts = urlsplit(url)
+        where = _shown(url)
+    except ValueError:
+        raise OperatorError("is no URL", "coding_agents_config_url", "Copy it again") from None
     if parts.scheme.lower() != "https" or not parts.hostname:
         raise OperatorError("is no https URL", where, "Write https:// in front")
     if parts.username is not None or parts.password is not None:

@@ -54,6 +54,7 @@ def test_extra_variables_rank_over_the_file_and_the_file_over_the_inventory(
         name: operator.variables(homes.bare(tmp_path / name), config=files.get(name), **inventory)
         for name in ("one", "two", "none")
     }
+    hosts["none"]["coding_agents_config"] = "{{ none }}"
     hosts["two"]["coding_agents_workspace_url"] = "https://replaced-by-the-file.example.com"
     control.run("rollout", hosts, "-e", "coding_agents_token_ttl_minutes=30").ok()
     assert {_settings(tmp_path / name)["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] for name in hosts} == {"1800000"}

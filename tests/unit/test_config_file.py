@@ -199,6 +199,8 @@ def test_an_authority_that_is_not_trusted_is_told(site: Site, monkeypatch: pytes
         ("https://ada:s3cr3t@127.0.0.1:1/c.json", "holds a user name or a password"),
         ("https://127.0.0.1:1/c.json", "cannot be fetched"),
         ("https:///c.json", "is no https URL"),
+        ("https://[::1/c.json", "coding_agents_config_url: is no URL"),
+        ("https://127.0.0.1:port/c.json", "cannot be fetched"),
         ("file:///etc/passwd", "is no https URL"),
     ],
 )
