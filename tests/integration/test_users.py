@@ -266,7 +266,7 @@ def test_a_dry_run_for_all_users_writes_nothing_and_says_what_the_run_does(story
         }
         for play in (story.plays["dry"], story.plays["rollout"])
     ]
-    assert texts[0] == texts[1] and len(texts[0]) == 6
+    assert texts[0] == texts[1] and len(texts[0]) == 7
 
 
 def test_one_users_trouble_leaves_the_others_finished_and_is_named(story: Story) -> None:
