@@ -106,7 +106,6 @@ _FALSE = frozenset(("n", "no", "off", "0", "false", "f", "0.0"))
 _KINDS = {
     "str": "a text",
     "path": "a path",
-    "int": "a whole number",
     "bool": "true or false",
     "list": "a list",
     "dict": "a dictionary",
@@ -179,8 +178,6 @@ def _by_kind(name: str, value: Any) -> list[str]:
     wrong = [f"{variable} {shown} is not {_KINDS.get(kind)}. Give {_allowed(name)}."]
     if kind == "bool":
         return wrong if as_boolean(value) is None else []
-    if kind == "int":
-        return [] if isinstance(value, (int, str)) and not isinstance(value, bool) and str(value).isdigit() else wrong
     if kind in ("str", "path"):
         # YAML reads 123 as a number where a text is meant; 1.10 has lost its last digit by then.
         if isinstance(value, bool) or not isinstance(value, (str, int)):

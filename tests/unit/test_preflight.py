@@ -327,6 +327,17 @@ def test_a_named_profile_that_is_refused_is_an_error(workspace: Workspace, bare:
         preflight.check(given(workspace, identity="user", auth_profile="mine"))
 
 
+def test_a_personal_access_token_is_asked_with_and_a_wrong_one_is_an_error(workspace: Workspace, bare: None) -> None:
+    token = workspace.mint()
+    person = {"identity": "pat", "client_id": "", "client_secret": ""}
+    result = preflight.check(given(workspace, **person, pat=token))
+    assert result["checked"] is True and token not in json.dumps(result)
+    with pytest.raises(OperatorError) as caught:
+        preflight.check(given(workspace, **person, pat="dapi-planted-wrong"))
+    assert workspace.url in str(caught.value) and "planted" not in str(caught.value)
+    assert preflight.check(given(workspace, **person))["checked"] is False, "the hosts have it, the control node does not"
+
+
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No identity of the person who runs the tests, and no Databricks CLI."""
