@@ -159,7 +159,7 @@ def _explain_refusal(error: Exception, text: str, url: str) -> WorkspaceError:
 
 
 _SIGN_IN_AGAIN = (
-    "Check that coding_agents_client_id and coding_agents_client_secret (or the control node's own sign-in) "
+    "Check that coding_agents_client_id and coding_agents_client_secret (or coding_agents_pat, or the control node's own sign-in) "
     "belong to this workspace; renew them if they expired."
 )
 
