@@ -20,6 +20,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..module_utils import operator_variables
 from ..module_utils.defects import defect
@@ -51,6 +52,13 @@ def _specification() -> dict[str, dict[str, Any]]:
 def _plain(value: Any) -> Any:
     """Return built-in types: ansible-core's own subclasses of str and dict carry tags that others stumble over."""
     return json.loads(json.dumps(value, default=str))
+
+
+def _told(result: dict[str, Any]) -> str:
+    """What the run goes by, in one line: an operator wants to see it without -v, once for each workspace."""
+    models = f"{len(result['models'])} models served" if result["checked"] else "models not checked"
+    asked = f", asked as {result['user_name']}" if result["user_name"] else ""
+    return f"{result['workspace_url']}: routing {result['routing']} ({result['routing_reason']}), {models}{asked}"
 
 
 class ActionModule(ActionBase):
@@ -120,6 +128,8 @@ class ActionModule(ActionBase):
                     known: dict[str, Any] = json.load(file)
                 return known
             result = self._ask(options)
+            if not result.get("failed"):
+                Display().display(_told(result))
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(result, file)

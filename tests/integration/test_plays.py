@@ -81,6 +81,12 @@ def test_two_groups_on_two_workspaces_in_one_run_are_each_right(
         assert _base_url(home) == f"{mine.url}{path or '/serving-endpoints'}/anthropic"
         assert mine.client_secret in (home / PROFILE).read_text()
         assert play.results("workspace_info", name)[0]["workspace_url"] == mine.url
+    for mine, routing in (
+        (operator.workspace, "gateway (set by the operator)"),
+        (other_workspace, "serving_endpoints (the gateway is not enabled on this workspace)"),
+    ):
+        told = f"{mine.url}: routing {routing}, 3 models served, asked as {mine.client_id}\n"
+        assert play.output.count(told) == 1, "the choice is shown, once for each workspace"
     for one in (operator.workspace, other_workspace):
         assert _preflights(one) == 1, "each workspace is asked once, whatever the number of its hosts"
 
