@@ -96,8 +96,9 @@ _FRONT = """\
 #!/bin/sh
 # fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
 # Written by the rollout: edit the inventory, not this file.
-# The interpreter that the rollout ran on may be gone by now: pyenv and Homebrew remove old ones.
-for python in {python} python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
+[ -x {python} ] && exec {python} -I -S {program} --config {config} "$@"
+# The interpreter that the rollout ran on is gone: pyenv and Homebrew remove old ones. Not each that is found works.
+for python in python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
     command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c '' 2>/dev/null &&
         exec "$python" -I -S {program} --config {config} "$@"
 done
