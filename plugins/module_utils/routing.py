@@ -26,8 +26,9 @@ DEFAULT_PROFILE = "fmapi-coding-agents"
 TTL_MINUTES_MIN = 1
 TTL_MINUTES_MAX = 60
 TTL_MINUTES_WARN_BELOW = 5
+TTL_MINUTES_WARN_ABOVE = 45
 TTL_MINUTES_DEFAULT = 15
-"""Minutes an agent keeps a token. Databricks access tokens live for 60: at 60 a session meets an expired one."""
+"""Minutes an agent keeps a token. Databricks access tokens live for 60, and the helper hands them out with 45 left at least."""
 
 # {dialect: {routing: path below the routing's root}}. An agent's client appends its own, for example /v1/messages.
 _PATHS: dict[str, dict[str, str]] = {
@@ -182,9 +183,9 @@ def ttl_warning(minutes: int, option: str = "coding_agents_token_ttl_minutes") -
             f"{option} is {minutes}: every agent starts the token helper every {minutes} min. "
             f"{TTL_MINUTES_DEFAULT} is enough for tokens that live for 60 minutes."
         )
-    if minutes == TTL_MINUTES_MAX:
+    if minutes > TTL_MINUTES_WARN_ABOVE:
         return (
-            f"{option} is {minutes}, as long as an access token lives: a session can meet an expired one. "
+            f"{option} is {minutes}, nearly as long as an access token lives: a session can meet an expired one. "
             f"Use {TTL_MINUTES_DEFAULT}."
         )
     return None

@@ -95,7 +95,7 @@ def _work(
 
 
 def test_no_prompt_fails_over_expiries_at_403(operator: Operator, claude: Claude, tmp_path: Path) -> None:
-    """Tokens that the helper hands out live at least 12 seconds: nine more than the agent keeps them.
+    """Tokens that the helper hands out live at least 18 seconds: 15 more than the agent keeps them.
 
     The first pause is longer than the TTL, so that the prompt after it goes out with the old token.
     """
@@ -105,22 +105,22 @@ def test_no_prompt_fails_over_expiries_at_403(operator: Operator, claude: Claude
     operator.rollout(home).ok()
     keep_tokens_for(home, 3)
     operator.workspace.clear()
-    pauses = itertools.chain([8], itertools.islice(itertools.cycle([0, 2, 1, 3]), 60))
+    pauses = itertools.chain([14], itertools.islice(itertools.cycle([0, 2, 1, 3]), 60))
     _work(claude.session(home), operator.workspace, pauses, lifetime, ends=2, least=0)
 
 
 @pytest.mark.soak
 def test_ten_minutes_without_a_failed_prompt_at_403(operator: Operator, claude: Claude, tmp_path: Path) -> None:
-    """All as rolled out. Tokens that the helper hands out live at least 90 seconds, and the agent keeps them for 60.
+    """All as rolled out. Tokens that the helper hands out live at least 135 seconds, and the agent keeps them for 60.
 
-    So a pause of 75 seconds is good right after a token was fetched, which the first two prompts do; later, one of 30.
+    So a pause of up to 75 seconds is good whenever it comes.
     """
     home = homes.bare(tmp_path / "home")
     lifetime = 180
     operator.workspace.control(token_lifetime=lifetime, refuse_with=403)
     operator.rollout(home, token_ttl_minutes=1).ok()
     operator.workspace.clear()
-    pauses = itertools.chain([75, 75], itertools.islice(itertools.cycle([1, 7, 20, 0, 24, 3, 12, 22]), 100))
+    pauses = itertools.chain([70, 70], itertools.islice(itertools.cycle([1, 7, 20, 0, 70, 3, 12, 22]), 100))
     _work(claude.session(home), operator.workspace, pauses, lifetime, ends=3, least=600)
 
 

@@ -235,9 +235,9 @@ def test_bad_token_lives_are_refused(bad: object) -> None:
 
 def test_unwise_token_lives_are_named() -> None:
     assert ttl_warning(5) is None
-    assert ttl_warning(59) is None
+    assert ttl_warning(45) is None
     assert "every 4 min" in (ttl_warning(4) or "")
-    assert "can meet an expired one" in (ttl_warning(60) or "")
+    assert "can meet an expired one" in (ttl_warning(46) or "")
 
 
 def test_routings_and_workspace_ids() -> None:

@@ -23,8 +23,10 @@ PROGRAM_NAME = "coding-agents.pyz"
 CONFIG_NAME = "config.json"
 LOG_NAME = "token-helper.log"
 
-MARGIN_SECONDS = 120
-"""A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew."""
+MARGIN_SECONDS = 15 * 60
+"""A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew, and at 403
+a pause that outlasts it costs the user a prompt (docs/tokens.md has the figures). Two minutes would do without pauses.
+"""
 
 
 @dataclass(frozen=True)

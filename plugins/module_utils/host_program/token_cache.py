@@ -75,8 +75,8 @@ def load(config: Config) -> Cached | None:
 def store(config: Config, token: Token) -> None:
     """Write the cache atomically. A home that cannot be written to has no cache, and still gets its token."""
     now = int(time.time())
-    # A token that is shorter-lived than what the agent wants is used for half its life rather than asked for at every call.
-    margin = min(config.wanted_life_seconds, max(token.expires_at - now, 0) // 2)
+    # A token that lives shorter than the agent wants is used for a quarter of its life rather than asked for at every call.
+    margin = min(config.wanted_life_seconds, max(token.expires_at - now, 0) * 3 // 4)
     lines = f"{token.expires_at - margin}\n{token.value}\n{token.expires_at}\n"
     temporary = f"{config.cache_file}.{os.getpid()}"
     try:
