@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Callable, Dict  # noqa: UP035
 
 from ansible.module_utils.basic import AnsibleModule
@@ -187,10 +186,10 @@ def config_of(module: AnsibleModule, home: str) -> Config:
         login_at_start=options["login_at_start"],
     )
     if config.identity == "service_principal":
-        return replace(config, client_id=_needed(options, "client_id"))
+        return config._replace(client_id=_needed(options, "client_id"))
     if config.identity == "workload_identity":
-        return replace(config, **_workload(options, home))
-    return replace(config, owns_profile=False) if config.identity == "pat" and not options["pat"] else config
+        return config._replace(**_workload(options, home))
+    return config._replace(owns_profile=False) if config.identity == "pat" and not options["pat"] else config
 
 
 def secret_of(module: AnsibleModule) -> str | None:

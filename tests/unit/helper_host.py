@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ class Host:
 
     def install(self, **changes: Any) -> None:
         """The rollout's files, for a changed configuration too."""
-        self.config = replace(self.config, **changes)
+        self.config = self.config._replace(**changes)
         contents = {
             self.config.helper: build.helper(self.config),
             self.config.front: build.front(self.config, sys.executable),

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ class Home:
 
     def install(self, **changes: Any) -> None:
         """Put the program there, for a changed configuration too."""
-        self.config = replace(self.config, **changes)
+        self.config = self.config._replace(**changes)
         os.makedirs(self.config.data_directory, exist_ok=True)
         contents = {
             self.config.program: build.program(),

@@ -16,7 +16,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -577,7 +576,7 @@ def test_the_log_goes_when_it_is_not_wanted_any_more_and_on_uninstall(tmp_path: 
     quiet = Config(
         str(home), workspace.url, PROFILE, "service_principal", 15, workspace.ca_file, client_id=workspace.client_id
     )
-    for config in (replace(quiet, log=True), quiet, replace(quiet, log=True)):
+    for config in (quiet._replace(log=True), quiet, quiet._replace(log=True)):
         auth_state.establish(config, workspace.client_secret, replace_unreadable=False, check=False)
         command = [config.front, "token"]
         subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.DEVNULL, check=True)

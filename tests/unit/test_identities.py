@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ HINTS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Host:
     """A home, set up in this process as the module does it."""
 
@@ -52,7 +52,7 @@ class Host:
     workspace: Workspace
 
     def establish(self, secret: str | None = None, **changes: Any) -> tuple[Host, dict[str, Any]]:
-        config = dataclasses.replace(self.config, **changes)
+        config = self.config._replace(**changes)
         _outcome, found = auth_state.establish(config, secret, replace_unreadable=False, check=False)
         return Host(config, self.workspace), found
 
@@ -177,7 +177,7 @@ def test_the_exchange_is_the_one_of_databricks_sdk(
     with contextlib.suppress(InterruptedError):
         theirs.token()
     with contextlib.suppress(InterruptedError):
-        token_exchange.request_token(dataclasses.replace(host.config, client_id=client_id), "a.b.c")
+        token_exchange.request_token(host.config._replace(client_id=client_id), "a.b.c")
     assert len(sent) == 2 and sent[0] == sent[1]
 
 
@@ -268,7 +268,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(
     monkeypatch.setattr(oidc_source, "COMMAND_SECONDS", 1.0)
     path = script(tmp_path / "give", f"sleep 1000 & echo $! >{tmp_path}/child; wait")
     with pytest.raises(TokenError) as error:
-        oidc_source.read(dataclasses.replace(host.config, oidc_token_file=None, oidc_token_command=[path]), {})
+        oidc_source.read(host.config._replace(oidc_token_file=None, oidc_token_command=[path]), {})
     assert str(error.value) == f"the OIDC token command {path} did not end within 1 s. {HINTS['command']}"
     child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
     limit = time.monotonic() + 30
@@ -306,7 +306,7 @@ def test_other_refusals_of_the_exchange(host: Host, oidc_token: Callable[..., st
     def fails(token: str, message: str, **changes: Any) -> None:
         path.write_text(token)
         with pytest.raises(TokenError) as error:
-            session.request(dataclasses.replace(ready.config, **changes), {})
+            session.request(ready.config._replace(**changes), {})
         assert (str(error.value), error.value.exit_status) == (message, 1)
         assert token not in message
 
@@ -448,7 +448,7 @@ def test_each_identity_and_source_has_a_cache_of_its_own(host: Host) -> None:
         {"profile": "another"},
         {"workspace_url": "https://w.example.com"},
     ]
-    assert len({dataclasses.replace(host.config, **one).cache_file for one in changes}) == len(changes)
+    assert len({host.config._replace(**one).cache_file for one in changes}) == len(changes)
 
 
 def test_a_profile_of_another_service_principal_is_not_used(host: Host) -> None:

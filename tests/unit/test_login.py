@@ -54,6 +54,15 @@ def test_a_person_signs_in_once_and_is_asked_nothing_again(home: Home) -> None:
     assert home.workspace.requests(AUTHORIZE) == []
 
 
+def test_who_wants_to_signs_in_again(home: Home) -> None:
+    assert home.login().returncode == 0
+    before = home.run("token").stdout
+    again = home.login("--again")
+    assert (again.returncode, again.stdout) == (0, signed_in(home)), again.stderr
+    assert len(home.opened()) == 2
+    assert home.run("token").stdout not in ("", before), "the token of the sign-in before is not served any more"
+
+
 def test_a_sign_in_that_only_needs_a_refresh_asks_nobody(home: Home) -> None:
     assert home.login().returncode == 0
     home.forget_token()

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,7 @@ def content(wanted: Wanted) -> bytes:
 def test_nobody_is_asked_unless_the_operator_wants_it_and_a_person_signs_in(platform: tuple[str, str]) -> None:
     assert len(documents("/home/ada", platform)) == 1
     for other in ({"login_at_start": False}, {"identity": "service_principal"}, {"identity": "pat"}):
-        assert login_items.documents(replace(config("/home/ada"), **other), *platform) == []
+        assert login_items.documents(config("/home/ada")._replace(**other), *platform) == []
 
 
 @pytest.mark.parametrize("home", ODD_HOMES)

@@ -335,7 +335,9 @@ def test_a_personal_access_token_is_asked_with_and_a_wrong_one_is_an_error(works
     with pytest.raises(OperatorError) as caught:
         preflight.check(given(workspace, **person, pat="dapi-planted-wrong"))
     assert "coding_agents_pat" in str(caught.value) and "planted" not in str(caught.value)
-    assert preflight.check(given(workspace, **person))["checked"] is False, "the hosts have it, the control node does not"
+    assert preflight.check(given(workspace, **person))["checked"] is False, (
+        "the hosts have it, the control node does not"
+    )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
@@ -29,9 +29,11 @@ a pause that outlasts it costs the user a prompt (docs/tokens.md has the figures
 """
 
 
-@dataclass(frozen=True)
-class Config:
-    """Where tokens come from for one owner."""
+class Config(NamedTuple):
+    """Where tokens come from for one owner.
+
+    No dataclass: to import those is a quarter of the work of a token helper that waits for another's refresh.
+    """
 
     home: str
     workspace_url: str
@@ -101,7 +103,7 @@ class Config:
         return f"{shlex.quote(self.front)} login"
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        return json.dumps(self._asdict(), indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def load(cls, path: str) -> Config:

@@ -43,13 +43,14 @@ _TOKEN_SECONDS = 60.0
 class Options(NamedTuple):
     """``timeout`` bounds the wait for the person, ``wait`` that for a workspace that cannot be reached yet; both in seconds.
 
-    ``tied``: the end of standard input ends the wait, too.
+    ``tied``: the end of standard input ends the wait, too. ``again``: a token that can be had already does not count.
     """
 
     timeout: float
     use_browser: bool
     wait: float
     tied: bool = False
+    again: bool = False
 
 
 class SignedIn(NamedTuple):
@@ -90,7 +91,7 @@ def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
     _check_home(config)
     _check_host(config, options.wait)
     with _Turn(config, options, place) as turn:
-        user = _signed_in_user(config, environment)
+        user = None if options.again else _signed_in_user(config, environment)
         if user is not None:
             return SignedIn(True, f"already signed in as {user} to {config.workspace_url}")
         cli = _usable_cli(config, environment)

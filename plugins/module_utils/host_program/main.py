@@ -75,6 +75,7 @@ def _add_login(login: argparse.ArgumentParser) -> None:
     )
     login.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for the network (0)")
     login.add_argument("--no-browser", action="store_true", help="open no browser here: show the link only")
+    login.add_argument("--again", action="store_true", help="sign in anew even so, as somebody else for example")
     login.add_argument("--quiet", action="store_true", help="say nothing when nobody has to sign in")
     login.add_argument("--tied", action="store_true", help="end when standard input does, as when its owner is gone")
 
@@ -82,7 +83,7 @@ def _add_login(login: argparse.ArgumentParser) -> None:
 def _login(config: Config, options: argparse.Namespace | SimpleNamespace) -> int:
     from . import browser, login  # what only a person needs
 
-    limits = login.Options(options.timeout, not options.no_browser, options.wait, options.tied)
+    limits = login.Options(options.timeout, not options.no_browser, options.wait, options.tied, options.again)
     return login.run(config, limits, browser.here(dict(os.environ)), options.quiet)
 
 
