@@ -13,26 +13,21 @@ databricks-sdk and requests are imported here and in workspace_errors, nowhere e
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import logging
 import os
-import re
-import ssl
 import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
-from . import workspace_errors
+from . import who_asks, workspace_errors
+from .certificates import read_certificates, usual_roots
 from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
-from .errors import OperatorError
-from .routing import normalize_workspace_url
 from .version import VERSION
 from .workspace_errors import WorkspaceError, explain, late, not_databricks
 
@@ -64,28 +59,6 @@ within 15 seconds."""
 LIST_SECONDS = 30.0
 """The same for a listing that may have many pages; the silence in one request stays bounded."""
 
-# Options that say who asks, by the auth_type of databricks-sdk that they belong to. The first complete group is used.
-_IDENTITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("pat", ("token",)),
-    ("oauth-m2m", ("client_id", "client_secret")),
-    ("basic", ("username", "password")),
-    ("azure-client-secret", ("azure_client_id", "azure_client_secret")),
-    ("google-credentials", ("google_credentials",)),
-    ("google-id", ("google_service_account",)),
-    ("metadata-service", ("metadata_service_url",)),
-    ("env-oidc", ("oidc_token_env",)),
-    ("file-oidc", ("oidc_token_filepath",)),
-)
-
-SECRET_OPTIONS = (
-    "token",
-    "client_secret",
-    "password",
-    "azure_client_secret",
-    "google_credentials",
-    "metadata_service_url",
-)
-
 # Options that go to the SDK under their own names.
 _SDK_OPTIONS = (
     "account_id",
@@ -116,94 +89,16 @@ _SDK_OPTIONS = (
     "workspace_id",
 )
 
-# They say where things are or how much is logged, not who asks: they stay in force whatever the operator gave.
-_NEUTRAL_VARIABLES = frozenset(
-    (
-        "DATABRICKS_CONFIG_FILE",
-        "DATABRICKS_CLI_PATH",
-        "DATABRICKS_DEBUG_HEADERS",
-        "DATABRICKS_DEBUG_TRUNCATE_BYTES",
-        "DATABRICKS_RATE_LIMIT",
-    )
-)
-
 _T = TypeVar("_T")
 
 
-def read_certificates(path: str) -> str:
-    """Return the certificates of a PEM file and nothing else of it (a private key beside them stays where it is).
-
-    :raises OperatorError: the file cannot be read, holds no certificate or one that does not parse.
-    """
-    where = f"coding_agents_ca_file ({path})"
-    way_out = (
-        "Give the PEM file of the authority that issued the workspace's certificate, readable on the control node."
-    )
-    try:
-        text = Path(path).expanduser().read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise OperatorError(f"cannot be read: {reason}", where, way_out) from error
-    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", text, re.DOTALL)
-    if not blocks:
-        raise OperatorError("holds no certificate in PEM form", where, way_out)
-    certificates = "\n".join(blocks) + "\n"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificates)
-    except (ssl.SSLError, ValueError) as error:
-        raise OperatorError("holds a certificate that cannot be read", where, way_out) from error
-    return certificates
-
-
-def _usual_roots(environ: Mapping[str, str]) -> str:
-    """Return the authorities that requests would trust by itself: the operator's own bundle, or certifi's."""
-    chosen = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or certifi.where()
-    path = Path(chosen)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return "\n".join(file.read_text("utf-8", errors="replace") for file in files if file.is_file())
-
-
-def _read_profiles(config_file: str | None, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the sections of the control node's ``~/.databrickscfg`` as the SDK reads them; empty if there is none."""
-    path = Path(config_file or environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
-    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
-    try:
-        parser.read_string(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        raise OperatorError(
-            f"cannot be read ({type(error).__name__})", str(path), "Mend the file, or name another in config_file."
-        ) from error
-    return {name: dict(parser[name]) for name in parser.sections()}
-
-
-def _loose_url(value: str | None) -> str | None:
-    """Return the normal form of a host as profiles and variables hold it (often without scheme, or with ``?o=``)."""
-    if not value:
-        return None
-    parts = urlsplit(value if "://" in value else f"https://{value}")
-    try:
-        return normalize_workspace_url(f"{parts.scheme}://{parts.netloc}", "the workspace's host")
-    except ValueError as error:
-        raise WorkspaceError("configuration", str(error).rstrip("."), "databricks-sdk") from error
-
-
-def pinned_auth_type(options: Mapping[str, Any]) -> str | None:
-    """Return the one way of signing in that the options ask for, None if they leave it to the SDK.
-
-    :raises WorkspaceError: they give two identities, or ask for a browser.
-    """
-    named = options.get("auth_type")
-    given = [kind for kind, keys in _IDENTITIES if all(options.get(key) for key in keys)]
-    if named is None and len(given) > 1:
-        raise WorkspaceError(
-            "configuration",
-            f"more than one identity is given ({', '.join(given)})",
-            "the authentication options",
-            "Give one, or say which with auth_type.",
-        )
-    return str(named) if named else given[0] if given else None
+def _variables_of_the_sdk() -> set[str]:
+    return {
+        name
+        for attribute in Config.attributes()
+        for name in (attribute.env, *getattr(attribute, "env_aliases", ()))
+        if name
+    }
 
 
 class Workspace:
@@ -218,13 +113,13 @@ class Workspace:
     def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
         self._environ = dict(os.environ if environ is None else environ)
         self._options = {key: value for key, value in options.items() if value not in (None, "", [])}
-        self.secrets = tuple(str(self._options[key]) for key in SECRET_OPTIONS if key in self._options)
+        self.secrets = tuple(str(self._options[key]) for key in who_asks.SECRET_OPTIONS if key in self._options)
         self._client: WorkspaceClient | None = None
         self._bundle: IO[str] | None = None
         self.ca_file: str | None = self._options.get("ca_file")
         self._certificates = read_certificates(self.ca_file) if self.ca_file else None
-        self._auth_type = pinned_auth_type(self._options)
-        self._choose_host()
+        self._asking = who_asks.decide(self._options, self._environ, _variables_of_the_sdk())
+        self.url: str | None = self._asking.url
 
     def __enter__(self) -> Workspace:
         return self
@@ -240,90 +135,20 @@ class Workspace:
         """The workspace's name in messages."""
         return self.url or "the workspace"
 
-    def _choose_host(self) -> None:
-        """Decide which host is asked, from which profile, and which variables of the environment have no say.
-
-        The SDK lets variables of the environment fill whatever was not given, so that a token of workspace A is sent to
-        workspace B. Here they count only when the operator gave no identity, and only for the host they were set for.
-        """
-        profiles = _read_profiles(self._options.get("config_file"), self._environ)
-        given_url = self._options.get("workspace_url")
-        self.url: str | None = None
-        if given_url:
-            try:
-                self.url = normalize_workspace_url(given_url)
-            except ValueError as error:
-                raise WorkspaceError("configuration", str(error)) from error
-        named = self._options.get("profile")
-        identity_given = named is not None or any(
-            self._options.get(key) for _kind, keys in _IDENTITIES for key in keys if key != "client_id"
-        )
-        variables = {
-            name
-            for attribute in Config.attributes()
-            for name in (attribute.env, *getattr(attribute, "env_aliases", ()))
-            if name
-        }
-        self._hidden = variables - _NEUTRAL_VARIABLES if identity_given else frozenset()
-        seen = {name: value for name, value in self._environ.items() if name not in self._hidden}
-
-        if (
-            not identity_given
-            and self.url is not None
-            and _loose_url(seen.get("DATABRICKS_HOST")) not in (None, self.url)
-        ):
-            self._hidden = variables - _NEUTRAL_VARIABLES
-            seen = {name: value for name, value in seen.items() if name not in self._hidden}
-        profile = named or seen.get("DATABRICKS_CONFIG_PROFILE")
-        if named is not None and named not in profiles:
-            raise WorkspaceError(
-                "configuration",
-                f'there is no profile "{named}" on the control node',
-                str(self._options.get("config_file") or "~/.databrickscfg"),
-                "Name one that exists, or sign in with: databricks auth login --profile NAME --host URL",
-            )
-        if profile and self.url is not None:
-            profile_url = _loose_url(profiles.get(profile, {}).get("host"))
-            if profile_url not in (None, self.url) or profile not in profiles:
-                if named is not None:
-                    raise WorkspaceError(
-                        "configuration",
-                        f'the profile "{named}" is for {profile_url}, not for {self.url}',
-                        str(self._options.get("config_file") or "~/.databrickscfg"),
-                        "Name the profile of this workspace.",
-                    )
-                self._hidden = self._hidden | {"DATABRICKS_CONFIG_PROFILE"}
-                profile = None
-        if self.url is None:
-            if not profile and not seen.get("DATABRICKS_HOST") and not identity_given:
-                profile = profiles.get("__settings__", {}).get("default_profile") or "DEFAULT"
-                profile = profile if profile in profiles else None
-            host = seen.get("DATABRICKS_HOST") if named is None else None
-            self.url = _loose_url(host or profiles.get(profile or "", {}).get("host"))
-        self._profile = profile
-        wanted = self._auth_type or profiles.get(profile or "", {}).get("auth_type") or seen.get("DATABRICKS_AUTH_TYPE")
-        if wanted == "external-browser":
-            raise WorkspaceError(
-                "configuration",
-                "the sign-in external-browser needs a person at a browser, which a run of Ansible never waits for",
-                "auth_type",
-                f"Sign in first with: databricks auth login --host {self.url or 'URL'}",
-            )
-
     @contextlib.contextmanager
     def _surroundings(self) -> Iterator[None]:
         """Lend this process the environment the SDK may see. requests takes an additional CA in no other way that also
         reaches the requests which the SDK makes outside its own session."""
-        before = {name: os.environ.get(name) for name in (*self._hidden, "REQUESTS_CA_BUNDLE")}
+        before = {name: os.environ.get(name) for name in (*self._asking.hidden, "REQUESTS_CA_BUNDLE")}
         try:
-            for name in self._hidden:
+            for name in self._asking.hidden:
                 os.environ.pop(name, None)
             if self._certificates is not None:
                 if self._bundle is None:
                     self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
                         "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
                     )
-                    self._bundle.write(_usual_roots(self._environ) + "\n" + self._certificates)
+                    self._bundle.write(usual_roots(self._environ, certifi.where()) + "\n" + self._certificates)
                     self._bundle.flush()
                 os.environ["REQUESTS_CA_BUNDLE"] = self._bundle.name
             yield
@@ -479,7 +304,7 @@ class Workspace:
                 "the control node",
                 "Install a newer one: pip install --upgrade databricks-sdk",
             )
-        settings.update(host=self.url, profile=self._profile, auth_type=self._auth_type)
+        settings.update(host=self.url, profile=self._asking.profile, auth_type=self._asking.auth_type)
 
         def build() -> WorkspaceClient:
             return WorkspaceClient(
@@ -493,7 +318,7 @@ class Workspace:
             )
 
         self._client = self._call(build)
-        self.url = self.url or _loose_url(self._client.config.host)
+        self.url = self.url or who_asks.loose_url(self._client.config.host)
         return str(self._client.config.auth_type)
 
     def get(

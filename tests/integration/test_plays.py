@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import pytest
 import yaml
 
 from tests import homes
-from tests.control_node import ControlNode, Operator, Play, workspace_variables
+from tests.control_node import REPOSITORY, ControlNode, Operator, Play, workspace_variables
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
 
@@ -325,3 +328,28 @@ def test_a_module_works_alone_in_a_loop_delegated_and_with_module_defaults(opera
     assert play.starts == {"manager": 0, "worker": 2}
     for home in found.values():
         assert _base_url(home) == f"{operator.workspace.url}/ai-gateway/anthropic"
+
+
+def test_the_machine_itself_is_rolled_out_by_the_readme_s_command(operator: Operator, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    variables = tmp_path / "coding-agents.yml"
+    with open(os.open(variables, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as stream:
+        yaml.safe_dump(operator.variables(home), stream)
+    (command,) = re.findall(
+        r"`(ansible-playbook \S*rollout [^`]*-c local[^`]*)`", (REPOSITORY / "README.md").read_text()
+    )
+    program, *arguments = shlex.split(command)
+    environment = operator.control.environment({"ANSIBLE_NOCOLOR": "1"})
+    for changed in (2, 0):
+        done = subprocess.run(
+            [str(operator.control.programs / program), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(rf"localhost +: ok=\d+ +changed={changed} ", done.stdout), done.stdout
+    assert (home / SETTINGS).exists()

@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks, workspace_errors
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
+    certificates,
+    databricks,
+    who_asks,
+    workspace_errors,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace_errors import WorkspaceError, explain
 from databricks.sdk import errors as sdk_errors
@@ -130,7 +135,7 @@ def test_no_credentials_at_all(ask: Ask) -> None:
     ],
 )
 def test_the_way_of_signing_in_is_pinned(options: dict[str, str], auth_type: str | None) -> None:
-    assert databricks.pinned_auth_type(options) == auth_type
+    assert who_asks.pinned_auth_type(options) == auth_type
 
 
 # -- what the environment may not do -------------------------------------------------------------------------------------
@@ -235,7 +240,7 @@ def test_only_certificates_are_taken_from_the_file(workspace: Workspace, tmp_pat
     both = tmp_path / "both.pem"
     certificate = Path(workspace.ca_file).read_text("utf-8")
     both.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + certificate)
-    assert "PRIVATE" not in databricks.read_certificates(str(both))
+    assert "PRIVATE" not in certificates.read_certificates(str(both))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +255,7 @@ def test_a_file_that_is_no_authority_is_refused(tmp_path: Path, content: bytes, 
     path = tmp_path / "ca.pem"
     path.write_bytes(content)
     with pytest.raises(OperatorError, match=f"coding_agents_ca_file.*{why}"):
-        databricks.read_certificates(str(path))
+        certificates.read_certificates(str(path))
 
 
 def test_without_the_authority_nothing_is_sent(workspace: Workspace, ask: Ask) -> None:
