@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import edge, extra_settings, transaction
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import diffs, extra_settings, transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.masking import masked_pair
@@ -104,7 +104,7 @@ def test_a_file_that_may_hold_secrets_is_its_owner_s_alone_and_gets_its_mode_bac
 
 
 def _shown(outcome: transaction.Outcome) -> str:
-    return json.dumps([edge.diff_of(outcome.plans), outcome.changes, outcome.notes], ensure_ascii=False)
+    return json.dumps([diffs.diff_of(outcome.plans), outcome.changes, outcome.notes], ensure_ascii=False)
 
 
 def test_no_diff_result_or_ledger_shows_a_value_then_or_later(home: Path) -> None:
@@ -130,7 +130,7 @@ def test_no_diff_result_or_ledger_shows_a_value_then_or_later(home: Path) -> Non
 def test_nothing_else_is_hidden(home: Path) -> None:
     (after,) = [
         one["after"]
-        for one in edge.diff_of(bring(home, EXTRA).plans)
+        for one in diffs.diff_of(bring(home, EXTRA).plans)
         if one["after_header"].startswith(str(home / ".claude/s"))
     ]
     for readable in (

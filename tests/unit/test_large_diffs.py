@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.edge import diff_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.diffs import diff_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted, plan
 
 SECRET = "a-secret-of-no-known-shape"
