@@ -10,7 +10,6 @@ All of them run ``coding-agents login``, which asks nothing of who is signed in,
 from __future__ import annotations
 
 import os
-import plistlib
 import shlex
 
 from .documents import KeyPath
@@ -82,6 +81,8 @@ def _file(path: str, content: bytes) -> Wanted:
 
 
 def _launch_agent(command: list[str]) -> bytes:
+    import plistlib  # an XML parser, which every look elsewhere would pay for
+
     return plistlib.dumps(
         {
             "Label": LABEL,
