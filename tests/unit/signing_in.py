@@ -25,6 +25,10 @@ LINK = re.compile(r"^  (https://\S+/oidc/v1/authorize\?\S+)$", re.MULTILINE)
 LIMIT = 60.0
 
 
+_HEARS_SIGNALS = ("env", "--default-signal=HUP,INT,TERM")
+"""The tests themselves may run under nohup, which is inherited, and which ``login`` heeds."""
+
+
 class Running:
     """A command in the background, and what it has said so far."""
 
@@ -102,7 +106,7 @@ class Home:
         output = self.directory / f"output-{time.monotonic_ns()}"
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [self.config.front, "login", *arguments],
+                [*_HEARS_SIGNALS, self.config.front, "login", *arguments],
                 env={**self.variables, **variables},
                 cwd="/",
                 stdin=subprocess.DEVNULL,

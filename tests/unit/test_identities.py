@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import socket
 import subprocess
@@ -171,9 +172,10 @@ def test_the_exchange_is_the_one_of_databricks_sdk(
     monkeypatch.setattr(asking, "ask", ask)
     (tmp_path / "oidc").write_text("a.b.c")
     endpoint = f"{host.config.workspace_url}{TOKENS}"
-    theirs = DatabricksOidcTokenSource(
-        host.config.workspace_url, endpoint, FileIdTokenSource(str(tmp_path / "oidc")), client_id, scopes="all-apis"
-    )
+    known = inspect.signature(DatabricksOidcTokenSource).parameters  # older ones ask for all APIs anyway
+    scopes: dict[str, Any] = {"scopes": "all-apis"} if "scopes" in known else {}
+    source = FileIdTokenSource(str(tmp_path / "oidc"))
+    theirs = DatabricksOidcTokenSource(host.config.workspace_url, endpoint, source, client_id, **scopes)
     with contextlib.suppress(InterruptedError):
         theirs.token()
     with contextlib.suppress(InterruptedError):
