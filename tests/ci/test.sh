@@ -28,7 +28,8 @@ part molecule 840 "$ROOT/tests/ci/molecule.sh"
 part matrix 1500 "$ROOT/tests/ci/matrix.sh" --ci
 part demo 180 "$ROOT/tests/ci/demo.sh"
 # One pytest for the rest, so that its summary counts every test: unit, workspace, hosts, integration, agents.
-part pytest 900 "$ROOT/tests/ci/pytest.sh" -m "not soak" --durations=15
+# Two files at a time: many tests wait, for a token to end or a host to answer.
+part pytest 1500 "$ROOT/tests/ci/pytest.sh" -m "not soak" --durations=15 --numprocesses=2 --dist=loadfile
 
 printf '\n'
 printf '%s\n' "${TIMES[@]}"
