@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -255,17 +256,17 @@ def test_remote_tmp_is_where_the_operator_puts_it_and_empty_afterwards(
 def test_a_tmp_without_exec_does_no_harm(operator: Operator, tmp_path: Path) -> None:
     """Neither Ansible's nor the system's temporary directory needs to allow programs."""
     home = homes.bare(tmp_path / "home")
-    (tmp_path / "noexec").mkdir()
-    mount = f'mount -t tmpfs -o noexec,nosuid tmpfs "{tmp_path}/noexec" && exec "$@"'
-    environment = {
-        "ANSIBLE_PIPELINING": "0",
-        "ANSIBLE_REMOTE_TMP": f"{tmp_path}/noexec/ansible",
-        "TMPDIR": f"{tmp_path}/noexec",
-    }
     hosts = {"host": operator.variables(home)}
-    command = ["unshare", "--mount", "sh", "-c", mount, "sh"]
-    operator.control.run("rollout", hosts, environment=environment, command=command).ok()
-    assert operator.control.run("rollout", hosts, environment=environment, command=command).ok().changed() == 0
+    with tempfile.TemporaryDirectory(prefix="noexec-") as temporary:  # short: Ansible puts a socket there
+        mount = f'mount -t tmpfs -o noexec,nosuid tmpfs {temporary} && exec "$@"'
+        environment = {
+            "ANSIBLE_PIPELINING": "0",
+            "ANSIBLE_REMOTE_TMP": f"{temporary}/ansible",
+            "TMPDIR": temporary,
+        }
+        command = ["unshare", "--mount", "sh", "-c", mount, "sh"]
+        operator.control.run("rollout", hosts, environment=environment, command=command).ok()
+        assert operator.control.run("rollout", hosts, environment=environment, command=command).ok().changed() == 0
 
 
 def test_a_role_works_alone_in_somebody_s_own_playbook(operator: Operator, tmp_path: Path) -> None:
