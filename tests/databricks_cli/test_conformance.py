@@ -13,6 +13,7 @@ import re
 import socket
 import stat
 import textwrap
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +21,7 @@ import pytest
 
 from . import person
 from .conftest import Machine
-from .fixtures import needs_the_stand_in
+from .fixtures import LIMIT, needs_the_stand_in
 
 #: Long enough to tell what hangs from what is slow in starting.
 HANGS = 3.0
@@ -70,11 +71,15 @@ def test_login_asks_for_what_the_page_says(machine: Machine) -> None:
 def test_login_takes_the_next_port(machine: Machine) -> None:
     with socket.socket() as squatter:
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            squatter.bind(("127.0.0.1", 8020))
-            squatter.listen()
-        except OSError:
-            pass  # somebody else has it: as good
+        until = time.monotonic() + LIMIT
+        while True:
+            try:
+                squatter.bind(("127.0.0.1", 8020))
+                break
+            except OSError:  # another test's sign-in has it, and will be done with it
+                assert time.monotonic() < until
+                time.sleep(0.1)
+        squatter.listen()
         machine.login()
     port = urlsplit(parse_qs(urlsplit(machine.opened()[0]).query)["redirect_uri"][0]).port
     assert port is not None and port > 8020
