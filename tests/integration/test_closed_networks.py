@@ -138,8 +138,10 @@ def test_throttling_and_trouble_that_pass_are_not_seen(operator: Operator, statu
     pages = ("/.well-known", "/api/2.0/preview/scim", "/ai-gateway/anthropic/v1/models")
     operator.workspace.control(fail_next=[{"path_prefix": page, **trouble} for page in pages])
     operator.rollout(home).ok()
-    failed = [one for one in operator.workspace.requests() if one["status"] == status]
-    assert failed, "the trouble was there"
+    for page in pages:
+        statuses = [one["status"] for one in operator.workspace.requests(page)]
+        assert statuses[0] in (status, None), "the first request was refused, or given up on a busy machine"
+        assert 200 in statuses[1:], "and it was asked again"
 
 
 def test_trouble_that_stays_ends_the_run_after_a_limited_number_of_tries(operator: Operator, tmp_path: Path) -> None:
