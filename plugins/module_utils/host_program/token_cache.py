@@ -90,18 +90,6 @@ def store(config: Config, token: Token) -> None:
             os.unlink(temporary)
 
 
-def remove(config: Config) -> None:
-    """Forget the token, and what refreshes left beside it."""
-    directory, name = os.path.split(config.cache_file)
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return
-    for one in names:
-        if one == name or one.startswith(name + "."):
-            os.unlink(os.path.join(directory, one))
-
-
 def get(config: Config, request: Request, is_refused: IsRefused) -> Token:
     """A token from the cache, or one asked for anew; whoever comes while it is being asked for shares the answer.
 
