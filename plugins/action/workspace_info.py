@@ -22,10 +22,10 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..module_utils import operator_variables
+from ..module_utils.options import judge as operator_variables
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
-from ..module_utils.operator_variables import PREFIX
+from ..module_utils.options.judge import PREFIX
 from ..modules.workspace_info import argument_spec
 
 try:
@@ -140,7 +140,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _ask(options: dict[str, Any]) -> dict[str, Any]:
         # databricks-sdk takes a second to import: only the one task that asks pays for it.
-        from ..module_utils import databricks, preflight
+        from ..module_utils.workspace import client as databricks, preflight
 
         if databricks.IMPORT_ERROR is not None:
             raise AnsibleActionFail(

@@ -51,9 +51,9 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils import config_file
+from ..plugin_utils import config_file
 from ..module_utils.errors import OperatorError
-from ..module_utils.operator_variables import CONFIG_IN_FORCE, PREFIX, problems_of
+from ..module_utils.options.judge import CONFIG_IN_FORCE, PREFIX, problems_of
 
 _OPTIONS = ("config", "config_url", "config_sha256")
 

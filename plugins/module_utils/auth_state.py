@@ -10,15 +10,28 @@ import platform
 import sys
 from typing import Any
 
-from . import files, login_items, lost_ledger
-from .documents import MISSING, IniDocument
+from .engine import files
+from .parts import login_item as login_items
+from . import lost_ledger
+from .engine.documents import MISSING, IniDocument
 from .errors import OperatorError
-from .host_program import oidc_source, profile, session, token_cache, user_sign_in
-from .host_program.config import CACHE_DIRECTORY, LOG_NAME, STATE_DIRECTORY, Config
+from .host_program import (
+    oidc_source,
+    profile,
+    session,
+    token_cache,
+    user_sign_in,
+)
+from .host_program.config import (
+    CACHE_DIRECTORY,
+    LOG_NAME,
+    STATE_DIRECTORY,
+    Config,
+)
 from .host_program.token import Token, TokenError
-from .ledger import Ledger, locked
-from .ownership import Wanted
-from .transaction import Outcome, bring
+from .engine.ledger import Ledger, locked
+from .engine.ownership import Wanted
+from .engine.transaction import Outcome, bring
 from .wanted import WORKSPACE_AUTH, workspace_auth
 
 

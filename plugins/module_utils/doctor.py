@@ -16,8 +16,8 @@ from .errors import OperatorError
 from .host_program import session, user_sign_in, workspace
 from .host_program.config import Config
 from .host_program.token import TokenError
-from .ownership import Wanted
-from .transaction import bring
+from .engine.ownership import Wanted
+from .engine.transaction import bring
 from .wanted import WORKSPACE_AUTH
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"

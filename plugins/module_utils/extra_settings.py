@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from .agents.base import Agent, AgentOptions
-from .documents import KeyPath
+from .engine.documents import KeyPath
 from .errors import OperatorError
-from .ownership import PRIVATE, Wanted
+from .engine.ownership import PRIVATE, Wanted
 from .routing import DIALECTS
 
 VARIABLE = "coding_agents_extra_settings"

@@ -12,11 +12,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from . import auth_state, edge, lost_ledger, npm
+from . import (
+    auth_state,
+    module as edge,
+    lost_ledger,
+    npm,
+)
 from .agents import AGENTS
 from .host_program import session, user_sign_in
 from .host_program.browser import is_wsl
-from .transaction import bring
+from .engine.transaction import bring
 from .wanted import ROLES, WORKSPACE_AUTH
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import files, login_items
+from .engine import files
+from .parts import login_item as login_items
 from .agents import AGENTS
-from .documents import FORMATS, MISSING, KeyPath
+from .engine.documents import FORMATS, MISSING, KeyPath
 from .errors import OperatorError
 from .host_program.config import Config
-from .ledger import Ledger
-from .ownership import Entry, digest, value_digest
+from .engine.ledger import Ledger
+from .engine.ownership import Entry, digest, value_digest
 from .wanted import WORKSPACE_AUTH
 
 NOTE = "there was no ledger: what is known to be ours was taken out, what it had replaced is not known"

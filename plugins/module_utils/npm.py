@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from . import files, processes
+from .engine import files
+from . import processes
 from .agents import AGENTS, Agent, FoundCli
 from .errors import OperatorError
-from .ledger import Ledger, locked
+from .engine.ledger import Ledger, locked
 
 _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 _TIMEOUT_SECONDS = 600

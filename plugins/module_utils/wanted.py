@@ -11,9 +11,9 @@ from typing import Any
 
 from . import extra_settings
 from .agents import AGENTS, AgentOptions
-from .host_program import build
+from ..plugin_utils import program as build
 from .host_program.config import Config
-from .ownership import PRIVATE, Wanted
+from .engine.ownership import PRIVATE, Wanted
 from .routing import DIALECTS, base_url
 
 ROLES = ("workspace_auth", "toolchain", "agents")

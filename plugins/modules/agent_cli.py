@@ -83,7 +83,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import edge, npm
+from ..module_utils import module as edge, npm
 from ..module_utils.agents import AGENTS
 
 

@@ -106,7 +106,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import auth_state, doctor, edge
+from ..module_utils import auth_state, doctor, module as edge
 
 
 def main() -> None:

@@ -85,9 +85,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import edge, lost_ledger
+from ..module_utils import module as edge, lost_ledger
 from ..module_utils.agents import AGENTS
-from ..module_utils.transaction import bring
+from ..module_utils.engine.transaction import bring
 
 
 def main() -> None:

@@ -102,7 +102,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import edge, look
+from ..module_utils import module as edge, look
 
 
 def main() -> None:

@@ -127,7 +127,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import auth_state, edge, sign_out
+from ..module_utils import auth_state, module as edge, sign_out
 
 
 def main() -> None:

@@ -202,9 +202,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils import databricks
+from ..module_utils.workspace import client as databricks
 from ..module_utils.defects import defect
-from ..module_utils.endpoints import FAMILIES, filter_endpoints, validate_names
+from ..module_utils.workspace.endpoints import FAMILIES, filter_endpoints, validate_names
 from ..module_utils.errors import OperatorError
 
 JMESPATH_ERROR: str | None = None

@@ -124,7 +124,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import edge
+from ..module_utils import module as edge
 from ..module_utils.host_program import session
 from ..module_utils.host_program.config import Config
 from ..module_utils.host_program.token import PERSON_MUST_SIGN_IN, TokenError

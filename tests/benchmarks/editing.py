@@ -70,8 +70,9 @@ def measured(work: Callable[[], None]) -> tuple[float, float]:
 
 def large_file(folder: Path, megabytes: int, repeat: int) -> list[str]:
     """Lines of the table for the large file."""
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils import edge, transaction
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as edge
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 
     home = folder / "home"
     home.mkdir()
@@ -142,8 +143,8 @@ def _documents(home: str) -> list[Any]:
 def owners(folder: Path, numbers: list[int], forked: bool, repeat: int) -> list[str]:
     """Lines of the table for one call over many owners; each has a home with some settings."""
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.owners import Owner, each
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, each
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
     components = ["workspace_auth", "claude_code"]
     samples: dict[tuple[str, int], list[float]] = {}

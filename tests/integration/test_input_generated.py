@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.operator_variables import EXAMPLES
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import EXAMPLES
 
 from tests import homes
 from tests.control_node import ControlNode, Operator

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.unit.homes import COMPONENTS, wanted
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 
 SETTINGS = b'{\n  "model": "opus",\n  "env": {"OLD": "1", "URL" : "mine"}\n}\n'
 PROFILES = b"[DEFAULT]\nhost = https://other\n"

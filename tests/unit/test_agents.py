@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import agents as registry
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import Agent, AgentOptions, version_key
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import FORMATS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
 
 OPTIONS = AgentOptions(
     home="/home/ada",

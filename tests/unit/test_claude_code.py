@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, FoundCli
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import JsonDocument
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Plan, Wanted, plan
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import JsonDocument
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Plan, Wanted, plan
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import base_urls
 
 from tests.unit.test_agents import OPTIONS

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import config_file
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import config_file
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 EXAMPLE: dict[str, Any] = {

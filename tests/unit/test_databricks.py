@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
     certificates,
-    databricks,
-    who_asks,
-    workspace_errors,
+    client as databricks,
+    identity as who_asks,
+    errors as workspace_errors,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace_errors import WorkspaceError, explain
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError, explain
 from databricks.sdk import errors as sdk_errors
 from databricks.sdk.config import Config
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     MISSING,
     BlockDocument,
     DocumentError,

@@ -10,7 +10,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     MISSING,
     DocumentError,
     DotenvDocument,

@@ -8,7 +8,11 @@ import configparser
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import MISSING, DocumentError, IniDocument
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
+    MISSING,
+    DocumentError,
+    IniDocument,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -8,12 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     MISSING,
     DocumentError,
     JsonDocument,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents.json_document import same
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents.json_document import same
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

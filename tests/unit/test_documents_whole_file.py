@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     FORMATS,
     MISSING,
     DocumentError,

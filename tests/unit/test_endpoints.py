@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.endpoints import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import (
     base_model_name,
     filter_endpoints,
     is_model_service,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import diffs, extra_settings, transaction
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import diffs, transaction
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import extra_settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.masking import masked_pair
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.masking import masked_pair
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import agent_documents
 
 SECRET, OTHER = 'planted s3cr3t "quoted" ünï', "another-planted-one"

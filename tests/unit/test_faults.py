@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import ledger as ledger_module
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger, locked
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger, locked
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.conftest import PROFILE
 from tests.unit.homes import COMPONENTS, as_nobody, make_home, shared_directory, temporaries, tree, wanted

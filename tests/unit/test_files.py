@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import files
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.files import ChangedMeanwhile, Found
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.files import ChangedMeanwhile, Found
 
 from tests.unit.homes import as_nobody, shared_directory, temporaries
 

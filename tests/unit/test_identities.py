@@ -24,9 +24,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
     session,
     token_exchange,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import (
-    workspace as asking,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import workspace as asking
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import Token, TokenError
 from databricks.sdk import WorkspaceClient

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import random
 
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import DocumentError, JsonDocument
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import DocumentError, JsonDocument
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.diffs import diff_of
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted, plan
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.diffs import diff_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted, plan
 
 SECRET = "a-secret-of-no-known-shape"
 

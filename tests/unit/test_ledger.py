@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import ledger as ledger_module
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger, locked
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger, locked
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.unit.homes import COMPONENTS, make_home, tree, wanted
 

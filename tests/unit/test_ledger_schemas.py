@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import SCHEMA, Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import SCHEMA, Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.unit.homes import COMPONENTS, tree
 

@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import login_items, lost_ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import FORMATS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import login_item as login_items
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import lost_ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.unit.homes import tree
 from tests.unit.signing_in import recorder, script

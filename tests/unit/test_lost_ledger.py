@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import lost_ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AgentOptions
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import Outcome, bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import Outcome, bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import agent_documents, workspace_auth
 
 from tests.unit.homes import tree

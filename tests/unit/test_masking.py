@@ -9,7 +9,7 @@ import difflib
 import json
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.masking import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.masking import (
     CHANGED,
     MASK,
     is_databricks_token,

@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
-    edge,
-    operator_variables,
-    routing,
-    version,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as edge, routing, version
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge as operator_variables
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 
 ROOT = Path(__file__).resolve().parents[2]

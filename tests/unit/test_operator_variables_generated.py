@@ -12,15 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
-    databricks,
-    edge,
-    npm,
-    operator_variables,
-    preflight,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client as databricks, preflight
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as edge, npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge as operator_variables
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.operator_variables import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import (
     EXAMPLES,
     PREFIX,
     VARIABLES,

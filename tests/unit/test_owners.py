@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.owners import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import (
     Owner,
     check_home,
     current_owner,

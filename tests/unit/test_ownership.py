@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     FORMATS,
     MISSING,
     Document,
@@ -19,7 +19,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents impo
     KeyPath,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
     Entry,
     Plan,
     Wanted,

@@ -8,13 +8,18 @@ import json
 import random
 from typing import Any
 
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
     MISSING,
     BlockDocument,
     DotenvDocument,
     KeyPath,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Entry, Plan, Wanted, plan
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
+    Entry,
+    Plan,
+    Wanted,
+    plan,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

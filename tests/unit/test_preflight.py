@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import databricks, preflight, workspace_errors
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
+    client as databricks,
+    preflight,
+    errors as workspace_errors,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.control_node import play

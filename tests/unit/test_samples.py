@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.documents import FORMATS, MISSING, KeyPath
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS, MISSING, KeyPath
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import workspace_auth
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.endpoints import FAMILIES
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import FAMILIES
 from ansible_collections.fmapi.coding_agents.plugins.modules import serving_endpoint_info
 
 from tests.unit.control_node import COLLECTIONS, own_environment, play

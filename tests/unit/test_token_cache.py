@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import build, session, token_cache
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import session, token_cache
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import Token, TokenError
 

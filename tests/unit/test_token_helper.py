@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import build
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
 SHELLS = [

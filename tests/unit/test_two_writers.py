@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import files
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.conftest import PROFILE
 from tests.unit.homes import COMPONENTS, make_home, temporaries, tree, wanted

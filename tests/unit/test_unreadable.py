@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import files
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ledger import Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.transaction import Outcome, bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import Outcome, bring
 
 from tests.unit.homes import COMPONENTS, make_home, temporaries, tree, wanted
 

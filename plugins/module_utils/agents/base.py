@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..documents import Document, KeyPath
-from ..ownership import Wanted
+from ..engine.documents import Document, KeyPath
+from ..engine.ownership import Wanted
 
 
 @dataclass(frozen=True)

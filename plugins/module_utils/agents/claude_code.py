@@ -12,11 +12,16 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from ..documents import MISSING, Document, KeyPath
+from ..engine.documents import MISSING, Document, KeyPath
 from ..host_program.config import DATA_DIRECTORY
-from ..masking import is_databricks_token
-from ..ownership import Wanted
-from .base import Agent, AgentOptions, FoundCli, Problem
+from ..engine.masking import is_databricks_token
+from ..engine.ownership import Wanted
+from .base import (
+    Agent,
+    AgentOptions,
+    FoundCli,
+    Problem,
+)
 
 _TOKEN: KeyPath = ("env", "ANTHROPIC_AUTH_TOKEN")
 

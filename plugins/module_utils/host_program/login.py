@@ -26,9 +26,20 @@ from types import FrameType
 from typing import NamedTuple
 
 from .. import processes
-from . import browser, session, token_cache, user_sign_in, workspace
+from . import (
+    browser,
+    session,
+    token_cache,
+    user_sign_in,
+    workspace,
+)
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, Token, TokenError
+from .token import (
+    PERSON_MUST_SIGN_IN,
+    RETRY_MAY_HELP,
+    Token,
+    TokenError,
+)
 
 OLDEST_CLI = (0, 205)
 """The CLI of that name before it is another program, without ``auth login``."""

@@ -13,7 +13,12 @@ import time
 from typing import NoReturn
 
 from . import workspace
-from .token import RETRY_MAY_HELP, Token, TokenError, token_text
+from .token import (
+    RETRY_MAY_HELP,
+    Token,
+    TokenError,
+    token_text,
+)
 
 TOKEN_PATH = "/oidc/v1/token"  # noqa: S105 - a path, no password
 

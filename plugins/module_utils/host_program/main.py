@@ -81,7 +81,7 @@ def _add_login(login: argparse.ArgumentParser) -> None:
 
 
 def _login(config: Config, options: argparse.Namespace | SimpleNamespace) -> int:
-    from . import browser, login  # what only a person needs
+    from . import browser, login
 
     limits = login.Options(options.timeout, not options.no_browser, options.wait, options.tied, options.again)
     return login.run(config, limits, browser.here(dict(os.environ)), options.quiet)

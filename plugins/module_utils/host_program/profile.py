@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
-from ..documents.base import MISSING
-from ..documents.ini_document import IniDocument
+from ..engine.documents.base import MISSING
+from ..engine.documents.ini_document import IniDocument
 from ..errors import OperatorError
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, RETRY_MAY_HELP, TokenError, token_text
+from .token import (
+    PERSON_MUST_SIGN_IN,
+    RETRY_MAY_HELP,
+    TokenError,
+    token_text,
+)
 
 _AGAIN = "Run the rollout again"
 

@@ -23,7 +23,12 @@ from urllib.parse import urlsplit
 from .. import processes
 from . import profile, token_cache
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, Token, TokenError, token_text
+from .token import (
+    PERSON_MUST_SIGN_IN,
+    Token,
+    TokenError,
+    token_text,
+)
 
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
@@ -48,7 +53,7 @@ def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
 
 def request_token(config: Config, environment: Mapping[str, str], refused: Token | None) -> Token:
     """A token that lives long enough for the agent, if the CLI can give one, and another than ``refused``. Raises TokenError."""
-    from . import workspace  # TLS costs more than all else: only who asks pays for it
+    from . import workspace
 
     cli = find_cli(config.home, environment)
     if cli is None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .errors import OperatorError
-from .routing import normalize_workspace_url
-from .workspace_errors import WorkspaceError
+from ..errors import OperatorError
+from ..routing import normalize_workspace_url
+from .errors import WorkspaceError
 
 # Options that say who asks, by the auth_type of databricks-sdk that they belong to. The first complete group is used.
 _IDENTITIES: tuple[tuple[str, tuple[str, ...]], ...] = (

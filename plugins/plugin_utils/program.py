@@ -16,13 +16,13 @@ import shlex
 import zipfile
 from typing import TYPE_CHECKING
 
-from . import config
+from ..module_utils.host_program import config
 
 if TYPE_CHECKING:
     # Ansible carries what is imported anywhere in the text. Here they are only read, and the look does without their imports.
-    from .. import errors, processes  # noqa: F401
-    from ..documents import base, ini_document  # noqa: F401
-    from . import (  # noqa: F401
+    from ..module_utils import errors, processes  # noqa: F401
+    from ..module_utils.engine.documents import base, ini_document  # noqa: F401
+    from ..module_utils.host_program import (  # noqa: F401
         browser,
         log,
         login,

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import databricks, operator_variables, workspace_errors
-from .agents import AGENTS
+from . import client as databricks, errors as workspace_errors
+from ..options import judge as operator_variables
+from ..agents import AGENTS
 from .endpoints import NOT_FOUND, NOT_READY, validate_names
-from .errors import OperatorError
-from .routing import (
+from ..errors import OperatorError
+from ..routing import (
     DIALECTS,
     base_url,
     normalize_workspace_url,

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from .errors import OperatorError
+from ..errors import OperatorError
 
 try:
     import requests

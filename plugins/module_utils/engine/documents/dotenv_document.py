@@ -31,7 +31,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .base import BOM, MISSING, Document, DocumentError, KeyPath
+from .base import (
+    BOM,
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+)
 
 _END = r"(?=\r|\n|\Z)"
 _ASSIGNMENT = re.compile(r"[^\S\r\n]*(?P<export>export[^\S\r\n]+)?(?P<name>[^=#\s]+)[^\S\r\n]*=(?P<space>[^\S\r\n]*)")

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .errors import OperatorError
+from ..errors import OperatorError
 
 _AT_FDCWD = -100
 _TEMPORARY = ".fmapi-tmp-"

@@ -16,14 +16,20 @@ from ansible.module_utils.basic import AnsibleModule
 from . import extra_settings
 from .agents import AGENTS, AgentOptions
 from .defects import defect
-from .diffs import diff_of
+from .engine.diffs import diff_of
 from .errors import OperatorError
-from .host_program import build
+from ..plugin_utils import program as build
 from .host_program.config import Config
 from .host_program.session import IDENTITIES
 from .host_program.token import TokenError
-from .owners import Done, check_home, current_owner, each, owner_named
-from .ownership import Wanted
+from .engine.owner import (
+    Done,
+    check_home,
+    current_owner,
+    each,
+    owner_named,
+)
+from .engine.ownership import Wanted
 from .routing import (
     DEFAULT_PROFILE,
     ROUTING_CHOICES,
@@ -32,8 +38,13 @@ from .routing import (
     validate_profile,
     validate_ttl_minutes,
 )
-from .transaction import Outcome
-from .wanted import ROLES, UNREADY, agent_documents, base_urls
+from .engine.transaction import Outcome
+from .wanted import (
+    ROLES,
+    UNREADY,
+    agent_documents,
+    base_urls,
+)
 
 OLDEST_PYTHON = (3, 9)
 """Of a host. Up to the check that says so, the code has to run on 3.8, on which ansible-core 2.18 still starts modules: hence the

@@ -12,7 +12,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .base import BOM, MISSING, Document, DocumentError, KeyPath
+from .base import (
+    BOM,
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+)
 
 _SECTION = re.compile(r"[ \t]*\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
 _KEY = re.compile(

@@ -12,9 +12,14 @@ from typing import NamedTuple
 
 from . import files
 from .documents import FORMATS, WholeFile
-from .errors import OperatorError
+from ..errors import OperatorError
 from .ledger import Ledger, locked
-from .ownership import Plan, Wanted, digest, plan
+from .ownership import (
+    Plan,
+    Wanted,
+    digest,
+    plan,
+)
 
 _TRIES = 5
 """How often a file that another program keeps rewriting is merged again before we give up."""

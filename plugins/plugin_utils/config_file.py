@@ -17,9 +17,9 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import operator_variables
-from .errors import OperatorError
-from .operator_variables import CONFIG_KEYS
+from ..module_utils.options import judge as operator_variables
+from ..module_utils.errors import OperatorError
+from ..module_utils.options.judge import CONFIG_KEYS
 
 _LARGEST = 64 * 1024
 """Bytes. Such a file has a dozen short lines."""

@@ -17,7 +17,13 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from .base import BOM, MISSING, Document, DocumentError, KeyPath
+from .base import (
+    BOM,
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+)
 
 _CUT_OFF = " (no line end before)"
 _MARKER = re.compile(

@@ -9,7 +9,14 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 
 from __future__ import annotations
 
-from .base import MISSING, Document, DocumentError, KeyPath, Undo, WrongContainer
+from .base import (
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+    Undo,
+    WrongContainer,
+)
 from .block_document import BlockDocument
 from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import shlex
 
-from .documents import KeyPath
-from .host_program.browser import is_wsl
-from .host_program.config import Config
-from .ownership import Wanted
-from .wanted import WORKSPACE_AUTH
+from ..engine.documents import KeyPath
+from ..host_program.browser import is_wsl
+from ..host_program.config import Config
+from ..engine.ownership import Wanted
+from ..wanted import WORKSPACE_AUTH
 
 LABEL = "io.github.fmapi.coding-agents.login"
 BLOCK: KeyPath = ("login",)

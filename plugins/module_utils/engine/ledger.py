@@ -26,9 +26,9 @@ from typing import Any
 
 from . import files
 from .documents import FORMATS
-from .errors import OperatorError
+from ..errors import OperatorError
 from .ownership import Entry, digest
-from .version import VERSION
+from ..version import VERSION
 
 SCHEMA = 1
 DIRECTORY = (".local", "state", "fmapi-coding-agents")

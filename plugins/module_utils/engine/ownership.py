@@ -16,9 +16,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict  # noqa: UP035
 
-from .documents import FORMATS, MISSING, Document, DocumentError, KeyPath, WrongContainer
+from .documents import (
+    FORMATS,
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+    WrongContainer,
+)
 from .documents.json_document import same
-from .errors import OperatorError
+from ..errors import OperatorError
 
 Entry = Dict[str, Any]  # noqa: UP006
 """The ledger's record of one document; see :func:`plan` for its keys."""

@@ -25,11 +25,21 @@ from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
-from . import who_asks, workspace_errors
+from . import identity as who_asks, errors as workspace_errors
 from .certificates import read_certificates, usual_roots
-from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
-from .version import VERSION
-from .workspace_errors import WorkspaceError, explain, late, not_databricks
+from .endpoints import (
+    READY,
+    base_model_name,
+    is_model_service,
+    shape_endpoint,
+)
+from ..version import VERSION
+from .errors import (
+    WorkspaceError,
+    explain,
+    late,
+    not_databricks,
+)
 
 IMPORT_ERROR: str | None = None
 """The traceback of the import that failed, for missing_required_lib; None when databricks-sdk is there."""

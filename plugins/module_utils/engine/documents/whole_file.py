@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import MISSING, Document, DocumentError, KeyPath
+from .base import (
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+)
 
 WHOLE: KeyPath = ()
 

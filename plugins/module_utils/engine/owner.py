@@ -14,7 +14,7 @@ import os
 import pwd
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from .errors import OperatorError
+from ..errors import OperatorError
 
 
 class Owner(NamedTuple):

@@ -14,10 +14,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
-from . import edge, npm, routing
-from .agents import AGENTS
-from .errors import OperatorError
-from .extra_settings import check_extra_settings
+from .. import module as edge, npm, routing
+from ..agents import AGENTS
+from ..errors import OperatorError
+from ..extra_settings import check_extra_settings
 
 PREFIX = "coding_agents_"
 

@@ -15,7 +15,14 @@ from collections.abc import Iterator
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from .base import BOM, MISSING, Document, DocumentError, KeyPath, WrongContainer
+from .base import (
+    BOM,
+    MISSING,
+    Document,
+    DocumentError,
+    KeyPath,
+    WrongContainer,
+)
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]|-?Infinity|NaN')

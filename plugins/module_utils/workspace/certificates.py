@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 
-from .errors import OperatorError
+from ..errors import OperatorError
 
 
 def read_certificates(path: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Tuple  # noqa: UP035
 
-from ..errors import OperatorError
+from ...errors import OperatorError
 
 KeyPath = Tuple[str, ...]  # noqa: UP006
 """Where a value stands: ``("env", "ANTHROPIC_MODEL")`` in JSON, ``(section, key)`` in INI, ``(name,)`` in dotenv files."""
