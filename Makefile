@@ -4,7 +4,7 @@
 # The logic is in tests/ci/*.sh; this file only names it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs sanity unit integration molecule agents matrix bench soak clean
+.PHONY: help demo test lint docs generate sanity unit integration molecule agents matrix bench soak clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ test: ## every test there is; installs what it needs (as root on Debian), prints
 
 lint: ## ruff, mypy, yamllint, shellcheck, ansible-lint, documentation and changelog
 	@tests/ci/lint.sh
+
+generate: ## the sections of README.md and docs/ that the code dictates, and the pictures
+	@tests/ci/generate.sh
 
 docs: ## the documentation site, in .work/docs/html
 	@tests/ci/docs.sh

@@ -1,4 +1,5 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Variable sets as operators, templates and mistakes make them: the same ones for the same number."""
 
@@ -62,10 +63,11 @@ MAPPINGS: list[Any] = [
     {"claude_code": None},
     {"claude_code": {}},
     {"opus": "x"},
-    {"opus": None},
-    {"opus": ["x"]},
+    {"claude_code": {"opus": "x"}},
+    {"claude_code": {"opus": None}},
+    {"claude_code": {"opus": ["x"]}},
 ]
-MAPPINGS += [{"opsu": "x"}, {"1": 2}, {"a": {"b": {"c": [1, {"d": None}]}}}, {"claude_code": {"env": {"A": SECRET}}}]
+MAPPINGS += [{"claude_code": {"opsu": "x"}}, {"claude_code": {"": {}}}, {"clod": {"opus": "x"}}, {"1": 2}, {"a": {"b": {"c": [1, {"d": None}]}}}, {"claude_code": {"env": {"A": SECRET}}}]
 MAPPINGS += [
     {"claude_code": {"env": {"ANTHROPIC_MODEL": SECRET}}},
     {"claude_code": {"permissions": {"allow": [1, None, "x"]}}},
@@ -90,14 +92,18 @@ RIGHT: dict[str, list[Any]] = {
     "oidc_token_env": ["TOKEN"],
     "oidc_token_command": [["/bin/token", "a b"], "/bin/token"],
     "agents": [["claude_code"], "claude_code"],
-    "models": [{}, {"opus": "databricks-claude-opus-4-6", "haiku": None}, '{"default": "system.ai.m"}'],
+    "models": [
+        {},
+        {"claude_code": {"opus": "databricks-claude-opus-4-6", "haiku": None}},
+        '{"claude_code": {"default": "system.ai.m"}}',
+    ],
     "routing": ["gateway", "serving_endpoints", "gateway_host", "auto"],
     "workspace_id": [123, "123"],
     "token_ttl_minutes": [1, 15, "60"],
-    "settings_location": ["home", "/"],
+    "claude_code_settings_location": ["home", "/"],
     "profile": ["fmapi", "a@b.c_"],
     "users": [[], ["ada"], "ada,grace"],
-    "experimental_betas": [True, "no"],
+    "claude_code_experimental_betas": [True, "no"],
     "preflight": [True, "false", 0],
     "on_unreadable": ["fail", "backup_and_replace"],
     "cli_versions": [{}, {"claude_code": "2.1.197"}],
@@ -105,7 +111,7 @@ RIGHT: dict[str, list[Any]] = {
     "extra_settings": [{}, {"claude_code": {"theme": "dark", "env": {"A": SECRET}}}, '{"claude_code": {"x": 1}}'],
 }
 
-TYPOS = ("modles", "workspaceurl", "host", "ttl", "x", "", "Models", "client_secrets", "workspace_url2")
+TYPOS = ("modles", "settings_location", "state", "workspaceurl", "host", "ttl", "x", "", "Models", "client_secrets", "workspace_url2")
 
 
 def generated(number: int, right: Mapping[str, Sequence[Any]], wild: int) -> dict[str, Any]:

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
-from ..plugin_utils.unkept import Unkept as ActionModule
+from ..module_utils.options.owner import OWNER
+from ..modules.coding_agents_info import SPEC
+from ..plugin_utils.host_action import HostAction
 
-__all__ = ["ActionModule"]
+
+class ActionModule(HostAction):
+    OPTIONS = {**OWNER, **SPEC}
+    ASKS_WORKSPACE = True

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils import processes
+from ..module_utils.options.owner import OWNER
+from ..module_utils.options.verbs import SIGN_IN
+from ..plugin_utils.filling import filled
+from ..plugin_utils.host_action import REPORTED, HostAction
 
 _PORT = 8020
 """Where the Databricks CLI listens for the browser's way back, unless the port is taken; then ``login`` says so."""
@@ -32,23 +36,21 @@ _SAID = {
 }
 
 
-class ActionModule(ActionBase):
-    """One module call on the host; then one line for each owner, and the sign-in itself where it can be done from here."""
+class ActionModule(HostAction):
+    """One module call on the host; then the sign-in itself where it can be done from here."""
 
-    TRANSFERS_FILES = False
+    OPTIONS = {**OWNER, **SIGN_IN}
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        super().run(tmp, task_vars)
-        result: dict[str, Any] = dict(self._execute_module(task_vars=task_vars))
-        name = (task_vars or {}).get("inventory_hostname", "host")
+    def told(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(variables.get("inventory_hostname"))
         for entry in result.get("sign_ins", []):
             entry["host"] = name
             entry["owner"] = f"{entry['user']} on {name}"
             entry["command"] = self._command(entry)
             waiting = entry["state"] in ("sign_in_needed", "unknown")
             if waiting and self._is_mine(entry) and not self._task.check_mode:
-                result.update(self._sign_in(entry))
-            else:
+                result.update(self._sign_in(entry, variables))
+            elif not variables.get(REPORTED):
                 _show(entry)
         return result
 
@@ -67,10 +69,11 @@ class ActionModule(ActionBase):
             return False
         return os.stat(entry["home"]).st_uid == os.geteuid()
 
-    def _sign_in(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def _sign_in(self, entry: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Run ``login``, each of its lines as it comes. It bounds itself."""
         display = Display()
-        timeout = str(self._task.args.get("timeout", 300))
+        options, _from_variables = filled(SIGN_IN, self._task.args, variables, self._templar)
+        timeout = str(options.get("sign_in_timeout", SIGN_IN["sign_in_timeout"]["default"]))
         # A play that is interrupted ends its workers without a word to them.
         command = [entry["front"], "login", "--tied", "--timeout", timeout]
         started = processes.start(command, os.environ, listen=True, tied=True)

@@ -29,9 +29,7 @@ EXAMPLES = r"""
   vars_files:
     - "{{ lookup('fmapi.coding_agents.config_file') }}"
   roles:
-    - role: fmapi.coding_agents.preflight
-    - role: fmapi.coding_agents.workspace_auth
-    - role: fmapi.coding_agents.agents
+    - role: fmapi.coding_agents.coding_agents
 """
 
 RETURN = r"""
@@ -51,9 +49,10 @@ from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ..plugin_utils import config_file
 from ..module_utils.errors import OperatorError
-from ..module_utils.options.judge import CONFIG_IN_FORCE, PREFIX, problems_of
+from ..module_utils.options.judge import CONFIG_IN_FORCE, problems_of
+from ..module_utils.options.values import PREFIX
+from ..plugin_utils import config_file
 
 _OPTIONS = ("config", "config_url", "config_sha256")
 

@@ -17,4 +17,6 @@ class OperatorError(Exception):
         self.where = where
         self.way_out = way_out
         text = f"{where}: {what}" if where else what
+        self.told = f"{text}\n{way_out}" if way_out else text
+        """For a result: the cause in the first line, the way out in the next."""
         super().__init__(f"{text}. {way_out}" if way_out else text)

@@ -10,7 +10,6 @@ one sentence for each of: what is wrong, where (the variable), and the way out.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -59,6 +58,8 @@ _ACCOUNT_HOSTS = frozenset(
     )
 )
 
+EXAMPLE_URL = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _PROFILE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9_])?")
@@ -71,6 +72,8 @@ def _host_of(host: str) -> str | None:
         # A zone (%eth0) names an interface of one machine: it cannot be written to many.
         if not host.endswith("]") or "%" in host:
             return None
+        import ipaddress  # few have one, and every look would pay for it
+
         try:
             return f"[{ipaddress.IPv6Address(host[1:-1])}]"
         except ValueError:
@@ -80,12 +83,19 @@ def _host_of(host: str) -> str | None:
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         return None
     if labels[-1].isdigit():
+        import ipaddress
+
         # No top-level domain is a number, and resolvers read such names as odd spellings of an address.
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
             return None
     return name
+
+
+def nothing_given(option: str) -> str:
+    """What to say where no workspace is named."""
+    return f"{option} is not set. Give the URL of your Databricks workspace, such as {EXAMPLE_URL}."
 
 
 def normalize_workspace_url(value: object, option: str = "coding_agents_workspace_url") -> str:
@@ -96,9 +106,9 @@ def normalize_workspace_url(value: object, option: str = "coding_agents_workspac
     :param option: the variable to name in the message.
     :raises ValueError: what is wrong, where, and the way out. The message never repeats a user name or a password.
     """
-    example = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+    example = EXAMPLE_URL
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{option} is not set. Give the URL of your Databricks workspace, such as {example}.")
+        raise ValueError(nothing_given(option))
     if not value.isascii() or any(character <= " " or character in '"<>\\^`{|}\x7f' for character in value):
         raise ValueError(
             f"{option} holds a space, a control character or a character outside ASCII. "

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line programs of coding agents, from the npm registry."""
+"""Command line programs of coding agents."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ short_description: Install the command line programs of coding agents
 version_added: 0.1.0
 description:
   - Makes sure that each agent's program is there in a version that works with a Databricks workspace.
-  - Versions are read from package files; no agent is started.
-  - A program that is there already, however it was installed, is left alone when its version will do.
-  - O(state=absent) removes what this module installed, and brings back the version that it replaced.
+  - Versions are read from package files. A program that is there already, however it was installed, is left alone when its version
+    will do.
+  - A program is fetched into a directory of our own, verified and started once; then a link in C(bin) is switched to it. What the link
+    was before is remembered, so that O(state=absent) brings it back.
 author:
   - fmapi.coding_agents contributors (@fmapi)
 requirements:
@@ -22,8 +23,10 @@ requirements:
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
-  - fmapi.coding_agents.host_options.owner
-  - fmapi.coding_agents.host_options.cli
+  - fmapi.coding_agents.owner
+  - fmapi.coding_agents.agent_settings.agents
+  - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -36,19 +39,27 @@ attributes:
   idempotent:
     support: full
 options:
-  agents:
-    description:
-      - The coding agents.
-    type: list
-    elements: str
-    choices: [claude_code]
-    default: [claude_code]
   state:
     description:
-      - V(absent) removes what this module installed for any agent.
+      - V(absent) gives everything back, whatever was ever set up here. No other option is needed then.
     type: str
     choices: [present, absent]
     default: present
+  ca_file:
+    description:
+      - PEM file with a private certificate authority, as in M(fmapi.coding_agents.coding_agents).
+    type: path
+  proxy:
+    description:
+      - URL of the proxy by which the registry is reached.
+    type: str
+  no_proxy:
+    description:
+      - Hosts that are reached without O(proxy), with commas.
+    type: str
+notes:
+  - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
+    C(module_defaults), these over the variable, and the variable over the option's default.
 """
 
 EXAMPLES = r"""
@@ -64,60 +75,47 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changes:
+  description: What was (or would be) changed, in words.
+  returned: always
+  type: list
+  elements: str
+  sample: ["/home/ada/.claude/settings.json: env.ANTHROPIC_BASE_URL"]
+homes:
+  description: The homes that were worked in.
+  returned: always
+  type: list
+  elements: str
+  sample: [/home/ada]
 programs:
   description: The agents' programs, by agent.
   returned: when O(state=present)
   type: dict
   sample:
     claude_code: {path: /home/ada/.local/bin/claude, version: 2.1.197, source: npm, wanted_version: 2.1.197}
-changes:
-  description: What was (or would be) done, in words.
-  returned: always
+documents:
+  description: The files that hold what was brought.
+  returned: when O(state=present)
   type: list
   elements: str
-  sample: ["Claude Code 2.1.197 installed into /home/ada/.local"]
+  sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-import os
-from typing import Any
+from ..module_utils import module, rollout
+from ..module_utils.options import agent_cli, agent_settings, workspace
+from ..module_utils.options.values import Spec
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import module as edge, npm
-from ..module_utils.agents import AGENTS
+SPEC: Spec = {
+    **module.STATE,
+    "agents": agent_settings.SPEC["agents"],
+    **{name: workspace.SPEC[name] for name in ("ca_file", "proxy", "no_proxy")},
+    **agent_cli.SPEC,
+    **module.CARRIED,
+}
 
 
 def main() -> None:
-    edge.run({**edge.STATE, **edge.CLI, "agents": edge.SETTINGS["agents"]}, body)
-
-
-def body(module: AnsibleModule, home: str) -> dict[str, Any]:
-    environment = dict(os.environ)
-    registry = module.params["npm_registry"]
-    if module.params["state"] == "absent":
-        done = npm.uninstall(home, registry, environment, module.check_mode)
-        changes = [f"{AGENTS[name].title}: {what}" for name, what in done.items()]
-        return {"changed": bool(done), "changes": changes}
-    npm.check_versions(module.params["cli_versions"])
-    prefix = edge.npm_prefix_of(module, home)
-    programs, changes, before, after = {}, [], "", ""
-    for name in module.params["agents"]:
-        agent = AGENTS[name]
-        found = agent.find_cli(home, prefix, environment)
-        version = npm.wanted_version(agent, module.params["cli_versions"], found)
-        before += f"{agent.title} {found.version if found else 'is not installed'}\n"
-        after += f"{agent.title} {version or (found.version if found else '')}\n"
-        if version:
-            changes.append(f"{agent.title} {version} installed into {prefix}")
-            if not module.check_mode:
-                npm.install(home, agent, version, prefix, registry, environment)
-                found = agent.find_cli(home, prefix, environment)
-        programs[name] = npm.describe(agent, found, version)
-    result: dict[str, Any] = {"changed": bool(changes), "changes": changes, "programs": programs}
-    if changes:
-        header = f"programs in {prefix}"
-        result["diff"] = [{"before_header": header, "after_header": header, "before": before, "after": after}]
-    return result
+    module.run(SPEC, rollout.only("agent_cli"))
 
 
 if __name__ == "__main__":

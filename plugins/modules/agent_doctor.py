@@ -11,9 +11,9 @@ module: agent_doctor
 short_description: Diagnose the coding agents on a host
 version_added: 0.1.0
 description:
-  - Checks programs, configuration, environment, token, connectivity and models as the host sees them, and can prove it all with a real
+  - Checks programs, configuration, environment, connectivity, token and models as the host sees them, and can prove it all with a real
     prompt.
-  - Prints one line for each check, with the way out where there is one, and fails when a check failed.
+  - Fails when a check failed; the message begins with the cause.
   - No file of the collection is changed. The token helper is run, which may put a new token into its cache.
 author:
   - fmapi.coding_agents contributors (@fmapi)
@@ -21,11 +21,14 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.attributes.action_group
-  - fmapi.coding_agents.host_options.owner
-  - fmapi.coding_agents.host_options.workspace
-  - fmapi.coding_agents.host_options.auth
-  - fmapi.coding_agents.host_options.settings
-  - fmapi.coding_agents.host_options.cli
+  - fmapi.coding_agents.owner
+  - fmapi.coding_agents.owner.files
+  - fmapi.coding_agents.workspace
+  - fmapi.coding_agents.databricks_oauth
+  - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.control_node
+  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: partial
@@ -38,33 +41,31 @@ attributes:
   idempotent:
     support: full
 options:
-  workspace_url:
-    description:
-      - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
-    type: str
-    required: true
-  prompt:
+  doctor_prompt:
     description:
       - Whether to send each agent one short prompt. The agent writes its own session files then, as in daily use.
     type: bool
     default: false
   routing_reason:
     description:
-      - Why O(routing) is what it is, as M(fmapi.coding_agents.workspace_info) tells it. It is repeated in the report.
+      - Why O(routing) is what it is. The preflight knows it.
     type: str
-    default: set by the operator
+    default: as set
+notes:
+  - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
+    C(module_defaults), these over the variable, and the variable over the option's default.
 """
 
 EXAMPLES = r"""
 - name: Check this host, with a real reply from the agent
   fmapi.coding_agents.agent_doctor:
     workspace_url: https://dbc-a1b2c3d4-e5f6.cloud.databricks.com
-    prompt: true
+    doctor_prompt: true
 """
 
 RETURN = r"""
 checks:
-  description: What was checked, in order; after a failure, only what did not pass.
+  description: What was checked, in order.
   returned: always
   type: list
   elements: dict
@@ -74,8 +75,13 @@ checks:
       type: str
       returned: always
       sample: /home/ada
+    user:
+      description: The owner.
+      type: str
+      returned: always
+      sample: ada
     category:
-      description: V(Dependencies), V(Configuration), V(Environment), V(Auth), V(Connectivity), V(Models) or V(Prompt).
+      description: V(Dependencies), V(Configuration), V(Environment), V(Connectivity), V(Auth), V(Models) or V(Prompt).
       type: str
       returned: always
       sample: Auth
@@ -93,7 +99,7 @@ checks:
       description: What was found.
       type: str
       returned: always
-      sample: printed a token
+      sample: token issued
     fix:
       description: The way out, where there is one.
       type: str
@@ -101,43 +107,25 @@ checks:
       sample: Run the rollout
 """
 
-import os
-from typing import Any
+from ..module_utils import module, rollout
+from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
+from ..module_utils.options.values import Spec
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import auth_state, doctor, module as edge
+SPEC: Spec = {
+    **owner.FILES,
+    **workspace.SPEC,
+    **databricks_oauth.SPEC,
+    **agent_settings.SPEC,
+    **agent_cli.SPEC,
+    **control_node.ASKING,
+    **verbs.DOCTOR,
+    "routing_reason": {"type": "str", "default": "as set"},
+    **module.CARRIED,
+}
 
 
 def main() -> None:
-    spec = {**edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
-    spec["workspace_url"] = {"type": "str", "required": True}
-    spec["routing_reason"] = {"type": "str", "default": "set by the operator"}
-    spec["prompt"] = {"type": "bool", "default": False}
-    edge.run(spec, body)
-
-
-def body(module: AnsibleModule, home: str) -> dict[str, Any]:
-    config = edge.config_of(module, home)
-    secret = edge.secret_of(module)
-    options = edge.agent_options_of(module, home)
-    host = doctor.Host(
-        config=config,
-        agents=module.params["agents"],
-        options=options,
-        routing=f"{module.params['routing']} ({module.params['routing_reason']})",
-        prefix=edge.npm_prefix_of(module, home),
-        environment=dict(os.environ),
-        auth=lambda: auth_state.wanted(config, secret, edge.replaces_unreadable(module)),
-        settings=lambda: edge.documents_of(module, home),
-    )
-    checks = doctor.examine_files(host) if module.check_mode else doctor.examine(host, module.params["prompt"])
-    result: dict[str, Any] = {"checks": [{"home": home, **one._asdict()} for one in checks]}
-    failed = [one for one in checks if one.status == doctor.FAIL]
-    if failed:
-        first = f"{failed[0].category}, {failed[0].check}: {failed[0].detail}. {failed[0].fix}"
-        result["error"] = f"{len(failed)} of {len(checks)} checks failed. First: {first}"
-    return result
+    module.run(SPEC, rollout.examine)
 
 
 if __name__ == "__main__":

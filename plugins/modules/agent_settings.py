@@ -21,9 +21,11 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.attributes.action_group
-  - fmapi.coding_agents.host_options.owner
-  - fmapi.coding_agents.host_options.workspace
-  - fmapi.coding_agents.host_options.settings
+  - fmapi.coding_agents.owner
+  - fmapi.coding_agents.owner.files
+  - fmapi.coding_agents.workspace
+  - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -38,13 +40,21 @@ attributes:
 options:
   state:
     description:
-      - V(absent) gives back what stood there before, for every agent that was ever set up here.
+      - V(absent) gives everything back, whatever was ever set up here. No other option is needed then.
     type: str
     choices: [present, absent]
     default: present
+  token_ttl_minutes:
+    description:
+      - How long an agent keeps a token before it asks the token helper again, in minutes from 1 to 60.
+    type: int
+    default: 15
+notes:
+  - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
+    C(module_defaults), these over the variable, and the variable over the option's default.
 seealso:
   - module: fmapi.coding_agents.databricks_oauth
-  - module: fmapi.coding_agents.coding_agents_info
+  - module: fmapi.coding_agents.coding_agents
 """
 
 EXAMPLES = r"""
@@ -53,7 +63,8 @@ EXAMPLES = r"""
     workspace_url: https://dbc-a1b2c3d4-e5f6.cloud.databricks.com
     agents: [claude_code]
     models:
-      default: databricks-claude-sonnet-4-6
+      claude_code:
+        default: databricks-claude-sonnet-4-6
 
 - name: See what would change, to the line
   fmapi.coding_agents.agent_settings:
@@ -73,34 +84,36 @@ changes:
   type: list
   elements: str
   sample: ["/home/ada/.claude/settings.json: env.ANTHROPIC_BASE_URL"]
+homes:
+  description: The homes that were worked in.
+  returned: always
+  type: list
+  elements: str
+  sample: [/home/ada]
 documents:
-  description: The files that hold the agents' settings.
+  description: The files that hold what was brought.
   returned: when O(state=present)
   type: list
   elements: str
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from typing import Any
+from ..module_utils import module, rollout
+from ..module_utils.options import agent_settings, databricks_oauth, owner, workspace
+from ..module_utils.options.values import Spec
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import module as edge, lost_ledger
-from ..module_utils.agents import AGENTS
-from ..module_utils.engine.transaction import bring
+SPEC: Spec = {
+    **module.STATE,
+    **owner.FILES,
+    **workspace.SPEC,
+    "token_ttl_minutes": databricks_oauth.SPEC["token_ttl_minutes"],
+    **agent_settings.SPEC,
+    **module.CARRIED,
+}
 
 
 def main() -> None:
-    spec = {**edge.STATE, **edge.WORKSPACE, **edge.SETTINGS}
-    edge.run(spec, body, required_if=[("state", "present", ("workspace_url",))])
-
-
-def body(module: AnsibleModule, home: str) -> dict[str, Any]:
-    if module.params["state"] == "absent":
-        return edge.result_of(bring(home, list(AGENTS), [], module.check_mode, lost_ledger.rebuild))
-    documents = edge.documents_of(module, home)
-    outcome = bring(home, list(AGENTS), documents, module.check_mode, lost_ledger.rebuild)
-    return edge.result_of(outcome, documents=[document.path for document in documents])
+    module.run(SPEC, rollout.only("agent_settings"))
 
 
 if __name__ == "__main__":

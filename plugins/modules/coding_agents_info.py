@@ -11,10 +11,11 @@ module: coding_agents_info
 short_description: Compare a host with the wanted state of its coding agents
 version_added: 0.1.0
 description:
-  - Reads platform, owner, programs, session and settings of a host, and tells what differs from the wanted state.
-  - Differences are found by the same planning code that the other modules apply, so that a play needs to act only on hosts, and with
-    roles, for which this module found something.
-  - Nothing is written, no program is started, and nothing is sent over the network.
+  - Reads platform, programs, session and settings of a host, and tells what differs from the wanted state.
+  - Differences are found by the same planning code that the other modules apply, so that a play needs to act only on hosts for which
+    this module found something.
+  - Nothing is written, no program is started, and nothing is sent over the network from the host.
+  - With O(preflight), the workspace is asked from the control node before, once in a run for each distinct set of options.
 author:
   - fmapi.coding_agents contributors (@fmapi)
 extends_documentation_fragment:
@@ -22,21 +23,20 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes.info_module
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.attributes.action_group
-  - fmapi.coding_agents.host_options.owner
-  - fmapi.coding_agents.host_options.workspace
-  - fmapi.coding_agents.host_options.auth
-  - fmapi.coding_agents.host_options.settings
-  - fmapi.coding_agents.host_options.cli
-options:
-  workspace_url:
-    description:
-      - URL of the Databricks workspace, such as V(https://dbc-a1b2c3d4-e5f6.cloud.databricks.com).
-    type: str
-    required: true
+  - fmapi.coding_agents.owner
+  - fmapi.coding_agents.owner.files
+  - fmapi.coding_agents.parts
+  - fmapi.coding_agents.workspace
+  - fmapi.coding_agents.databricks_oauth
+  - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.control_node
+  - fmapi.coding_agents.carried
+notes:
+  - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
+    C(module_defaults), these over the variable, and the variable over the option's default.
 seealso:
-  - module: fmapi.coding_agents.databricks_oauth
-  - module: fmapi.coding_agents.agent_settings
-  - module: fmapi.coding_agents.agent_cli
+  - module: fmapi.coding_agents.coding_agents
 """
 
 EXAMPLES = r"""
@@ -51,68 +51,90 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-drifted_roles:
-  description: The roles that have something to do on this host, in their order.
+drifted:
+  description: Whether anything differs, or somebody could not be planned for.
+  returned: always
+  type: bool
+  sample: true
+drifted_parts:
+  description: The capabilities that have something to do on this host.
   returned: always
   type: list
   elements: str
-  sample: [workspace_auth, agents]
-ready_users:
-  description: With O(users), those of them that can be worked for.
-  returned: always
-  type: list
-  elements: str
-  sample: []
+  sample: [databricks_oauth, agent_settings]
 failed_users:
-  description: With O(users), what keeps the others from it, by user. When it is all of them, this module fails.
-  returned: always
+  description: With O(users), those that cannot be planned for, and why. When it is all of them, this module fails.
+  returned: when there are some
   type: dict
   sample: {}
 changes:
-  description: What they would change, in words.
+  description: What differs, in words.
   returned: always
   type: list
   elements: str
   sample: ["/home/ada/.claude/settings.json: env.ANTHROPIC_BASE_URL"]
+homes:
+  description: The homes that were worked in.
+  returned: always
+  type: list
+  elements: str
+  sample: [/home/ada]
 platform:
   description: The host's system, whether it is WSL, and the Python that the module ran on.
   returned: always
   type: dict
   sample: {system: Linux, wsl: false, python: 3.13.5}
-owner:
-  description: The user and the home that were looked at.
+session:
+  description: Whether the identity can get a token now. Never a token.
   returned: always
   type: dict
-  sample: {user: ada, home: /home/ada}
+  contains:
+    state:
+      description: V(active), V(expired), V(absent) or V(unknown).
+      type: str
+      returned: always
+      sample: active
+    expires_at:
+      description: Seconds since the epoch at which the token at hand expires.
+      type: int
+      returned: when there is one
+      sample: 1795262400
+    user:
+      description: Who the token is for; a service principal's client id.
+      type: str
+      returned: when known
+      sample: 7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11
+    detail:
+      description: One sentence, with the command that signs a person in where that is needed.
+      type: str
+      returned: always
+      sample: a token is at hand
 programs:
-  description: The agents' programs, by agent, and the Databricks CLI.
+  description: The agents' programs, by agent.
   returned: always
   type: dict
   sample:
     claude_code: {path: /home/ada/.local/bin/claude, version: 2.1.197, source: npm, wanted_version: 2.1.197}
-    databricks: {path: null}
-session:
-  description: Whether the identity has a token at hand, as in M(fmapi.coding_agents.databricks_oauth).
-  returned: always
-  type: dict
-  sample: {state: active, expires_at: 1795262400, user: 7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11, detail: a token is at hand}
 """
 
-from typing import Any
+from ..module_utils import module, rollout
+from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, workspace
+from ..module_utils.options.values import Spec
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import module as edge, look
+SPEC: Spec = {
+    **module.PARTS,
+    **owner.FILES,
+    **workspace.SPEC,
+    **databricks_oauth.SPEC,
+    **agent_settings.SPEC,
+    **agent_cli.SPEC,
+    **control_node.ASKING,
+    **module.CARRIED,
+}
 
 
 def main() -> None:
-    spec = {**edge.WORKSPACE, **edge.AUTH, **edge.SETTINGS, **edge.CLI}
-    spec["workspace_url"] = {"type": "str", "required": True}
-    edge.run(spec, body, plans_only=True)
-
-
-def body(module: AnsibleModule, home: str) -> dict[str, Any]:
-    return look.look(module, home)
+    module.run(SPEC, rollout.look, finds_failures=True)
 
 
 if __name__ == "__main__":

@@ -202,10 +202,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils.workspace import client as databricks
 from ..module_utils.defects import defect
-from ..module_utils.workspace.endpoints import FAMILIES, filter_endpoints, validate_names
 from ..module_utils.errors import OperatorError
+from ..module_utils.workspace import client, sdk
+from ..module_utils.workspace.endpoints import FAMILIES, filter_endpoints, validate_names
 
 JMESPATH_ERROR: str | None = None
 try:
@@ -266,7 +266,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
             raise OperatorError(
                 f"is not a JMESPath expression: {str(error).splitlines()[0]}", "query", "See https://jmespath.org."
             ) from error
-    with databricks.Workspace(params) as workspace:
+    with client.Workspace(params) as workspace:
         workspace.probe()
         workspace.connect()
         endpoints, states = workspace.served(params["names"] or ())
@@ -287,8 +287,8 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    if databricks.IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("databricks-sdk"), exception=databricks.IMPORT_ERROR)
+    if sdk.IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("databricks-sdk"), exception=sdk.IMPORT_ERROR)
     if module.params["query"] is not None and JMESPATH_ERROR is not None:
         module.fail_json(msg=missing_required_lib("jmespath"), exception=JMESPATH_ERROR)
     try:

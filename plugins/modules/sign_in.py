@@ -20,7 +20,7 @@ author:
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
-  - fmapi.coding_agents.host_options.owner
+  - fmapi.coding_agents.owner
 attributes:
   check_mode:
     support: full
@@ -33,7 +33,7 @@ attributes:
   idempotent:
     support: full
 options:
-  timeout:
+  sign_in_timeout:
     description:
       - How long a person on one's own machine may take to sign in, in seconds.
     type: int
@@ -119,35 +119,35 @@ sign_ins:
 """
 
 import os
-import pwd
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import module as edge
+from ..module_utils import module
+from ..module_utils.engine.owner import Owner
 from ..module_utils.host_program import session
 from ..module_utils.host_program.config import Config
 from ..module_utils.host_program.token import PERSON_MUST_SIGN_IN, TokenError
+from ..module_utils.options import verbs
+from ..module_utils.parts.context import bare_config
+from ..module_utils.rollout import How, Options
 
 
 def main() -> None:
-    edge.run({"timeout": {"type": "int", "default": 300}}, body)
+    module.run(verbs.SIGN_IN, body)
 
 
-def body(module: AnsibleModule, home: str) -> dict[str, Any]:
-    owner = pwd.getpwuid(os.geteuid())
-    here = Config(home, "", "", "", 0)
-    entry: dict[str, Any] = {"user": owner.pw_name, "home": home, "front": here.front}
+def body(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    here = bare_config(owner)
+    entry: dict[str, Any] = {"user": owner.user, "home": owner.home, "front": here.front}
     login = here.sign_in_command()
-    if login.startswith(os.path.normpath(owner.pw_dir) + "/"):
-        login = f"~{login[len(os.path.normpath(owner.pw_dir)) :]}"  # the same on every host, and shorter
+    if login.startswith(owner.home + "/") and owner.home == os.path.expanduser(f"~{owner.user}"):
+        login = f"~{login[len(owner.home) :]}"  # the same on every host, and shorter
     try:
         config = Config.load(here.config_file)
     except (OSError, ValueError, TypeError):
         state, detail = "not_set_up", "nothing is rolled out here: run the playbook rollout first"
     else:
         entry.update(workspace_url=config.workspace_url, identity=config.identity)
-        state, detail = _state(config, module.check_mode)
+        state, detail = _state(config, how.check)
     return {"sign_ins": [{**entry, "state": state, "detail": detail, "login": login}]}
 
 

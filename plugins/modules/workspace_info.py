@@ -23,6 +23,10 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes.info_module
   - fmapi.coding_agents.attributes.action_group
   - fmapi.coding_agents.attributes.control_node
+  - fmapi.coding_agents.workspace
+  - fmapi.coding_agents.databricks_oauth
+  - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.control_node
 attributes:
   action:
     description: Has an action plugin, so that it works on the controller.
@@ -30,78 +34,6 @@ attributes:
   async:
     description: Supports being used with the C(async) keyword.
     support: none
-options:
-  workspace_url:
-    description:
-      - The workspace. Only C(https), without path, query, user name or fragment.
-    type: str
-    required: true
-  profile:
-    description:
-      - Name of the profile that hosts will get in C(~/.databrickscfg). Only its form is checked.
-    type: str
-    default: fmapi-coding-agents
-  identity:
-    description:
-      - For whom hosts will get tokens.
-    type: str
-    choices: [user, service_principal, workload_identity, pat]
-    default: user
-  client_id:
-    description: Application (client) id of the service principal.
-    type: str
-  client_secret:
-    description: OAuth secret of the service principal.
-    type: str
-  pat:
-    description: Personal access token to ask with when O(identity=pat).
-    type: str
-  auth_profile:
-    description:
-      - Profile in the control node's own C(~/.databrickscfg) to ask with, when the identity's own secret is not given here.
-      - Without it, C(DATABRICKS_*) of the environment and the Databricks CLI are tried, as far as they are for
-        O(workspace_url).
-    type: str
-  agents:
-    description: The coding agents that hosts will get. Their model ids are checked.
-    type: list
-    elements: str
-    default: [claude_code]
-  models:
-    description:
-      - Model ids by V(default), V(opus), V(sonnet) and V(haiku). Those not given are the agent's defaults.
-      - A name with two dots, such as V(system.ai.claude-opus-4-6), is a model service of Unity Catalog.
-    type: dict
-    default: {}
-  routing:
-    description:
-      - How requests reach models.
-      - V(gateway) is a path on the workspace's host, V(serving_endpoints) the older path, V(gateway_host) the gateway's
-        own host (AWS and Google Cloud).
-      - V(auto) is V(gateway) if it answers, else V(serving_endpoints).
-    type: str
-    choices: [gateway, serving_endpoints, gateway_host, auto]
-    default: gateway
-  workspace_id:
-    description: Id of the workspace, for O(routing=gateway_host). Detected when not given.
-    type: str
-  token_ttl_minutes:
-    description: Minutes an agent keeps a token, from 1 to 60.
-    type: raw
-    default: 15
-  ca_file:
-    description: PEM file on the control node with a private certificate authority, trusted besides the usual ones.
-    type: path
-  check_variables:
-    description:
-      - Whether to judge all of the host's variables that begin with C(coding_agents_) first, and to refuse those that do not
-        exist. The role P(fmapi.coding_agents.preflight#role) does.
-    type: bool
-    default: false
-  check_workspace:
-    description: Whether to ask the workspace. If not, the result says nothing about it.
-    type: bool
-    default: true
 requirements:
   - python >= 3.10 on the control node
   - databricks-sdk >= 0.60.0 on the control node
@@ -121,7 +53,8 @@ EXAMPLES = r"""
     client_id: "{{ coding_agents_client_id }}"
     client_secret: "{{ coding_agents_client_secret }}"
     models:
-      opus: databricks-claude-opus-4-6
+      claude_code:
+        opus: databricks-claude-opus-4-6
     routing: auto
   register: checked
 
@@ -174,42 +107,17 @@ checked:
   returned: success
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.routing import DEFAULT_PROFILE, ROUTING_CHOICES, TTL_MINUTES_DEFAULT
+from ..module_utils.options import agent_settings, control_node, databricks_oauth, workspace
+from ..module_utils.options.values import Spec
 
-
-def argument_spec() -> dict[str, dict[str, Any]]:
-    """The options; the action plugin reads them here."""
-    return {
-        "workspace_url": {"type": "str", "required": True},
-        "profile": {"type": "str", "default": DEFAULT_PROFILE},
-        "identity": {
-            "type": "str",
-            "choices": ["user", "service_principal", "workload_identity", "pat"],
-            "default": "user",
-        },
-        "client_id": {"type": "str"},
-        "client_secret": {"type": "str", "no_log": True},
-        "pat": {"type": "str", "no_log": True},
-        "auth_profile": {"type": "str"},
-        "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
-        "models": {"type": "dict", "default": {}},
-        "routing": {"type": "str", "choices": list(ROUTING_CHOICES), "default": "gateway"},
-        "workspace_id": {"type": "str"},
-        # raw: text is refused with a message of our own.
-        "token_ttl_minutes": {"type": "raw", "default": TTL_MINUTES_DEFAULT, "no_log": False},
-        "ca_file": {"type": "path"},
-        "check_variables": {"type": "bool", "default": False},
-        "check_workspace": {"type": "bool", "default": True},
-    }
+SPEC: Spec = {**workspace.SPEC, **databricks_oauth.SPEC, **agent_settings.SPEC, **control_node.ASKING}
 
 
 def main() -> None:
     """Say what went wrong: the work is done by the action plugin of the same name, which Ansible prefers."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     module.fail_json(
         msg="workspace_info runs on the control node, by its action plugin. "
         "Call it as fmapi.coding_agents.workspace_info in a task."

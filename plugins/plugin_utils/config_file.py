@@ -17,9 +17,8 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..module_utils.options import judge as operator_variables
 from ..module_utils.errors import OperatorError
-from ..module_utils.options.judge import CONFIG_KEYS
+from ..module_utils.options.judge import CONFIG_KEYS, problems_of
 
 _LARGEST = 64 * 1024
 """Bytes. Such a file has a dozen short lines."""
@@ -84,16 +83,24 @@ def variables(content: bytes, where: str) -> dict[str, Any]:
         elif key == "settings_location" and value == "cwd":
             wrong.append("settings_location is cwd, which means nothing on a host. Use home or an absolute path")
             continue
-        name, dot, part = CONFIG_KEYS[key].partition(".")
-        judged = {part: value} if dot else value
-        wrong += [f"{key}: {problem.rstrip('.')}" for problem in operator_variables.problems_of(name, judged)]
-        if dot:
-            found.setdefault(name, {})[part] = value
-        else:
-            found[name] = value
+        name, *within = CONFIG_KEYS[key].split(".")
+        judged = value
+        for part in reversed(within):
+            judged = {part: judged}
+        wrong += [f"{key}: {problem.rstrip('.')}" for problem in problems_of(name, judged)]
+        found[name] = _joined(found.get(name, {}), judged) if within else value
     if wrong:
         raise OperatorError(". ".join(wrong), where, "Correct the file")
     return found
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Both dictionaries as one, at every level."""
+    both = {
+        key: _joined(one[key], value) if isinstance(value, dict) and key in one else value
+        for key, value in other.items()
+    }
+    return {**one, **both}
 
 
 def _object(content: bytes, where: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real ansible-playbook runs that touch nothing but the control node."""
+"""Real ansible-playbook runs that touch nothing but the control node. For those that reach a host see :mod:`tests.control_node`."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import Agent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COLLECTIONS = REPOSITORY / ".work" / "collections"
@@ -46,11 +49,11 @@ class Run:
 def play(
     directory: Path,
     hosts: Mapping[str, Mapping[str, Any]],
-    tasks: Sequence[Mapping[str, Any]] = (),
+    tasks: Sequence[Mapping[str, Any]],
     arguments: Sequence[str] = (),
     **environment: str,
 ) -> Run:
-    """Run the role preflight and then some tasks. The hosts' address answers to nobody: only the control node works.
+    """Run some tasks. The hosts' address answers to nobody: only the control node works.
 
     :param hosts: the inventory, variables by host.
     """
@@ -67,7 +70,6 @@ def play(
             "gather_facts": False,
             # Without a password for sudo, anything that honoured it would fail.
             "become": True,
-            "roles": ["fmapi.coding_agents.preflight"],
             "tasks": list(tasks),
         }
     ]
@@ -96,3 +98,17 @@ def play(
         for name, result in re.findall(r"^fatal: \[(\w+)\]: FAILED! => (\{.*?^\}|\{.*?\})$", output, re.M | re.S)
     }
     return Run(done.returncode, output, failures)
+
+
+def installed(prefix: Path, *agents: Agent) -> Path:
+    """An npm prefix in which these agents stand as far as files tell: to start one is an error."""
+    for agent in agents:
+        package = prefix / "lib" / "node_modules" / agent.source.package
+        package.mkdir(parents=True)
+        manifest = {"name": agent.source.package, "version": agent.pinned_version}
+        (package / "package.json").write_text(json.dumps(manifest), "utf-8")
+        (package / "cli").write_text("#!/bin/sh\nexit 70\n", "utf-8")
+        (package / "cli").chmod(0o755)
+        (prefix / "bin").mkdir(exist_ok=True)
+        (prefix / "bin" / agent.command).symlink_to(package / "cli")
+    return prefix

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
-from tests.unit.homes import COMPONENTS, wanted
+from tests.unit.homes import COMPONENTS, everything, owner_of
 
 if __name__ == "__main__":
-    home = sys.argv[1]
-    bring(home, COMPONENTS, wanted(Path(home), sys.argv[2]) if len(sys.argv) > 2 else [], check=False)
+    home = Path(sys.argv[1])
+    bring(owner_of(home), COMPONENTS, everything(home, sys.argv[2]) if len(sys.argv) > 2 else [], check=False)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, current_owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 
 SETTINGS = b'{\n  "model": "opus",\n  "env": {"OLD": "1", "URL" : "mine"}\n}\n'
@@ -19,14 +20,20 @@ PROFILES = b"[DEFAULT]\nhost = https://other\n"
 COMPONENTS = ("one", "two")
 
 
+def owner_of(home: Path | str) -> Owner:
+    """Us, with that home."""
+    return current_owner(str(home))
+
+
 def make_home(path: Path) -> Path:
-    """A home with a user's own files."""
+    """A home with a user's own files, and a link of theirs that leads nowhere yet."""
     path.mkdir(mode=0o755)
     (path / ".agent").mkdir(mode=0o755)
     (path / ".agent" / "settings.json").write_bytes(SETTINGS)
     (path / ".databrickscfg").write_bytes(PROFILES)
     (path / ".databrickscfg").chmod(0o644)
     (path / ".agent" / "settings.json").chmod(0o640)
+    (path / "agent").symlink_to("versions/theirs")
     return path
 
 
@@ -52,6 +59,20 @@ def wanted(home: Path, url: str = "https://w") -> list[Wanted]:
             superseded=(("env", "OLD"),),
         ),
     ]
+
+
+def links(home: Path, url: str = "https://w") -> list[Wanted]:
+    """Two links in writing order: one that is there, one that is not and needs a directory."""
+    target = f"/opt/{url.split('/')[2]}"
+    return [
+        Wanted(str(home / "agent"), "link", "one", values={(): f"{target}/agent"}),
+        Wanted(str(home / ".tools/bin/agent"), "link", "two", values={(): f"{target}/agent"}, summary="an agent"),
+    ]
+
+
+def everything(home: Path, url: str = "https://w") -> list[Wanted]:
+    """All six documents."""
+    return [*wanted(home, url), *links(home, url)]
 
 
 def tree(home: Path) -> dict[str, tuple[str, int, bytes]]:

@@ -1,4 +1,5 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The JSON config file: what it says becomes variables, and what is wrong with it is told with its place."""
 
@@ -15,8 +16,9 @@ from typing import Any
 
 import pytest
 import trustme
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import config_file
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import config_file
 
 EXAMPLE: dict[str, Any] = {
     "version": 1,
@@ -43,16 +45,20 @@ def test_every_key_of_the_script_s_file_becomes_its_variable() -> None:
         "workspace_url": EXAMPLE["host"],
         "profile": EXAMPLE["profile"],
         "models": {
-            "default": "databricks-claude-opus-4-6",
-            "opus": "databricks-claude-opus-4-6",
-            "sonnet": "databricks-claude-sonnet-4-6",
-            "haiku": "databricks-claude-haiku-4-5",
+            "claude_code": {
+                "default": "databricks-claude-opus-4-6",
+                "opus": "databricks-claude-opus-4-6",
+                "sonnet": "databricks-claude-sonnet-4-6",
+                "haiku": "databricks-claude-haiku-4-5",
+            }
         },
         "token_ttl_minutes": 30,
-        "settings_location": "home",
+        "claude_code_settings_location": "home",
         "routing": "gateway_host",
         "workspace_id": 1234567890,
     }
+    assert judge.problems(read(EXAMPLE)) == []
+    assert set(EXAMPLE) == {"version", *judge.CONFIG_KEYS}
 
 
 def test_what_is_not_said_is_not_set() -> None:
@@ -78,7 +84,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "version": ({"version": 2}, "has version 2. Version 1 is the one that there is"),
     "ttl": ({"ttl": 90}, "ttl: coding_agents_token_ttl_minutes is 90"),
     "host": ({"host": "http://x"}, "host: coding_agents_workspace_url begins with http://"),
-    "model": ({"opus": 5}, "opus: coding_agents_models.opus is 5, which is no model id"),
+    "model": ({"opus": 5}, "opus: coding_agents_models.claude_code.opus is 5, which is no model id"),
     "gateway": ({"ai_gateway": "yes"}, "ai_gateway is 'yes'. Use true or false"),
     "cwd": ({"settings_location": "cwd"}, "settings_location is cwd, which means nothing on a host"),
     "template": ({"settings_location": "{{ lookup('pipe', 'id') }}"}, "settings_location holds a template"),

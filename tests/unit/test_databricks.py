@@ -1,4 +1,5 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A workspace asked through databricks-sdk: identities, errors, limits, and what the environment may not do."""
 

@@ -1,20 +1,25 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operator's own agent settings: merged, owned and given back like ours, and never shown."""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, extra_settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import diffs, transaction
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import extra_settings
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.masking import masked_pair
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import agent_documents
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import AgentSettings
+from ansible_collections.fmapi.coding_agents.plugins.modules.coding_agents import SPEC
+
+from tests.unit.homes import owner_of
 
 SECRET, OTHER = 'planted s3cr3t "quoted" ünï', "another-planted-one"
 EXTRA: dict[str, Any] = {
@@ -33,16 +38,14 @@ THEIRS = """{
 
 
 def bring(home: Path, extra: dict[str, Any] | None, agents: tuple[str, ...] = ("claude_code",)) -> transaction.Outcome:
-    options = AgentOptions(
-        home=str(home),
-        settings_directory=str(home),
-        workspace_url="https://dbc-1.cloud.databricks.com",
-        base_urls={"anthropic": "https://dbc-1.cloud.databricks.com/ai-gateway/anthropic"},
-        token_helper=str(home / "helper"),
-        token_ttl_minutes=15,
-    )
-    documents = agent_documents(agents, options, False, {"claude_code": extra} if extra else {})
-    return transaction.bring(str(home), list(AGENTS), documents, False)
+    given = {
+        "workspace_url": "https://dbc-1.cloud.databricks.com",
+        "extra_settings": json.dumps({"claude_code": extra} if extra else {}),
+        "agents": list(agents),
+    }
+    options = ArgumentSpecValidator(copy.deepcopy(SPEC)).validate(given).validated_parameters
+    part, owner = AgentSettings(), owner_of(home)
+    return transaction.bring(owner, [part.name], part.wanted(owner, options), False)
 
 
 @pytest.fixture

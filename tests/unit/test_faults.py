@@ -23,13 +23,23 @@ from typing import NamedTuple
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger, locked
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.conftest import PROFILE
-from tests.unit.homes import COMPONENTS, as_nobody, make_home, shared_directory, temporaries, tree, wanted
+from tests.unit.homes import (
+    COMPONENTS,
+    as_nobody,
+    everything,
+    make_home,
+    owner_of,
+    shared_directory,
+    temporaries,
+    tree,
+    wanted,
+)
 from tests.unit.test_transaction_crash import CALLS, SCENARIOS, strace
 
 SOAK = PROFILE == "soak"
@@ -67,7 +77,7 @@ class Stage:
         assert done.returncode == 0, done.stderr
         self.points = self._points()
         self.new = tree(self.home)
-        bring(str(self.home), COMPONENTS, [], check=False)
+        bring(owner_of(self.home), COMPONENTS, [], check=False)
         self.without = tree(self.home)
 
     def start(self) -> None:
@@ -88,7 +98,7 @@ class Stage:
         return points
 
     def wanted(self) -> list[Wanted]:
-        return wanted(self.home, self.url) if self.url else []
+        return everything(self.home, self.url) if self.url else []
 
     def inject(self, point: Point, error: str, lasting: bool = False) -> str:
         """Run with one failing call (or, ``lasting``, with all of them from there on); returns the error's text, or nothing."""
@@ -109,7 +119,7 @@ class Stage:
     def side(self) -> str:
         """Which state all the documents are in: "old", "new", or "mixed"."""
         now = tree(self.home)
-        paths = [str(Path(one.path).relative_to(self.home)) for one in wanted(self.home)]
+        paths = [str(Path(one.path).relative_to(self.home)) for one in everything(self.home)]
         for name, state in (("old", self.old), ("new", self.new)):
             if [now.get(path) for path in paths] == [state.get(path) for path in paths]:
                 return name
@@ -118,19 +128,19 @@ class Stage:
     def each_is_whole(self) -> bool:
         """Whether each document is, on its own, the old or the new one."""
         now = tree(self.home)
-        paths = [str(Path(one.path).relative_to(self.home)) for one in wanted(self.home)]
+        paths = [str(Path(one.path).relative_to(self.home)) for one in everything(self.home)]
         return all(now.get(path) in (self.old.get(path), self.new.get(path)) for path in paths)
 
     def mend(self) -> None:
         """The next run ends in the wanted state, as its dry run says; and the way back is exact."""
         before = tree(self.home)
-        told = bring(str(self.home), COMPONENTS, self.wanted(), check=True)
+        told = bring(owner_of(self.home), COMPONENTS, self.wanted(), check=True)
         assert tree(self.home) == before, "a dry run has written"
-        assert bring(str(self.home), COMPONENTS, self.wanted(), check=False).changes == told.changes
+        assert bring(owner_of(self.home), COMPONENTS, self.wanted(), check=False).changes == told.changes
         assert self.side() == "new"
         assert temporaries(self.home) == []
-        assert not bring(str(self.home), COMPONENTS, self.wanted(), check=False).changed
-        bring(str(self.home), COMPONENTS, [], check=False)
+        assert not bring(owner_of(self.home), COMPONENTS, self.wanted(), check=False).changed
+        bring(owner_of(self.home), COMPONENTS, [], check=False)
 
 
 def _but_for_empty_directories(home: Tree, less: Tree) -> Tree:
@@ -229,10 +239,10 @@ def test_a_full_file_system_leaves_everything_as_it_was(tmp_path: Path) -> None:
                     stream.write(b"\0" * 4096)
             os.truncate(filler, max(filler.stat().st_size - 4096 * free, 0))
             try:
-                bring(str(home), COMPONENTS, wanted(home), check=False)
+                bring(owner_of(home), COMPONENTS, wanted(home), check=False)
                 fits.append(free)
-                assert not bring(str(home), COMPONENTS, wanted(home), check=False).changed
-                bring(str(home), COMPONENTS, [], check=False)
+                assert not bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
+                bring(owner_of(home), COMPONENTS, [], check=False)
             except OperatorError as error:
                 assert not fits, "more space was not enough"
                 assert "No space left on device" in str(error) and "Free some space and run again" in str(error)
@@ -251,15 +261,15 @@ def test_a_read_only_file_system_leaves_everything_as_it_was(tmp_path: Path) -> 
             with pytest.raises(
                 OperatorError, match=r"\(Read-only file system\)\. The file system is read-only: mount it"
             ):
-                bring(str(home), COMPONENTS, wanted(home), check=check)
+                bring(owner_of(home), COMPONENTS, wanted(home), check=check)
         assert tree(home) == before
         subprocess.run(["mount", "-o", "remount,bind,rw", str(home)], check=True)
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
         subprocess.run(["mount", "-o", "remount,bind,ro", str(home)], check=True)
-        assert not bring(str(home), COMPONENTS, wanted(home), check=False).changed, "nothing to do needs no write"
+        assert not bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed, "nothing to do needs no write"
         installed = tree(home)
         with pytest.raises(OperatorError, match="Read-only file system"):
-            bring(str(home), COMPONENTS, [], check=False)
+            bring(owner_of(home), COMPONENTS, [], check=False)
         assert tree(home) == installed
 
 
@@ -290,7 +300,7 @@ def test_an_immutable_file_leaves_everything_as_it_was(
     with pytest.raises(
         OperatorError, match=r"Operation not permitted\)\. Check its owner, and that it is not marked immutable"
     ):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert tree(home) == before
 
 
@@ -300,7 +310,7 @@ def test_a_read_only_file_is_refused_before_anything_is_changed(check: bool, tmp
     (home / ".agent/settings.json").chmod(0o444)
     before = tree(home)
     with pytest.raises(OperatorError, match=r"settings\.json: is read-only\. .*chmod u\+w"):
-        bring(str(home), COMPONENTS, wanted(home), check=check)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=check)
     assert tree(home) == before
 
 
@@ -318,7 +328,7 @@ def test_a_link_to_another_users_file_is_refused_before_anything_is_changed(shar
     (home / ".agent/settings.json").unlink()
     (home / ".agent/settings.json").symlink_to(theirs)
     before = tree(home)
-    said = as_nobody(lambda: bring(str(home), COMPONENTS, wanted(home), check=False), [home])
+    said = as_nobody(lambda: bring(owner_of(home), COMPONENTS, wanted(home), check=False), [home])
     assert f"is a symbolic link to {theirs}, which belongs to another user. Replace the link" in said
     assert tree(home) == before and theirs.read_text() == "{}\n"
 
@@ -333,7 +343,7 @@ def holding_the_lock(home: Path) -> Iterator[int]:
     child = os.fork()
     if child == 0:
         try:
-            with locked(str(home)):
+            with locked(owner_of(home)):
                 os.write(writer, b"!")
                 signal.pause()
         finally:
@@ -359,10 +369,10 @@ def test_the_lock_of_a_living_process_is_waited_for_and_then_named(
             r"another run has been changing this home's files for over .* seconds\. Wait for it to end and run again"
         )
         with pytest.raises(OperatorError, match=message):
-            bring(str(home), COMPONENTS, wanted(home), check=False)
+            bring(owner_of(home), COMPONENTS, wanted(home), check=False)
         assert tree(home) == before
-        assert bring(str(home), COMPONENTS, wanted(home), check=True).changed, "a dry run waits for nobody"
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
+        assert bring(owner_of(home), COMPONENTS, wanted(home), check=True).changed, "a dry run waits for nobody"
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
 
 
 def test_the_lock_of_a_dead_process_delays_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,7 +380,7 @@ def test_the_lock_of_a_dead_process_delays_nobody(tmp_path: Path, monkeypatch: p
     with holding_the_lock(home):
         pass
     monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.0)
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
 
 
 def _own(home: Path, number: int, value: int) -> list[Wanted]:
@@ -383,7 +393,7 @@ def _own(home: Path, number: int, value: int) -> list[Wanted]:
 
 def _roll_out(home: str, number: int, rounds: int) -> None:
     for value in range(rounds):
-        bring(home, [f"agent{number}"], _own(Path(home), number, value), check=False)
+        bring(owner_of(home), [f"agent{number}"], _own(Path(home), number, value), check=False)
 
 
 @pytest.mark.parametrize("count", [2, 8])
@@ -402,11 +412,11 @@ def test_rollouts_at_once_lose_nothing_and_leave_a_sound_ledger(count: int, tmp_
         run.join(120)
     assert [run.exitcode for run in runs] == [0] * count
     assert temporaries(home) == []
-    kept = Ledger.load(str(home))
+    kept = Ledger.load(owner_of(home))
     assert set(kept.documents) == {one.path for number in range(count) for one in _own(home, number, 0)}
     assert kept.pending == {}
     for number in range(count):
         assert json.loads((home / f"theirs-{number}.json").read_text()) == {"mine": number, "ours": {"n": rounds - 1}}
-        assert not bring(str(home), [f"agent{number}"], _own(home, number, rounds - 1), check=True).changed
-    bring(str(home), [f"agent{number}" for number in range(count)], [], check=False)
+        assert not bring(owner_of(home), [f"agent{number}"], _own(home, number, rounds - 1), check=True).changed
+    bring(owner_of(home), [f"agent{number}" for number in range(count)], [], check=False)
     assert tree(home) == before

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.files import ChangedMeanwhile, Found
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
-from tests.unit.homes import as_nobody, shared_directory, temporaries
+from tests.unit.homes import as_nobody, owner_of, shared_directory, temporaries
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_no_permission_says_what_to_check(shared: Path) -> None:
     assert f"OperatorError: {shared}: cannot be written to (Permission denied). Check its owner and mode" in said
     said = as_nobody(lambda: files.remove(f"{shared}/f"))
     assert "cannot be removed (Permission denied)" in said
-    said = as_nobody(lambda: files.make_directories(f"{shared}/a/b", str(shared)))
+    said = as_nobody(lambda: files.make_directories(f"{shared}/a/b", owner_of(shared)))
     assert f"{shared}/a: cannot be made (Permission denied)" in said
     said = as_nobody(lambda: files.set_mode(f"{shared}/f", 0o600))
     assert "cannot be given another mode" in said
@@ -198,15 +198,15 @@ def test_a_link_to_another_user_s_file_is_an_error_and_nothing_changes(shared: P
 def test_directories_are_made_closed_and_removed_only_when_empty(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    made = files.make_directories(f"{home}/a/b/c", str(home))
+    made = files.make_directories(f"{home}/a/b/c", owner_of(home))
     assert made == [f"{home}/a", f"{home}/a/b", f"{home}/a/b/c"]
     assert all(os.stat(one).st_mode & 0o777 == 0o700 for one in made)
-    assert files.make_directories(f"{home}/a/b", str(home)) == []
+    assert files.make_directories(f"{home}/a/b", owner_of(home)) == []
     (home / "a" / "theirs").touch()
     files.remove_empty_directories(made)
     assert sorted(path.name for path in home.rglob("*")) == ["a", "theirs"]
     with pytest.raises(OperatorError, match="is not a directory"):
-        files.make_directories(f"{home}/a/theirs/x", str(home))
+        files.make_directories(f"{home}/a/theirs/x", owner_of(home))
 
 
 def test_only_our_own_leftovers_go(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger, locked
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import SCHEMA, Ledger, locked
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
-from tests.unit.homes import COMPONENTS, make_home, tree, wanted
+from tests.unit.homes import COMPONENTS, make_home, owner_of, tree, wanted
 
 
 @pytest.fixture
@@ -31,25 +31,25 @@ def ledger_of(home: Path) -> Path:
 
 def test_an_owner_without_a_ledger_has_an_empty_one_and_no_file(home: Path) -> None:
     before = tree(home)
-    ledger = Ledger.load(str(home))
+    ledger = Ledger.load(owner_of(home))
     assert ledger.is_empty and ledger.is_new
     ledger.save()
     assert tree(home) == before
 
 
 def test_the_ledger_is_private_and_reads_back(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     path = ledger_of(home)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     before = path.read_bytes()
-    Ledger.load(str(home)).save()
+    Ledger.load(owner_of(home)).save()
     assert path.read_bytes() == before
-    assert json.loads(before)["schema"] == 1
+    assert json.loads(before)["schema"] == SCHEMA
 
 
 def test_each_ledger_has_its_own_salt(tmp_path: Path) -> None:
-    assert Ledger(str(tmp_path)).salt != Ledger(str(tmp_path)).salt
+    assert Ledger(owner_of(tmp_path)).salt != Ledger(owner_of(tmp_path)).salt
 
 
 def refused(home: Path, content: bytes) -> str:
@@ -58,7 +58,7 @@ def refused(home: Path, content: bytes) -> str:
     messages = []
     for steps, check in ((wanted(home), True), ([], False)):
         with pytest.raises(OperatorError) as error:
-            bring(str(home), COMPONENTS, steps, check)
+            bring(owner_of(home), COMPONENTS, steps, check)
         messages.append(str(error.value))
     assert tree(home) == before
     assert messages[0] == messages[1]
@@ -67,7 +67,7 @@ def refused(home: Path, content: bytes) -> str:
 
 
 def test_a_ledger_that_was_cut_off_is_refused_at_every_length(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     whole = ledger_of(home).read_bytes()
     for length in [0, 1, 2, *range(10, len(whole) - 2, 211)]:
         message = refused(home, whole[:length])
@@ -79,25 +79,28 @@ def test_a_ledger_that_was_cut_off_is_refused_at_every_length(home: Path) -> Non
     "content", [b"null", b"[]", b"{}", b'{"schema": 1}', b"\xff", b'{"schema": 1, "salt": 5}', b"[" * 100_000]
 )
 def test_what_is_no_ledger_is_refused(home: Path, content: bytes) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert "is not a ledger" in refused(home, content)
 
 
 def test_a_newer_schema_is_refused_with_the_way_out(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     data = json.loads(ledger_of(home).read_bytes())
-    for schema in (2, "1", None, True, 1.5):
+    for schema in (SCHEMA + 1, 0, -1, "1", None, True, 1.5):
         message = refused(home, json.dumps({**data, "schema": schema}).encode())
         assert "Use the version of fmapi.coding_agents that wrote it, or a newer one" in message
 
 
 def test_any_part_that_was_taken_out_or_replaced_by_hand_is_refused(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     data = json.loads(ledger_of(home).read_bytes())
-    data["packages"] = {"claude_code": {"prefix": "/p", "version": "1", "previous": None}}
-    data["pending"] = {"/x": {"before": None, "after": None, "entry": None}}
+    data["packages"] = {
+        "claude_code": {"prefix": "/p", "version": "1", "previous": None},
+        "codex": {"directory": "~/.local/share/fmapi-coding-agents/codex", "version": "2"},
+    }
+    data["pending"] = {"~/x": {"before": None, "after": None, "entry": None}}
     ledger_of(home).write_text(json.dumps(data))
-    Ledger.load(str(home))  # as it is, it is good
+    Ledger.load(owner_of(home))  # as it is, it is good
     for where in _places(data):
         for damage in ("remove", 17, "text", [None]):
             edited = copy.deepcopy(data)
@@ -107,12 +110,11 @@ def test_any_part_that_was_taken_out_or_replaced_by_hand_is_refused(home: Path) 
             value = parent[where[-1]]
             if where[-1] in ("collection_version", "written_at"):
                 continue  # for people; nothing is done by them
-            if (
-                where[-1] in ("prior", "element", "before", "after", "backup", "previous", "note")
-                and damage != "remove"
-            ):
+            if where[-1] in ("prior", "element", "before", "after", "previous", "note") and damage != "remove":
                 continue  # any value may stand there
             if damage != "remove" and (type(value) is type(damage) or where[-1] == "entry"):
+                continue
+            if where[-1] == "backup" and damage == "text":
                 continue
             if isinstance(parent, list) and damage == "remove":
                 continue
@@ -126,7 +128,7 @@ def test_any_part_that_was_taken_out_or_replaced_by_hand_is_refused(home: Path) 
                 parent[where[-1]] = damage
             ledger_of(home).write_text(json.dumps(edited))
             try:
-                Ledger.load(str(home))
+                Ledger.load(owner_of(home))
             except OperatorError:
                 continue
             raise AssertionError(f"accepted with {where} {damage}")
@@ -147,7 +149,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def _hold(home: str, held: Any, release: Any) -> None:
-    with locked(home):
+    with locked(owner_of(home)):
         held.set()
         release.wait(30)
 
@@ -160,17 +162,17 @@ def test_one_run_at_a_time_changes_an_owner_s_files(home: Path, monkeypatch: pyt
     assert held.wait(30)
     monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.1)
     with pytest.raises(OperatorError, match="another run has been changing this home's files"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
-    bring(str(home), COMPONENTS, wanted(home), check=True)  # a dry run waits for nobody
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=True)  # a dry run waits for nobody
     assert holder.pid is not None
     os.kill(holder.pid, 9)  # the lock of a dead process holds nobody up
     holder.join()
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
 
 
 def test_the_lock_leaves_no_trace(home: Path) -> None:
     before = tree(home), home.stat().st_mtime_ns
-    with locked(str(home)):
+    with locked(owner_of(home)):
         pass
     assert (tree(home), home.stat().st_mtime_ns) == before
 
@@ -179,6 +181,6 @@ def test_a_directory_that_nobody_recorded_goes_when_it_is_ours_by_name(home: Pat
     directory = ledger_of(home).parent
     directory.mkdir(parents=True)
     (directory / ".ledger.json.fmapi-tmp-x").touch()
-    bring(str(home), COMPONENTS, wanted(home), check=False)
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert not directory.exists()

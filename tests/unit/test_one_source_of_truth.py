@@ -1,131 +1,115 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fact that stands in several places (because Ansible wants it there) is the same in all of them."""
 
 from __future__ import annotations
 
-import ast
+import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as edge, routing, version
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge as operator_variables
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing, version
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import GROUPS, VARIABLES
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.owner import OWNER
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.verbs import SIGN_IN
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {
-    "owner": edge.OWNER,
-    "workspace": edge.WORKSPACE,
-    "auth": edge.AUTH,
-    "settings": edge.SETTINGS,
-    "cli": edge.CLI,
-}
-SPEC: dict[str, dict[str, Any]] = {name: operator_variables.VARIABLES[name] for part in PARTS.values() for name in part}
-"""What the code says: the specification that the host modules share, as operators write it."""
-
-ROLES = sorted(path.parent.parent.name for path in ROOT.glob("roles/*/defaults/main.yml"))
-# A role names its list of agents "names", as "agents_agents" would read badly.
-RENAMED = {"names": "agents", "enabled": "preflight", "ca_file": "ca_file"}
+COLLECTION = "fmapi.coding_agents"
+MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
+ACTIONS = sorted(path.stem for path in ROOT.glob("plugins/action/*.py"))
+_NO_HOST = ("workspace_info", "serving_endpoint_info", "run_report")
 
 
-def _documentation(path: Path, name: str = "DOCUMENTATION") -> dict[str, Any]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
-            loaded: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
-            return loaded
-    raise AssertionError(f"{path} has no {name}")
+def _plugin(kind: str, name: str) -> Any:
+    return importlib.import_module(f"ansible_collections.{COLLECTION}.plugins.{kind}.{name}")
 
 
-def _role(role: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A role's variables and their specification, by the name of the module's option."""
-    defaults = yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text())
-    spec = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())
-    options = spec["argument_specs"]["main"]["options"]
-
-    def option(name: str) -> str:
-        short = name.removeprefix(f"{role}_")
-        return RENAMED.get(short, short)
-
-    return {option(name): value for name, value in defaults.items()}, {
-        option(name): one for name, one in options.items()
-    }
+def _spec(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """A module's argument specification."""
+    module = _plugin("modules", name)
+    if hasattr(module, "argument_spec"):
+        return dict(module.argument_spec())
+    own = module.SPEC if hasattr(module, "SPEC") else SIGN_IN
+    return own if name in _NO_HOST else {**OWNER, **own}
 
 
-def _default_of(template: str) -> Iterator[tuple[str, Any]]:
-    """``{{ coding_agents_x | default(15) }}``: the operator's variable and its default, wherever they stand in the template."""
-    for variable, default in re.findall(
-        r"coding_agents_(\w+) \| default\(((?:\{\}|\[[^\]]*\]|'[^']*'|[\w.]+))[,)]", template
-    ):
-        yield variable, yaml.safe_load(default)
+def _documented(name: str) -> dict[str, Any]:
+    """A module's documented options, with those of the fragments that it names."""
+    said = yaml.safe_load(_plugin("modules", name).DOCUMENTATION)
+    options: dict[str, Any] = {}
+    for fragment in said.get("extends_documentation_fragment", []):
+        file, _dot, part = fragment.removeprefix(f"{COLLECTION}.").partition(".")
+        text = getattr(_plugin("doc_fragments", file).ModuleDocFragment, part.upper() or "DOCUMENTATION")
+        options.update(yaml.safe_load(text)["options"])
+    return {**options, **(said.get("options") or {})}
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_options_are_documented_as_they_are(part: str) -> None:
-    documented = _documentation(ROOT / "plugins/doc_fragments/host_options.py", part.upper())["options"]
-    assert set(documented) == set(PARTS[part])
-    for name, option in PARTS[part].items():
-        for fact in ("type", "elements", "choices", "default"):
-            assert documented[name].get(fact) == option.get(fact), (name, fact)
-        assert set(documented[name].get("suboptions", {})) == set(option.get("options", {})), name
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_s_defaults_are_the_module_s(role: str) -> None:
-    defaults, _spec = _role(role)
-    for template in map(str, defaults.values()):
-        for variable, default in _default_of(template):
-            if variable in SPEC and "default" in SPEC[variable]:
-                assert default == SPEC[variable]["default"], (role, variable)
-            elif variable in SPEC:
-                assert default == "", (role, variable)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_s_specification_names_its_variables_and_the_module_s_choices(role: str) -> None:
-    defaults, spec = _role(role)
-    assert set(defaults) == set(spec)
+def _agree(documented: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:
+    assert set(documented) == set(spec), where
     for name, option in spec.items():
-        if name not in SPEC:
-            continue
-        if "choices" in option:
-            assert option["choices"] == SPEC[name]["choices"], (role, name)
-        if "options" in option:
-            assert set(option["options"]) == set(SPEC[name]["options"]), (role, name)
-        if role != "preflight":
-            assert option["type"] == SPEC[name]["type"], (role, name)
-            assert ("choices" in option) == ("choices" in SPEC[name]), (role, name)
-        if SPEC[name].get("no_log"):
-            assert option["no_log"] is True, (role, name)
+        for fact in ("type", "elements", "choices", "default", "aliases"):
+            assert documented[name].get(fact) == option.get(fact), (where, name, fact)
+        _agree(documented[name].get("suboptions") or {}, option.get("options") or {}, f"{where}.{name}")
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_hands_every_variable_to_its_module(role: str) -> None:
-    tasks = (ROOT / "roles" / role / "tasks/main.yml").read_text()
-    for name in yaml.safe_load((ROOT / "roles" / role / "defaults/main.yml").read_text()):
-        assert re.search(rf"\b{name}\b", tasks), name
+@pytest.mark.parametrize("name", MODULES)
+def test_options_are_documented_as_they_are(name: str) -> None:
+    _agree(_documented(name), _spec(name), name)
 
 
-def test_the_preflight_judges_the_same_options() -> None:
-    documented = _documentation(ROOT / "plugins/modules/workspace_info.py")["options"]
-    for name in set(documented) & set(SPEC):
-        if name == "identity":  # the preflight also knows those that hosts cannot have yet
-            assert documented[name]["choices"][: len(SPEC[name]["choices"])] == SPEC[name]["choices"]
-        elif "choices" in documented[name]:
-            assert documented[name]["choices"] == SPEC[name]["choices"]
-        assert documented[name].get("default") == SPEC[name].get("default"), name
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("serving_endpoint_info", "run_report")])
+def test_an_option_that_is_a_variable_is_the_same_everywhere(name: str) -> None:
+    for option, said in _spec(name).items():
+        if option in VARIABLES:
+            assert said == VARIABLES[option], option
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIONS if name != "run_report"])
+def test_an_action_plugin_fills_the_options_of_its_module(name: str) -> None:
+    assert _plugin("action", name).ActionModule.OPTIONS == _spec(name)
+
+
+def test_every_module_of_hosts_has_an_action_plugin_which_fills_its_options() -> None:
+    assert set(MODULES) - {"serving_endpoint_info"} == set(ACTIONS)
+
+
+def test_a_group_of_options_that_modules_take_is_documented_under_its_name() -> None:
+    fragments = {path.stem for path in ROOT.glob("plugins/doc_fragments/*.py")}
+    # What single playbooks take stands in their modules.
+    assert {group.__name__.rpartition(".")[2] for group in GROUPS} - fragments == {"verbs"}
 
 
 def test_the_spec_s_own_defaults_come_from_where_they_are_judged() -> None:
-    assert tuple(SPEC["routing"]["choices"]) == routing.ROUTING_CHOICES
-    assert SPEC["profile"]["default"] == routing.DEFAULT_PROFILE
-    assert SPEC["token_ttl_minutes"]["default"] == routing.TTL_MINUTES_DEFAULT
-    assert SPEC["agents"]["choices"] == sorted(AGENTS)
-    for agent in AGENTS.values():
-        assert set(agent.model_defaults) == set(SPEC["models"]["options"])
+    assert tuple(VARIABLES["routing"]["choices"]) == routing.ROUTING_CHOICES
+    assert VARIABLES["profile"]["default"] == routing.DEFAULT_PROFILE
+    assert VARIABLES["token_ttl_minutes"]["default"] == routing.TTL_MINUTES_DEFAULT
+    assert VARIABLES["agents"]["choices"] == sorted(AGENTS) == sorted(VARIABLES["models"]["options"])
+    for name, agent in AGENTS.items():
+        assert agent.name == name
+        assert set(agent.model_defaults) == set(VARIABLES["models"]["options"][name]["options"])
+        assert {f"{name}_{option}" for option in agent.own_options} <= set(VARIABLES)
+
+
+def test_the_tags_of_playbooks_and_role_are_the_parts() -> None:
+    for path in ("roles/coding_agents/tasks/main.yml", "playbooks/uninstall.yml"):
+        named = [yaml.safe_load(found) for found in re.findall(r"tags: (\[.*\])", (ROOT / path).read_text())]
+        assert list(PARTS) in named, path
+        assert {tag for tags in named for tag in tags} <= {"always", "preflight", *PARTS}, path
+    for path in ("playbooks/rollout.yml", "playbooks/uninstall.yml"):
+        said = re.sub(r"\s*#\s*", " ", "\n".join(re.findall(r"^#.*", (ROOT / path).read_text(), re.M)))
+        assert ", ".join(PARTS) in said, f"{path} names its tags"
+
+
+def test_a_module_for_one_part_has_the_part_s_name() -> None:
+    for name in ("databricks_oauth", "agent_cli", "agent_settings"):
+        assert name in PARTS and name in MODULES
 
 
 def test_the_version_is_that_of_galaxy_yml() -> None:
@@ -137,21 +121,22 @@ def test_the_version_is_that_of_galaxy_yml() -> None:
 
 
 def _read_me() -> dict[str, str]:
-    """The table of variables: name and what stands under "default", without the backticks."""
-    rows = {}
+    """The tables of variables: name and what stands under "default", without the backticks."""
+    rows: dict[str, str] = {}
+    column = 0
     for line in (ROOT / "README.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        names = re.findall(r"`coding_agents_(\w+)`", cells[0])
-        if line.startswith("| `coding_agents_") and len(cells) >= 3:
-            rows.update(dict.fromkeys(names, cells[1].strip("`")))
+        column = cells.index("default") if "default" in cells else column
+        if line.startswith("| `coding_agents_") and 0 < column < len(cells):
+            rows.update(dict.fromkeys(re.findall(r"`coding_agents_(\w+)`", cells[0]), cells[column].strip("`")))
     return rows
 
 
 def test_the_readme_s_table_names_every_variable_and_its_default() -> None:
     rows = _read_me()
-    assert set(operator_variables.VARIABLES) == set(rows)
+    assert set(VARIABLES) == set(rows)
     for name, shown in rows.items():
-        default = operator_variables.VARIABLES[name].get("default")
+        default = VARIABLES[name].get("default")
         if default not in (None, {}, []):
             assert yaml.safe_load(shown) == default, name
     table = (ROOT / "README.md").read_text()
@@ -162,14 +147,7 @@ def test_the_readme_s_table_names_every_variable_and_its_default() -> None:
 
 def test_every_module_that_takes_the_workspace_is_in_the_action_group() -> None:
     group = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["action_groups"]["workspace"]
-    taking = []
-    for path in ROOT.glob("plugins/modules/*.py"):
-        documented = _documentation(path)
-        fragments = " ".join(documented.get("extends_documentation_fragment", []))
-        if (
-            "workspace_url" in documented.get("options", {})
-            or "host_options.workspace" in fragments
-            or "databricks_auth" in fragments
-        ):
-            taking.append(path.stem)
-    assert sorted(taking) == sorted(group)
+    assert sorted(group) == [name for name in MODULES if "workspace_url" in _spec(name)]
+    for name in MODULES:
+        said = yaml.safe_load(_plugin("modules", name).DOCUMENTATION)["extends_documentation_fragment"]
+        assert (f"{COLLECTION}.attributes.action_group" in said) == (name in group), name

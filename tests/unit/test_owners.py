@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import (
     Owner,
     check_home,
@@ -21,6 +20,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner i
     each,
     owner_named,
 )
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.homes import shared_directory
 
@@ -47,7 +47,7 @@ def _owners(shared: Path, count: int) -> list[Owner]:
 @root
 def test_each_works_with_the_rights_of_its_owner_and_no_other_group(shared: Path) -> None:
     def work(owner: Owner) -> dict[str, Any]:
-        Path(check_home(owner), "made").write_text("x")
+        Path(check_home(owner).home, "made").write_text("x")
         return {"ids": [os.getresuid(), os.getresgid(), os.getgroups()], "home": os.environ["HOME"], "in": os.getcwd()}
 
     done = each(_owners(shared, 3), work, EXPECTED)
@@ -68,7 +68,7 @@ def _raise(error: BaseException) -> None:
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (lambda: _raise(OperatorError("is broken", "/f", "Mend it")), "/f: is broken. Mend it"),
+        (lambda: _raise(OperatorError("is broken", "/f", "Mend it")), "/f: is broken\nMend it"),
         (lambda: _raise(ValueError("what the operator must correct")), "what the operator must correct"),
         (lambda: _raise(RuntimeError("with a secret in it")), "user user1: RuntimeError while working as this user"),
         (lambda: _raise(SystemExit("out")), "user user1: SystemExit while working as this user"),
@@ -112,7 +112,7 @@ def test_a_large_answer_comes_whole(shared: Path) -> None:
 @root
 def test_an_owner_whose_home_belongs_to_another_is_refused(shared: Path) -> None:
     first, second = _owners(shared, 2)
-    (done,) = each([second._replace(home=first.home)], lambda owner: {"home": check_home(owner)}, EXPECTED)
+    (done,) = each([second._replace(home=first.home)], lambda owner: {"home": check_home(owner).home}, EXPECTED)
     assert done.error is not None
     assert "cannot be" in done.error or "belongs to uid 40000, the work is done as user1" in done.error
 
@@ -132,6 +132,41 @@ def test_a_user_who_is_not_root_works_for_nobody_else(shared: Path) -> None:
 def test_for_oneself_no_process_is_made(tmp_path: Path) -> None:
     (done,) = each([current_owner(str(tmp_path))], lambda owner: {"by": [os.getpid(), threading.get_ident()]}, EXPECTED)
     assert done.result == {"by": [os.getpid(), threading.get_ident()]}
+
+
+def test_a_home_behind_a_link_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the host's list of users, whatever the operator called it; of a home that is not in the list, its real path."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "listed").symlink_to("real")
+    (tmp_path / "third").symlink_to("listed")
+    owner = current_owner(None)
+    names = [
+        owner._replace(home=f"{tmp_path}/{one}") for one in ("real", "listed", "third", "third/", "real/../listed")
+    ]
+    assert {check_home(one).home for one in names} == {f"{tmp_path}/real"}
+    listed = owner._replace(home=f"{tmp_path}/listed/")
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "", 0, 0, "", listed.home, "")))
+    assert {check_home(one).home for one in names} == {f"{tmp_path}/listed"}
+    (tmp_path / "other").mkdir()
+    assert check_home(owner._replace(home=f"{tmp_path}/other")).home == f"{tmp_path}/other"
+
+
+@pytest.mark.parametrize("listed", ["", "relative", "/nowhere/at/all", "/dev/null"])
+def test_a_home_in_the_list_that_is_none_names_nothing(
+    listed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "", 0, 0, "", listed, "")))
+    assert check_home(current_owner(str(tmp_path))).home == str(tmp_path)
+
+
+def test_an_owner_knows_where_our_own_files_are() -> None:
+    owner = Owner("ada", 1, 1, "/home/ada")
+    assert owner.scope == "user"
+    assert [owner.data, owner.state, owner.cache] == [
+        "/home/ada/.local/share/fmapi-coding-agents",
+        "/home/ada/.local/state/fmapi-coding-agents",
+        "/home/ada/.cache/fmapi-coding-agents",
+    ]
 
 
 def test_users_come_from_the_hosts_list() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documen
     JsonDocument,
     KeyPath,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
     Entry,
     Plan,
@@ -27,6 +25,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownersh
     plan,
     value_digest,
 )
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -251,7 +250,7 @@ def test_a_value_that_the_owner_changed_is_drift_and_theirs_comes_back_when_we_g
 def test_a_changed_value_is_changed_and_the_way_back_stays_exact() -> None:
     file = File(USERS)
     file.bring(BASE)
-    made = file.bring(replace(BASE, values={**BASE.values, ("env", "URL"): "https://other"}))
+    made = file.bring(BASE.replaced(values={**BASE.values, ("env", "URL"): "https://other"}))
     assert made.changed and file.data()["env"]["URL"] == "https://other"
     file.bring(None)
     assert file.content == USERS
@@ -264,11 +263,11 @@ def test_a_key_that_is_not_wanted_any_more_goes_in_the_same_run() -> None:
         file.bring(BASE)
         if rewritten:
             file.content = json.dumps({**file.data(), "theirs": 1}).encode()
-        made = file.bring(replace(BASE, values=fewer, elements={}))
+        made = file.bring(BASE.replaced(values=fewer, elements={}))
         assert made.changed
         assert file.data()["env"] == {"MODEL": "mine", "X": 1.10, "URL": "https://w"}
         assert file.data()["permissions"]["deny"] == ["Bash(rm *)"]
-        assert not file.bring(replace(BASE, values=fewer, elements={})).changed
+        assert not file.bring(BASE.replaced(values=fewer, elements={})).changed
 
 
 def test_a_superseded_key_comes_back_when_it_is_not_superseded_any_more() -> None:
@@ -278,7 +277,7 @@ def test_a_superseded_key_comes_back_when_it_is_not_superseded_any_more() -> Non
         assert "OLD" not in file.data()["env"]
         if rewritten:
             file.content = json.dumps({**file.data(), "theirs": 1}).encode()
-        file.bring(replace(BASE, superseded=()))
+        file.bring(BASE.replaced(superseded=()))
         assert file.data()["env"]["OLD"] == "1"
 
 
@@ -299,7 +298,7 @@ def test_any_number_of_transitions_after_the_owner_s_edit() -> None:
     file.bring(BASE)
     file.content = json.dumps({**file.data(), "theirs": 1}, indent=1).encode()
     for url in ("https://1", "https://2", "https://3"):
-        assert file.bring(replace(BASE, values={**BASE.values, ("env", "URL"): url})).changed
+        assert file.bring(BASE.replaced(values={**BASE.values, ("env", "URL"): url})).changed
         assert file.data()["env"]["URL"] == url
     file.bring(None)
     assert file.data() == {**json.loads(USERS), "theirs": 1}
@@ -309,7 +308,7 @@ def _forget(document: Document, key: KeyPath) -> str | None:
     return "held a Databricks token" if str(document.get(key)).startswith("dapi") else None
 
 
-WITH_TOKEN = replace(BASE, superseded=(("env", "OLD"), ("env", "AUTH")), forget=_forget)
+WITH_TOKEN = BASE.replaced(superseded=(("env", "OLD"), ("env", "AUTH")), forget=_forget)
 
 
 def test_a_forgotten_token_is_in_no_byte_that_we_keep() -> None:
@@ -339,7 +338,7 @@ def test_a_token_that_comes_later_is_forgotten_too() -> None:
 def test_another_superseded_value_is_kept_and_given_back() -> None:
     before = b'{"env": {"AUTH": "sk-other", "OLD": "' + TOKEN.encode() + b'"}}'
     file = File(before)
-    file.bring(replace(WITH_TOKEN, forget=lambda document, key: None))
+    file.bring(WITH_TOKEN.replaced(forget=lambda document, key: None))
     assert "AUTH" not in file.data()["env"]
     file.bring(None)
     assert file.content == before
@@ -400,10 +399,10 @@ def test_a_mode_that_the_owner_chose_since_stays() -> None:
 
 def test_a_profile_that_the_databricks_cli_completed_goes_as_a_whole() -> None:
     file = File(b"[a]\nx = 1\n", 0o600)
-    file.bring(replace(PROFILE, values={("P", "host"): "https://w"}))
+    file.bring(PROFILE.replaced(values={("P", "host"): "https://w"}))
     others = b"[a]\nx = 1\n\n[__settings__]\nauth_storage = plaintext\n"
     file.content = others + b"\n[P]\nhost       = https://w\naccount_id = 1\nauth_type  = databricks-cli\n"
-    assert not file.bring(replace(PROFILE, values={("P", "host"): "https://w"})).changed
+    assert not file.bring(PROFILE.replaced(values={("P", "host"): "https://w"})).changed
     file.bring(None)
     assert file.content == others
 
@@ -420,7 +419,7 @@ def test_a_profile_with_a_key_of_the_owner_stays_with_it() -> None:
 def test_another_profile_name_moves_ours() -> None:
     file = File(b"[a]\nx = 1\n")
     file.bring(PROFILE)
-    file.bring(replace(PROFILE, values={("Q", "host"): "https://w"}))
+    file.bring(PROFILE.replaced(values={("Q", "host"): "https://w"}))
     assert file.content == b"[a]\nx = 1\n\n[Q]\nhost = https://w\n"
     file.bring(None)
     assert file.content == b"[a]\nx = 1\n"
@@ -435,7 +434,7 @@ def test_a_whole_file_replaces_and_gives_back_content_and_mode() -> None:
     file.bring(ours)
     assert (file.content, file.mode) == (b"#!/bin/sh\n\0\xff", 0o700)
     assert not file.bring(ours).changed
-    file.bring(replace(ours, values={(): "newer"}))
+    file.bring(ours.replaced(values={(): "newer"}))
     file.bring(None)
     assert (file.content, file.mode) == (b"theirs", 0o755)
 
@@ -475,7 +474,7 @@ def test_digests_tell_values_apart_and_depend_on_the_salt() -> None:
 
 def test_a_value_s_digest_does_not_show_it() -> None:
     file = File(None)
-    file.bring(replace(PROFILE, values={("P", "client_secret"): "doseSECRET"}))
+    file.bring(PROFILE.replaced(values={("P", "client_secret"): "doseSECRET"}))
     entry = dict(file.entry or {})
     assert "doseSECRET" not in json.dumps({name: value for name, value in entry.items() if name != "undo"})
 

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The preflight: real ansible-playbook runs of the role, and its rules one by one."""
+"""The preflight: real ansible-playbook runs of its module, and its rules one by one."""
 
 from __future__ import annotations
 
@@ -11,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
-    client as databricks,
-    preflight,
-    errors as workspace_errors,
-)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client, preflight
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError
 
 from tests.unit.control_node import play
 from tests.workspace.client import Workspace
@@ -34,11 +32,12 @@ def variables(workspace: Workspace, **more: Any) -> dict[str, Any]:
     }
 
 
+CHECK = {"name": "Check", "fmapi.coding_agents.workspace_info": {}, "register": "checked"}
 SHOW = {
     "name": "Show the result",
     "ansible.builtin.debug": {
-        "msg": "{{ inventory_hostname }} {{ preflight_result.workspace_url }} {{ preflight_result.routing }} "
-        "{{ preflight_result.workspace_id }} {{ preflight_result.checked }} {{ preflight_result.models | length }}"
+        "msg": "{{ inventory_hostname }} {{ checked.workspace_url }} {{ checked.routing }} {{ checked.workspace_id }} "
+        "{{ checked.checked }} {{ checked.models | length }}"
     },
 }
 
@@ -76,9 +75,8 @@ def test_five_hosts_on_two_workspaces_ask_each_workspace_once(
         "ansible.builtin.debug": {"msg": "{{ kept | join(' ; ') }}"},
         "run_once": True,
     }
-    run = play(
-        tmp_path, hosts, [SHOW, keep, show], ["-vvv", "--check", "--diff"], ANSIBLE_LOCAL_TEMP=str(tmp_path / "local")
-    )
+    tasks = [CHECK, SHOW, keep, show]
+    run = play(tmp_path, hosts, tasks, ["-vvv", "--check", "--diff"], ANSIBLE_LOCAL_TEMP=str(tmp_path / "local"))
     assert run.code == 0, run.output
     for number in range(5):
         one = workspace if number < 3 else second_workspace
@@ -92,7 +90,7 @@ def test_five_hosts_on_two_workspaces_ask_each_workspace_once(
             ("POST", "/oidc/v1/token")
         }
     # One answer and one lock for each workspace, for nobody but the operator, gone with the run, and without a secret.
-    assert run.output.count("600 fmapi-coding-agents-preflight-") >= 4
+    assert run.output.count("600 fmapi-coding-agents-once-") >= 4
     assert len(list(kept.iterdir())) == 2
     assert not list((tmp_path / "local").rglob("fmapi-*"))
     for secret in secrets:
@@ -112,20 +110,23 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "profile": ({"coding_agents_profile": "my profile]"}, "coding_agents_profile is 'my profile]'"),
     "agent": ({"coding_agents_agents": ["claude_code", "clod"]}, "coding_agents_agents names clod"),
     "noagent": ({"coding_agents_agents": []}, "coding_agents_agents names no agent"),
-    "slot": ({"coding_agents_models": {"opsu": "x"}}, "coding_agents_models has opsu"),
+    "slot": ({"coding_agents_models": {"claude_code": {"opsu": "x"}}}, "coding_agents_models.claude_code has opsu"),
     "models": ({"coding_agents_models": ["x"]}, "coding_agents_models is not a dictionary"),
-    "modelname": ({"coding_agents_models": {"opus": "a b"}}, "coding_agents_models.opus"),
+    "modelname": ({"coding_agents_models": {"claude_code": {"opus": "a b"}}}, "coding_agents_models.claude_code.opus"),
+    "earlier": ({"coding_agents_models": {"opus": "x"}}, "Write coding_agents_models: {claude_code: {opus: x}}"),
+    "unknown": ({"coding_agents_modles": {}}, "Did you mean coding_agents_models?"),
     "identity": ({"coding_agents_identity": "root"}, "coding_agents_identity is 'root'"),
     "secret": ({"coding_agents_client_secret": ""}, "coding_agents_client_secret is not set"),
     "workspaceid": ({"coding_agents_workspace_id": "12x"}, "coding_agents_workspace_id"),
-    "cafile": ({"coding_agents_ca_file": "/nowhere/ca.pem"}, "coding_agents_ca_file (/nowhere/ca.pem)"),
+    "cafile": ({"coding_agents_ca_file": "nowhere/ca.pem"}, "coding_agents_ca_file nowhere/ca.pem: is not on the control"),
+    "ourcafile": ({"coding_agents_preflight_ca_file": "/x.pem"}, "coding_agents_preflight_ca_file /x.pem: is not on the"),
 }
 
 
 @pytest.mark.matrix
 def test_bad_input_is_refused_before_anything_is_sent(workspace: Workspace, tmp_path: Path) -> None:
     hosts = {name: variables(workspace, **wrong) for name, (wrong, _said) in BAD_INPUT.items()}
-    run = play(tmp_path, hosts, arguments=["-vvv"])
+    run = play(tmp_path, hosts, [CHECK], ["-vvv"])
     assert set(run.failures) == set(BAD_INPUT)
     for name, (_wrong, said) in BAD_INPUT.items():
         assert said in run.failures[name]["msg"], name
@@ -142,8 +143,8 @@ def test_what_only_the_workspace_can_refuse(workspace: Workspace, tmp_path: Path
         free.close()
         table: dict[str, tuple[dict[str, Any], str]] = {
             "model": (
-                {"coding_agents_models": {"opus": "databricks-claude-opus-4-7"}},
-                "databricks-claude-opus-4-7 (coding_agents_models.opus): did you mean databricks-claude-opus-4-6",
+                {"coding_agents_models": {"claude_code": {"opus": "databricks-claude-opus-4-7"}}},
+                "databricks-claude-opus-4-7 (coding_agents_models.claude_code.opus): did you mean databricks-claude-opus-4-6",
             ),
             "secret": ({"coding_agents_client_secret": "dose-planted-wrong"}, "coding_agents_client_secret"),
             "silent": (
@@ -152,11 +153,12 @@ def test_what_only_the_workspace_can_refuse(workspace: Workspace, tmp_path: Path
             ),
             "closed": ({"coding_agents_workspace_url": closed}, "the connection was refused"),
             "untrusted": ({"coding_agents_ca_file": ""}, "name its PEM file in coding_agents_ca_file"),
+            "hostsca": ({"coding_agents_ca_file": "/x.pem"}, "name one in coding_agents_preflight_ca_file"),
             "elsewhere": ({"coding_agents_workspace_id": "42"}, f"is 42, but {workspace.url} is the workspace"),
             "host": ({"coding_agents_routing": "gateway_host"}, "not known for 127.0.0.1"),
         }
         hosts = {name: variables(workspace, **wrong) for name, (wrong, _said) in table.items()}
-        run = play(tmp_path, hosts, arguments=["-vvv", "--forks", "10"])
+        run = play(tmp_path, hosts, [CHECK], ["-vvv", "--forks", "10"])
     assert set(run.failures) == set(table), run.output
     for name, (_wrong, said) in table.items():
         assert said in run.failures[name]["msg"], name
@@ -166,23 +168,15 @@ def test_what_only_the_workspace_can_refuse(workspace: Workspace, tmp_path: Path
 
 def test_a_failure_is_found_once_and_told_to_every_host(workspace: Workspace, tmp_path: Path) -> None:
     bad = variables(workspace, coding_agents_client_secret="dose-wrong")
-    run = play(tmp_path, {f"host{number}": bad for number in range(4)})
+    run = play(tmp_path, {f"host{number}": bad for number in range(4)}, [CHECK])
     assert len(run.failures) == 4
     assert len({result["msg"] for result in run.failures.values()}) == 1
     assert [entry["path"] for entry in workspace.requests()].count("/oidc/v1/token") == 1
 
 
-def test_switched_off_it_asks_nobody_and_still_judges_variables(workspace: Workspace, tmp_path: Path) -> None:
-    off = variables(workspace, coding_agents_preflight=False)
-    run = play(tmp_path, {"good": off, "wrong": {**off, "coding_agents_routing": "turbo"}})
-    assert set(run.failures) == {"wrong"}, run.output
-    assert "coding_agents_routing is 'turbo'" in run.failures["wrong"]["msg"]
-    assert workspace.requests() == []
-
-
 def test_without_credentials_the_models_are_not_checked_and_that_is_said(workspace: Workspace, tmp_path: Path) -> None:
-    hosts = {"host": variables(workspace, coding_agents_identity="user", coding_agents_models={"opus": "absent"})}
-    run = play(tmp_path, hosts, [SHOW])
+    hosts = {"host": variables(workspace, coding_agents_identity="user", coding_agents_models={"claude_code": {"opus": "absent"}})}
+    run = play(tmp_path, hosts, [CHECK, SHOW])
     assert run.code == 0, run.output
     assert f"host {workspace.url} gateway {workspace.workspace_id} False 0" in run.output
     # Displays break warnings at the width of the terminal.
@@ -192,8 +186,9 @@ def test_without_credentials_the_models_are_not_checked_and_that_is_said(workspa
 
 def test_a_user_is_checked_with_the_control_nodes_own_profile(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / ".databrickscfg").write_text(f"[mine]\nhost = {workspace.url}\ntoken = {workspace.mint()}\n")
-    hosts = {"host": variables(workspace, coding_agents_identity="user", coding_agents_auth_profile="mine")}
-    run = play(tmp_path, hosts, [SHOW])
+    own = {"coding_agents_identity": "user", "coding_agents_auth_profile": "mine", "coding_agents_preflight": False}
+    hosts = {"host": variables(workspace, **own)}
+    run = play(tmp_path, hosts, [CHECK, SHOW])
     assert run.code == 0, run.output
     assert f"host {workspace.url} gateway {workspace.workspace_id} True 3" in run.output
 
@@ -236,35 +231,35 @@ def test_the_result_is_complete_and_holds_no_secret(workspace: Workspace) -> Non
     assert workspace.client_secret not in json.dumps(result)
 
 
+def test_a_routing_that_nobody_named_is_the_default_and_is_said_to_be(workspace: Workspace) -> None:
+    for more, reason in (({"routing": None}, "the default"), ({"routing_is_set": False}, "the default")):
+        result = preflight.check({name: one for name, one in given(workspace, **more).items() if one is not None})
+        assert (result["routing"], result["routing_reason"]) == ("gateway", reason)
+
+
 def test_a_model_that_is_not_ready_is_a_warning(workspace: Workspace) -> None:
     workspace.control(endpoint_state={"name": "databricks-claude-opus-4-6", "ready": "NOT_READY"})
     result = preflight.check(given(workspace))
     assert result["models"][0] == {"model": "databricks-claude-opus-4-6", "status": "NOT_READY"}
-    assert ["coding_agents_models.default, coding_agents_models.opus" in one for one in result["warnings"]] == [True]
+    named = "coding_agents_models.claude_code.default, coding_agents_models.claude_code.opus"
+    assert [named in one for one in result["warnings"]] == [True]
 
 
 def test_every_missing_model_is_named_at_once(workspace: Workspace) -> None:
     models = {"opus": "databricks-claude-opus-5", "haiku": "system.ai.claude-haiku-4", "sonnet": "zzz"}
     with pytest.raises(OperatorError) as caught:
-        preflight.check(given(workspace, models=models))
+        preflight.check(given(workspace, models={"claude_code": models}))
     for slot, model in models.items():
-        assert f"{model} (coding_agents_models.{slot})" in str(caught.value)
+        assert f"{model} (coding_agents_models.claude_code.{slot})" in str(caught.value)
     assert "system.ai.claude-haiku-4-5" in str(caught.value)
     assert "nothing served there looks like it" in str(caught.value)
 
 
 def test_model_services_and_suffixes(workspace: Workspace) -> None:
     models = {"default": "system.ai.claude-opus-4-6", "opus": "databricks-claude-opus-4-6[1m]"}
-    result = preflight.check(given(workspace, models=models))
+    result = preflight.check(given(workspace, models={"claude_code": models}))
     assert {one["status"] for one in result["models"]} == {"READY"}
     assert result["models"][0]["model"] == "system.ai.claude-opus-4-6"
-
-
-def test_every_wrong_option_is_named_at_once(workspace: Workspace) -> None:
-    with pytest.raises(OperatorError) as caught:
-        preflight.check(given(workspace, workspace_url="dbc", profile="", token_ttl_minutes=0, routing="x"))
-    for variable in ("workspace_url", "profile", "token_ttl_minutes", "routing"):
-        assert f"coding_agents_{variable}" in str(caught.value)
 
 
 @pytest.mark.parametrize("signed_in", [True, False])
@@ -286,10 +281,10 @@ def test_a_gateway_that_is_named_but_absent_is_a_warning(workspace: Workspace) -
 
 
 def test_a_gateway_that_refuses_or_lists_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = databricks.Workspace.get
-    answer: list[Any] = [workspace_errors.WorkspaceError("forbidden", "lacks a grant", "there", "It needs: much.")]
+    real = client.Workspace.get
+    answer: list[Any] = [WorkspaceError("forbidden", "lacks a grant", "there", "It needs: much.")]
 
-    def get(self: databricks.Workspace, path: str, *arguments: Any, **options: Any) -> dict[str, Any]:
+    def get(self: client.Workspace, path: str, *arguments: Any, **options: Any) -> dict[str, Any]:
         if path != preflight.GATEWAY_MODELS:
             return real(self, path, *arguments, **options)
         if isinstance(answer[0], Exception):
@@ -297,7 +292,7 @@ def test_a_gateway_that_refuses_or_lists_nothing(workspace: Workspace, monkeypat
         found: dict[str, Any] = answer[0]
         return found
 
-    monkeypatch.setattr(databricks.Workspace, "get", get)
+    monkeypatch.setattr(client.Workspace, "get", get)
     result = preflight.check(given(workspace, routing="auto"))
     assert result["routing"] == "serving_endpoints"
     assert ["It needs: much." in one for one in result["warnings"]] == [True]
@@ -305,7 +300,7 @@ def test_a_gateway_that_refuses_or_lists_nothing(workspace: Workspace, monkeypat
     result = preflight.check(given(workspace, routing="auto"))
     assert result["routing"] == "gateway"
     assert ["lists no model" in one for one in result["warnings"]] == [True]
-    answer[0] = workspace_errors.WorkspaceError("server_error", "has trouble", "there")
+    answer[0] = WorkspaceError("server_error", "has trouble", "there")
     with pytest.raises(OperatorError, match="has trouble"):
         preflight.check(given(workspace, routing="auto"))
 

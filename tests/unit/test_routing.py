@@ -1,4 +1,5 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of base URLs, and what an operator may name."""
 

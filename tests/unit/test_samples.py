@@ -99,12 +99,12 @@ def test_a_rollout_over_it_is_silent_the_second_time_and_its_uninstall_exact(
     path = _place(wanted(kind, home), content)
     for model in ("m1", "m1", "m2"):
         one = wanted(kind, home, model)
-        bring(str(home), COMPONENTS, [one], check=False)
+        bring(owner_of(home), COMPONENTS, [one], check=False)
         document = FORMATS[one.format](path.read_bytes())
         assert {key: document.get(key) for key in one.values} == dict(one.values)
         assert all(document.get(key) is MISSING for key in one.superseded)
-        assert not bring(str(home), COMPONENTS, [one], check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+        assert not bring(owner_of(home), COMPONENTS, [one], check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert path.read_bytes() == content
 
 
@@ -121,13 +121,13 @@ _EDITS: dict[str, tuple[tuple[str, ...], Any]] = {
 def test_what_its_owner_adds_in_between_stays(kind: str, content: bytes, home: Path) -> None:
     one = wanted(kind, home)
     path = _place(one, content)
-    bring(str(home), COMPONENTS, [one], check=False)
+    bring(owner_of(home), COMPONENTS, [one], check=False)
     key, value = _EDITS[kind]
     document = FORMATS[one.format](path.read_bytes())
     document.set(key, value)
     path.write_bytes(document.content)
-    assert not bring(str(home), COMPONENTS, [one], check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+    assert not bring(owner_of(home), COMPONENTS, [one], check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     after, before = FORMATS[one.format](path.read_bytes()), FORMATS[one.format](content)
     assert after.get(key) == value
     for owned in (*one.values, *one.superseded):

@@ -55,7 +55,7 @@ def test_the_journal_of_a_killed_run_holds_no_secret(
 
     monkeypatch.setattr(transaction, "_write", killed)
     with pytest.raises(Killed):
-        transaction.bring(str(home), [WORKSPACE_AUTH, *AGENTS], wanted, check=False)
+        transaction.bring(owner_of(home), [WORKSPACE_AUTH, *AGENTS], wanted, check=False)
     journal = home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json"
     assert json.loads(journal.read_text())["pending"], "nothing was about to be done"
     assert stat.S_IMODE(journal.stat().st_mode) == 0o600

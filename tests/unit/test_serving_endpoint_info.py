@@ -1,4 +1,5 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module serving_endpoint_info, called as Ansible calls it, against the simulated workspace."""
 
@@ -12,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import FAMILIES
-from ansible_collections.fmapi.coding_agents.plugins.modules import serving_endpoint_info
 
 from tests.unit.control_node import COLLECTIONS, own_environment, play
 from tests.workspace.client import Workspace
@@ -142,30 +140,9 @@ def test_a_task_shows_no_secret(workspace: Workspace, tmp_path: Path) -> None:
             **here,
         },
     ]
-    hosts = {
-        "host": {
-            "coding_agents_preflight": False,
-            "planted_token": token,
-            "planted_secret": "dose-planted-and-wrong",
-            "coding_agents_workspace_url": workspace.url,
-        }
-    }
+    hosts = {"host": {"planted_token": token, "planted_secret": "dose-planted-and-wrong"}}
     run = play(tmp_path, hosts, tasks, ["-vvv", "--check", "--diff"])
     assert '"query_result": 8' in run.output, run.output
     assert "coding_agents_client_secret" in run.output
     assert token not in run.output
     assert "dose-planted-and-wrong" not in run.output
-
-
-def test_options_and_documentation_agree() -> None:
-    fragment_path = Path(__file__).parents[2] / "plugins" / "doc_fragments" / "databricks_auth.py"
-    fragment: dict[str, Any] = {}
-    exec(compile(fragment_path.read_text("utf-8"), str(fragment_path), "exec"), fragment)  # noqa: S102
-    documented = yaml.safe_load(fragment["ModuleDocFragment"].DOCUMENTATION)["options"]
-    documented |= yaml.safe_load(serving_endpoint_info.DOCUMENTATION)["options"]
-    specification = serving_endpoint_info.argument_spec()
-    assert set(documented) == set(specification)
-    assert {name: one.get("type", "str") for name, one in specification.items()} == {
-        name: one["type"] for name, one in documented.items()
-    }
-    assert documented["family"]["choices"] == list(FAMILIES)

@@ -8,16 +8,25 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files, transaction
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
-from tests.unit.homes import COMPONENTS, SETTINGS, as_nobody, make_home, shared_directory, temporaries, tree, wanted
+from tests.unit.homes import (
+    COMPONENTS,
+    SETTINGS,
+    as_nobody,
+    make_home,
+    owner_of,
+    shared_directory,
+    temporaries,
+    tree,
+    wanted,
+)
 
 
 @pytest.fixture
@@ -37,20 +46,20 @@ def settings(home: Path) -> dict[str, object]:
 
 def test_install_then_uninstall_leaves_every_byte_mode_and_directory(home: Path) -> None:
     before = tree(home)
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
     assert (home / ".local/share/ours/helper").stat().st_mode & 0o777 == 0o700
     assert (home / ".databrickscfg").stat().st_mode & 0o777 == 0o600
     assert (home / ".agent/settings.json").stat().st_mode & 0o777 == 0o640
-    assert bring(str(home), COMPONENTS, [], check=False).changed
+    assert bring(owner_of(home), COMPONENTS, [], check=False).changed
     assert tree(home) == before
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(home: Path) -> None:
     for steps in (wanted(home), wanted(home, "https://other"), []):
-        before = tree(home), [path.stat().st_mtime_ns for path in [home, *home.rglob("*")]]
-        told = bring(str(home), COMPONENTS, steps, check=True)
-        assert (tree(home), [path.stat().st_mtime_ns for path in [home, *home.rglob("*")]]) == before
-        done = bring(str(home), COMPONENTS, steps, check=False)
+        before = tree(home), [path.lstat().st_mtime_ns for path in [home, *home.rglob("*")]]
+        told = bring(owner_of(home), COMPONENTS, steps, check=True)
+        assert (tree(home), [path.lstat().st_mtime_ns for path in [home, *home.rglob("*")]]) == before
+        done = bring(owner_of(home), COMPONENTS, steps, check=False)
         assert told.changed and done.changed
         assert told.changes == done.changes
         assert [(one.before, one.after, one.mode_after) for one in told.plans] == [
@@ -59,32 +68,32 @@ def test_a_dry_run_says_the_same_and_writes_nothing(home: Path) -> None:
 
 
 def test_a_second_run_touches_nothing(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
-    before = tree(home), [path.stat().st_mtime_ns for path in [home, *home.rglob("*")]]
-    outcome = bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    before = tree(home), [path.lstat().st_mtime_ns for path in [home, *home.rglob("*")]]
+    outcome = bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert (outcome.changed, outcome.changes, outcome.notes) == (False, [], [])
-    assert (tree(home), [path.stat().st_mtime_ns for path in [home, *home.rglob("*")]]) == before
+    assert (tree(home), [path.lstat().st_mtime_ns for path in [home, *home.rglob("*")]]) == before
 
 
 def test_one_component_leaves_the_other_s_documents_alone(home: Path) -> None:
     before = tree(home)
-    bring(str(home), ["one"], wanted(home)[:2], check=False)
-    bring(str(home), ["two"], wanted(home)[2:], check=False)
-    bring(str(home), ["one"], [], check=False)
+    bring(owner_of(home), ["one"], wanted(home)[:2], check=False)
+    bring(owner_of(home), ["two"], wanted(home)[2:], check=False)
+    bring(owner_of(home), ["one"], [], check=False)
     assert not (home / ".local/share").exists()
     assert settings(home)["helper"] == "/h"
-    bring(str(home), ["two"], [], check=False)
+    bring(owner_of(home), ["two"], [], check=False)
     assert tree(home) == before
 
 
 def test_a_document_that_is_not_wanted_any_more_is_given_back_in_the_same_run(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
-    bring(str(home), COMPONENTS, wanted(home)[:3], check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home)[:3], check=False)
     assert (home / ".agent/settings.json").read_bytes() == SETTINGS
-    moved = replace(wanted(home)[3], path=str(home / "elsewhere/.agent/settings.json"))
-    bring(str(home), COMPONENTS, [*wanted(home)[:3], moved], check=False)
+    moved = wanted(home)[3].replaced(path=str(home / "elsewhere/.agent/settings.json"))
+    bring(owner_of(home), COMPONENTS, [*wanted(home)[:3], moved], check=False)
     assert (home / "elsewhere/.agent/settings.json").exists()
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert not (home / "elsewhere").exists()
 
 
@@ -96,7 +105,7 @@ def test_a_file_that_cannot_be_parsed_stops_the_run_before_the_first_write(home:
     before = tree(home)
     for check in (True, False):
         with pytest.raises(OperatorError, match=r"settings.json: line 1, column 9"):
-            bring(str(home), COMPONENTS, wanted(home), check=check)
+            bring(owner_of(home), COMPONENTS, wanted(home), check=check)
     assert tree(home) == before
 
 
@@ -115,11 +124,11 @@ def test_when_a_write_fails_what_was_written_is_put_back(
 
     monkeypatch.setattr(files, "replace", full)
     with pytest.raises(OperatorError, match="No space left"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert tree(home) == before
     monkeypatch.undo()
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
@@ -128,7 +137,7 @@ def test_when_a_change_fails_everything_stays_at_the_state_before_it(
     home: Path, broken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = tree(home)
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     before = tree(home)
     path = wanted(home)[broken].path
     real = files.replace
@@ -143,14 +152,14 @@ def test_when_a_change_fails_everything_stays_at_the_state_before_it(
     monkeypatch.setattr(files, "replace", full)
     if broken == 2:
         assert bring(
-            str(home), COMPONENTS, wanted(home, "https://other"), check=False
+            owner_of(home), COMPONENTS, wanted(home, "https://other"), check=False
         ).changed  # this one stays the same
         return
     with pytest.raises(OperatorError):
-        bring(str(home), COMPONENTS, wanted(home, "https://other"), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home, "https://other"), check=False)
     assert tree(home) == before
     monkeypatch.undo()
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == original
 
 
@@ -160,7 +169,7 @@ def test_a_directory_that_is_not_writable_leaves_everything_as_it_was(shared: Pa
 
     def work() -> None:
         (home / ".agent").chmod(0o555)
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
 
     said = as_nobody(work, [home])
     assert f"{home}/.agent: cannot be written to (Permission denied). Check its owner and mode" in said
@@ -173,7 +182,7 @@ def test_a_home_that_cannot_hold_a_ledger_is_left_alone(shared: Path) -> None:
     before = tree(home)
     (home / ".agent").chmod(0o755)
     home.chmod(0o555)
-    said = as_nobody(lambda: bring(str(home), COMPONENTS, wanted(home), check=False), [home / ".agent"])
+    said = as_nobody(lambda: bring(owner_of(home), COMPONENTS, wanted(home), check=False), [home / ".agent"])
     assert f"{home}: cannot be written to (Permission denied)" in said
     home.chmod(0o755)
     assert tree(home) == before
@@ -184,8 +193,63 @@ def test_a_file_in_the_place_of_a_directory_leaves_everything_as_it_was(home: Pa
     (home / ".local/share").write_text("a file")
     before = tree(home)
     with pytest.raises(OperatorError, match="a part of its path is a file"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert tree(home) == before
+
+
+@pytest.mark.parametrize("steps", ["install", "change", "uninstall", "uninstall after an edit"])
+@pytest.mark.parametrize("reason", ["No space left on device", "Disk quota exceeded"])
+def test_when_the_ledger_cannot_be_written_at_the_end_it_is_said_that_the_files_are_changed(
+    home: Path, steps: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(home)
+    if steps != "install":
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    if steps.endswith("edit"):
+        (home / ".agent.json").write_text('{"done": true, "theirs": 1}')
+    want = [] if steps.startswith("uninstall") else wanted(home, "https://new")
+    ledger = Ledger(owner_of(home)).path
+    written = []
+    real_replace, real_remove = files.replace, files.remove
+
+    def full(target: str, content: bytes, mode: int, expected: files.Found | None = None) -> None:
+        if target == ledger:
+            written.append(target)
+            if len(written) > 1:  # the journal still found room
+                raise OperatorError(f"cannot be written ({reason})", target, "Free some space and run again")
+        real_replace(target, content, mode, expected)
+
+    def stuck(path: str, expected: files.Found | None = None, link: bool = False) -> None:
+        if path == ledger:
+            raise OperatorError(f"cannot be removed ({reason})", path, "Free some space and run again")
+        real_remove(path, expected, link)
+
+    monkeypatch.setattr(files, "replace", full)
+    monkeypatch.setattr(files, "remove", stuck)
+    with pytest.raises(OperatorError) as error:
+        bring(owner_of(home), COMPONENTS, want, check=False)
+    monkeypatch.undo()
+    assert str(error.value).startswith(f"{ledger}: cannot be ")
+    assert str(error.value).endswith(
+        f"({reason}). The files are changed as wanted, and the next run records that. Free some space and run again"
+    )
+    if want:
+        assert settings(home)["env"] == {"URL": "https://new"}
+    else:
+        assert (home / ".agent/settings.json").read_bytes() == SETTINGS
+    left = tree(home)
+    again = bring(owner_of(home), COMPONENTS, want, check=False)
+    assert again.changes == ["a run that was interrupted is brought to its end"]
+    state = {name for name in tree(home) if ".local" in name}
+    assert {name: entry for name, entry in tree(home).items() if name not in state} == {
+        name: entry for name, entry in left.items() if ".local" not in name
+    }
+    assert not bring(owner_of(home), COMPONENTS, want, check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
+    after = tree(home)
+    if steps.endswith("edit"):
+        assert after.pop(".agent.json")[2] == b'{"theirs": 1}'
+    assert after == before
 
 
 # -- links -------------------------------------------------------------------------------------------------------------
@@ -197,11 +261,11 @@ def test_settings_that_are_a_link_stay_one_there_and_back(home: Path) -> None:
     (home / ".agent/settings.json").rename(dotfiles / "agent.json")
     (home / ".agent/settings.json").symlink_to("../dotfiles/agent.json")
     before = tree(home)
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert (home / ".agent/settings.json").is_symlink()
     assert json.loads((dotfiles / "agent.json").read_bytes())["helper"] == "/h"
-    assert not bring(str(home), COMPONENTS, wanted(home), check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+    assert not bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
@@ -209,8 +273,8 @@ def test_a_directory_that_is_a_link_stays_one(home: Path) -> None:
     (home / ".agent").rename(home / "dotagent")
     (home / ".agent").symlink_to("dotagent")
     before = tree(home)
-    bring(str(home), COMPONENTS, wanted(home), check=False)
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
@@ -219,17 +283,17 @@ def test_a_dangling_link_is_an_error_and_nothing_changes(home: Path) -> None:
     (home / ".agent/settings.json").symlink_to("../gone/settings.json")
     before = tree(home)
     with pytest.raises(OperatorError, match=r"is a symbolic link to \.\./gone/settings.json, which does not exist"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert tree(home) == before
 
 
 def test_a_file_of_our_making_that_became_a_link_does_not_leave_it_dangling(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     (home / ".agent.json").rename(home / "kept.json")
     (home / ".agent.json").symlink_to("kept.json")
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert not (home / ".agent.json").is_symlink() or (home / ".agent.json").exists()
-    assert bring(str(home), COMPONENTS, wanted(home), check=False).changed
+    assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
 
 
 # -- lost updates ------------------------------------------------------------------------------------------------------
@@ -257,12 +321,12 @@ def test_what_an_agent_writes_in_between_is_merged(home: Path, monkeypatch: pyte
             path.write_text(json.dumps({**json.loads(path.read_text()), f"n{call}": call}))
 
     _interrupting(monkeypatch, str(path), agent)
-    outcome = bring(str(home), COMPONENTS, wanted(home), check=False)
+    outcome = bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert outcome.plans[3].before is not None and b'"n2"' in outcome.plans[3].before
     monkeypatch.undo()
     data = settings(home)
     assert (data["n0"], data["n1"], data["n2"], data["helper"]) == (0, 1, 2, "/h")
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert settings(home) == {**json.loads(SETTINGS), "n0": 0, "n1": 1, "n2": 2}
 
 
@@ -273,7 +337,7 @@ def test_a_file_that_is_rewritten_all_the_time_is_given_up_and_nothing_of_theirs
     before = tree(home)
     _interrupting(monkeypatch, str(path), lambda call: path.write_text(json.dumps({"call": call})) and None)
     with pytest.raises(OperatorError, match=r"gave up after 5 tries. Close the agent"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert settings(home) == {"call": 4}
     after = tree(home)
     assert {name: entry for name, entry in after.items() if name != ".agent/settings.json"} == {
@@ -288,7 +352,7 @@ def test_a_file_that_breaks_in_between_stops_the_run_and_the_rest_is_put_back(
     before = tree(home)
     _interrupting(monkeypatch, str(path), lambda call: path.write_text("{") and None)
     with pytest.raises(OperatorError, match="is not valid JSON"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     after = tree(home)
     assert after.pop(".agent/settings.json")[2] == b"{"
     before.pop(".agent/settings.json")
@@ -298,20 +362,20 @@ def test_a_file_that_breaks_in_between_stops_the_run_and_the_rest_is_put_back(
 def test_a_file_that_goes_away_in_between_is_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = home / ".agent/settings.json"
     _interrupting(monkeypatch, str(path), lambda call: path.unlink() if call == 0 else None)
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert settings(home)["helper"] == "/h"
     monkeypatch.undo()
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert not path.exists()
 
 
 def test_a_file_that_appears_in_between_is_merged(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = home / ".agent.json"
     _interrupting(monkeypatch, str(path), lambda call: path.write_text('{"theirs": 1}') and None if call == 0 else None)
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     monkeypatch.undo()
     assert json.loads(path.read_bytes()) == {"theirs": 1, "done": True}
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert path.read_text() == '{"theirs": 1}'
 
 
@@ -329,7 +393,7 @@ def test_after_a_kill_between_writes_the_way_back_is_still_exact(
 ) -> None:
     before = tree(home)
     if not first:
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     url = "https://other"
     real = files.replace
 
@@ -341,13 +405,13 @@ def test_after_a_kill_between_writes_the_way_back_is_still_exact(
     monkeypatch.setattr(files, "replace", killed)
     if first or last != 2:
         with pytest.raises(Killed):
-            bring(str(home), COMPONENTS, wanted(home, url), check=False)
+            bring(owner_of(home), COMPONENTS, wanted(home, url), check=False)
     monkeypatch.undo()
-    told = bring(str(home), COMPONENTS, wanted(home, url), check=True)
-    done = bring(str(home), COMPONENTS, wanted(home, url), check=False)
+    told = bring(owner_of(home), COMPONENTS, wanted(home, url), check=True)
+    done = bring(owner_of(home), COMPONENTS, wanted(home, url), check=False)
     assert told.changes == done.changes
-    assert not bring(str(home), COMPONENTS, wanted(home, url), check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+    assert not bring(owner_of(home), COMPONENTS, wanted(home, url), check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
@@ -363,20 +427,20 @@ def test_after_a_kill_the_uninstall_alone_is_exact_too(home: Path, last: int, mo
 
     monkeypatch.setattr(files, "replace", killed)
     with pytest.raises(Killed):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     monkeypatch.undo()
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
 def test_a_note_about_a_value_that_is_not_ours_any_more_is_given_once(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     path = home / ".agent/settings.json"
     path.write_text(path.read_text().replace('"/h"', '"/theirs"'))
-    fewer = [*wanted(home)[:3], replace(wanted(home)[3], values={("env", "URL"): "https://w"})]
-    first = bring(str(home), COMPONENTS, fewer, check=False)
+    fewer = [*wanted(home)[:3], wanted(home)[3].replaced(values={("env", "URL"): "https://w"})]
+    first = bring(owner_of(home), COMPONENTS, fewer, check=False)
     assert any("helper was changed since we set it" in note for note in first.notes)
-    assert bring(str(home), COMPONENTS, fewer, check=False).notes == []
+    assert bring(owner_of(home), COMPONENTS, fewer, check=False).notes == []
     assert settings(home)["helper"] == "/theirs"
 
 
@@ -385,7 +449,7 @@ def test_a_note_about_a_value_that_is_not_ours_any_more_is_given_once(home: Path
 
 def _run(home: str, url: str | None, count: int) -> None:
     for _one in range(count):
-        bring(home, COMPONENTS, wanted(Path(home), url) if url else [], check=False)
+        bring(owner_of(home), COMPONENTS, wanted(Path(home), url) if url else [], check=False)
 
 
 def test_rollouts_at_once_on_one_home_end_in_one_of_their_states(home: Path) -> None:
@@ -400,8 +464,8 @@ def test_rollouts_at_once_on_one_home_end_in_one_of_their_states(home: Path) -> 
     assert temporaries(home) == []
     env = settings(home)["env"]
     assert isinstance(env, dict)
-    assert not bring(str(home), COMPONENTS, wanted(home, env["URL"]), check=False).changed
-    bring(str(home), COMPONENTS, [], check=False)
+    assert not bring(owner_of(home), COMPONENTS, wanted(home, env["URL"]), check=False).changed
+    bring(owner_of(home), COMPONENTS, [], check=False)
     assert tree(home) == before
 
 
@@ -423,7 +487,7 @@ def test_an_agent_that_writes_all_the_time_finds_a_whole_file_every_time(home: P
     while agent.is_alive():
         for steps in (wanted(home), []):
             try:
-                bring(str(home), COMPONENTS, steps, check=False)
+                bring(owner_of(home), COMPONENTS, steps, check=False)
             except OperatorError as error:
                 assert "is being rewritten by another program" in str(error)
                 gave_up += 1
@@ -431,9 +495,9 @@ def test_an_agent_that_writes_all_the_time_finds_a_whole_file_every_time(home: P
     assert agent.exitcode == 0
     assert settings(home)["theirs"] == 300
     assert temporaries(home) == []
-    bring(str(home), COMPONENTS, wanted(home), check=False)
-    bring(str(home), COMPONENTS, [], check=False)
-    assert Ledger.load(str(home)).is_empty
+    bring(owner_of(home), COMPONENTS, wanted(home), check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
+    assert Ledger.load(owner_of(home)).is_empty
 
 
 def test_tries_are_bounded() -> None:

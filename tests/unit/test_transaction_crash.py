@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import re
 import shutil
 import subprocess
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
 from tests.conftest import PROFILE
-from tests.unit.homes import COMPONENTS, PYTHON, imports, make_home, temporaries, tree, wanted
+from tests.unit.homes import COMPONENTS, PYTHON, everything, imports, make_home, owner_of, temporaries, tree
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
@@ -44,6 +46,7 @@ CALLS = [
     "fchown",
     "link",
     "symlink",
+    "symlinkat",
     "ftruncate",
     "setxattr",
     "fsetxattr",
@@ -60,7 +63,7 @@ def strace(options: list[str], home: Path, url: str | None) -> subprocess.Comple
 
 
 def installed(home: Path) -> None:
-    bring(str(home), COMPONENTS, wanted(home, OLD), check=False)
+    bring(owner_of(home), COMPONENTS, everything(home, OLD), check=False)
 
 
 def edited(home: Path) -> None:
@@ -85,6 +88,11 @@ SCENARIOS: dict[str, tuple[Callable[[Path], None], str | None]] = {
 }
 
 
+def held(one: Wanted) -> bytes:
+    """What a document holds now."""
+    return os.fsencode(os.readlink(one.path)) if one.format == "link" else Path(one.path).read_bytes()
+
+
 def linked(home: Path) -> None:
     """Settings as a dotfile manager keeps them."""
     (home / ".agent").rename(home / "dotfiles")
@@ -95,6 +103,7 @@ def linked(home: Path) -> None:
 def empty(home: Path) -> None:
     shutil.rmtree(home / ".agent")
     (home / ".databrickscfg").unlink()
+    (home / "agent").unlink()
 
 
 LAYOUTS: dict[str, Callable[[Path], None]] = {"plain": lambda home: None, "linked": linked, "empty": empty}
@@ -125,8 +134,8 @@ def test_killed_anywhere_every_file_is_old_or_new_and_the_next_run_repairs(
     points = [(name, number) for name in sorted(counts) for number in range(1, counts[name] + 1)]
     assert len(points) > 10
     old, new = tree(kept), tree(home)
-    documents = [str(Path(one.path).relative_to(home)) for one in wanted(home)]
-    bring(str(home), COMPONENTS, [], check=False)
+    documents = [str(Path(one.path).relative_to(home)) for one in everything(home)]
+    bring(owner_of(home), COMPONENTS, [], check=False)
     without = tree(home)
 
     wanted_points = points if PROFILE == "soak" else points[:: max(len(points) // 7, 1)]
@@ -141,16 +150,16 @@ def test_killed_anywhere_every_file_is_old_or_new_and_the_next_run_repairs(
                 for one in (after.get(document), old.get(document), new.get(document))
             ]
             assert states[0] in states[1:], (name, number, document)
-        told = bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=True)
+        told = bring(owner_of(home), COMPONENTS, everything(home, url) if url else [], check=True)
         assert tree(home) == after, "a dry run has written"
-        finished = bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=False)
+        finished = bring(owner_of(home), COMPONENTS, everything(home, url) if url else [], check=False)
         assert told.changes == finished.changes
-        for one in wanted(home, url) if url else []:
-            written = FORMATS[one.format](Path(one.path).read_bytes())
+        for one in everything(home, url) if url else []:
+            written = FORMATS[one.format](held(one))
             assert all(written.get(key) == value for key, value in one.values.items()), (name, number)
         assert temporaries(home) == [], (name, number)
-        assert not bring(str(home), COMPONENTS, wanted(home, url) if url else [], check=False).changed
-        bring(str(home), COMPONENTS, [], check=False)
+        assert not bring(owner_of(home), COMPONENTS, everything(home, url) if url else [], check=False).changed
+        bring(owner_of(home), COMPONENTS, [], check=False)
         left = tree(home)
         # Before its first ledger stands, nothing can say who made the directories above it.
         unknown = {

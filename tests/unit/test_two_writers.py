@@ -9,19 +9,18 @@ import multiprocessing
 import os
 import random
 import time
-from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.conftest import PROFILE
-from tests.unit.homes import COMPONENTS, make_home, temporaries, tree, wanted
+from tests.unit.homes import COMPONENTS, make_home, owner_of, temporaries, tree, wanted
 
 pytestmark = [pytest.mark.soak] if PROFILE == "soak" else []
 SEEDS = range(100) if PROFILE == "soak" else range(4)
@@ -93,7 +92,7 @@ def _rollouts(home: str, seed: int, done: Event) -> None:
     while not done.is_set():
         url = f"https://{chance.randrange(100)}"
         try:
-            bring(home, COMPONENTS, wanted(Path(home), url) if chance.random() < 0.8 else [], check=False)
+            bring(owner_of(home), COMPONENTS, wanted(Path(home), url) if chance.random() < 0.8 else [], check=False)
         except OperatorError as error:
             # Refused, in words: it gave up, or read the file between an agent's truncation and its write.
             assert "settings.json" in str(error)
@@ -116,7 +115,7 @@ def test_two_random_interleaved_writers_lose_nothing(seed: int, way: str, tmp_pa
     assert (agent.exitcode, rollouts.exitcode) == (0, 0)
     assert temporaries(home) == []
 
-    bring(str(home), COMPONENTS, wanted(home, "https://last"), check=False)
+    bring(owner_of(home), COMPONENTS, wanted(home, "https://last"), check=False)
     settings = _read(home / ".agent/settings.json")
     own, env = _expected(seed)
     assert {key: value for key, value in settings.items() if key.startswith("own") or key == "last"} == own
@@ -124,13 +123,13 @@ def test_two_random_interleaved_writers_lose_nothing(seed: int, way: str, tmp_pa
     assert settings["model"] == "opus"
     assert (settings["helper"], settings["env"]["URL"]) == ("/h", "https://last")
     assert "WebSearch" in settings["permissions"]["deny"]
-    assert not bring(str(home), COMPONENTS, wanted(home, "https://last"), check=False).changed
+    assert not bring(owner_of(home), COMPONENTS, wanted(home, "https://last"), check=False).changed
 
-    bring(str(home), COMPONENTS, [], check=False)
+    bring(owner_of(home), COMPONENTS, [], check=False)
     left = _read(home / ".agent/settings.json")
     assert {key: value for key, value in left.items() if key.startswith("own") or key == "last"} == own
     assert "deny" not in left.get("permissions", {}) or "WebSearch" not in left["permissions"]["deny"]
-    assert Ledger.load(str(home)).is_empty
+    assert Ledger.load(owner_of(home)).is_empty
     assert not (home / ".agent.json").exists()
 
 
@@ -171,8 +170,8 @@ def test_what_an_agent_writes_during_every_try_is_there_when_we_give_up(
         return exchange(one, other)
 
     monkeypatch.setattr(files, "_exchange", late)
-    one = [replace(wanted(home)[-1], values={("helper",): "/h"}, elements={}, superseded=())]
+    one = [wanted(home)[-1].replaced(values={("helper",): "/h"}, elements={}, superseded=())]
     with pytest.raises(OperatorError, match="is being rewritten by another program"):
-        bring(str(home), COMPONENTS, one, check=False)
+        bring(owner_of(home), COMPONENTS, one, check=False)
     assert _read(path) == {"count": count[0]}
     assert {name: entry for name, entry in tree(home).items() if name != ".agent/settings.json"} == before

@@ -7,17 +7,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import Outcome, bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
-from tests.unit.homes import COMPONENTS, make_home, temporaries, tree, wanted
+from tests.unit.homes import COMPONENTS, make_home, owner_of, temporaries, tree, wanted
 
 BROKEN = b'{\n  // mine\n  "model": "opus",\n}\n'
 
@@ -38,21 +37,21 @@ def aside(home: Path, content: bytes = BROKEN) -> Path:
 
 
 def replacing(home: Path, url: str = "https://w") -> list[Wanted]:
-    return [replace(one, replace_unreadable=True) for one in wanted(home, url)]
+    return [one.replaced(replace_unreadable=True) for one in wanted(home, url)]
 
 
 def roll_out(home: Path, url: str = "https://w", check: bool = False) -> Outcome:
-    return bring(str(home), COMPONENTS, replacing(home, url), check)
+    return bring(owner_of(home), COMPONENTS, replacing(home, url), check)
 
 
 def uninstall(home: Path) -> Outcome:
-    return bring(str(home), COMPONENTS, [], check=False)
+    return bring(owner_of(home), COMPONENTS, [], check=False)
 
 
 def test_by_default_it_fails_and_names_the_place(home: Path) -> None:
     before = tree(home)
     with pytest.raises(OperatorError, match=r"settings\.json: line 2, column 3: is not valid JSON"):
-        bring(str(home), COMPONENTS, wanted(home), check=False)
+        bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     assert tree(home) == before
 
 
@@ -77,7 +76,9 @@ def test_the_second_run_is_silent_and_leaves_the_kept_file(home: Path) -> None:
     before = tree(home)
     again = roll_out(home)
     assert (again.changed, again.changes, again.notes) == (False, [], [])
-    bring(str(home), COMPONENTS, wanted(home), check=False)  # without leave, too: there is nothing to replace any more
+    bring(
+        owner_of(home), COMPONENTS, wanted(home), check=False
+    )  # without leave, too: there is nothing to replace any more
     assert tree(home) == before
 
 
@@ -88,7 +89,7 @@ def test_uninstall_puts_it_back_byte_for_byte_after_any_number_of_changes(home: 
         assert aside(home).read_bytes() == BROKEN
     uninstall(home)
     assert tree(home) == before
-    assert Ledger.load(str(home)).is_empty
+    assert Ledger.load(owner_of(home)).is_empty
 
 
 def test_changed_since_ours_goes_and_the_kept_file_stays_and_is_named(home: Path) -> None:
@@ -105,7 +106,7 @@ def test_changed_since_ours_goes_and_the_kept_file_stays_and_is_named(home: Path
 def test_a_document_that_is_not_wanted_any_more_comes_back_in_the_same_run(home: Path) -> None:
     mode = settings(home).stat().st_mode
     roll_out(home)
-    bring(str(home), COMPONENTS, replacing(home)[:-1], check=False)
+    bring(owner_of(home), COMPONENTS, replacing(home)[:-1], check=False)
     assert (settings(home).read_bytes(), settings(home).stat().st_mode) == (BROKEN, mode)
     assert not aside(home).exists()
 
@@ -185,8 +186,8 @@ def test_every_format_can_be_put_aside(home: Path, kind: str, content: bytes) ->
     before = tree(home)
     key = ("s", "k") if kind == "ini" else ("k",)
     one = Wanted(str(path), kind, "one", values={key: "v"}, replace_unreadable=True)
-    bring(str(home), COMPONENTS, [one], check=False)
+    bring(owner_of(home), COMPONENTS, [one], check=False)
     assert Path(f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}").read_bytes() == content
-    assert not bring(str(home), COMPONENTS, [one], check=False).changed
+    assert not bring(owner_of(home), COMPONENTS, [one], check=False).changed
     uninstall(home)
     assert tree(home) == before

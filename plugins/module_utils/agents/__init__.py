@@ -8,9 +8,9 @@ To add one, write its file and add it to the import and the tuple below (Ansible
 
 from __future__ import annotations
 
-from .base import Agent, AgentOptions, FoundCli
+from .base import Agent, AgentOptions, FoundCli, check_versions
 from .claude_code import ClaudeCode
 
 AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(),)}
 
-__all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli"]
+__all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "check_versions"]

@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine.documents import MISSING, Document, KeyPath
-from ..host_program.config import DATA_DIRECTORY
 from ..engine.masking import is_databricks_token
+from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import (
-    Agent,
-    AgentOptions,
-    FoundCli,
-    Problem,
-)
+from ..errors import OperatorError
+from ..places import DATA_DIRECTORY
+from .base import COMPONENT, Agent, AgentOptions, FoundCli, Problem
+from .sources import Npm
 
 _TOKEN: KeyPath = ("env", "ANTHROPIC_AUTH_TOKEN")
 
@@ -36,16 +34,23 @@ _OUTRANKING = (
 _CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
 _NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
 
+_HOME = "home"
+_MANAGED_SETTINGS = (
+    "/etc/claude-code/managed-settings.json",
+    "/Library/Application Support/ClaudeCode/managed-settings.json",
+)
+
 
 class ClaudeCode(Agent):
     name = "claude_code"
     title = "Claude Code"
     command = "claude"
-    npm_package = "@anthropic-ai/claude-code"
+    source = Npm("@anthropic-ai/claude-code", needs_scripts=True)  # one of them puts the program in place
     pinned_version = "2.1.197"
     minimum_version = "2.1.83"
     # 2.1.265 to 2.1.267 send what a gateway refuses (a tool schema, a forced sign-in); reported, not measured.
     denied_versions = ("2.1.265", "2.1.266", "2.1.267")
+    dialects = ("anthropic",)
     model_defaults = {
         "default": "databricks-claude-opus-4-6",
         "opus": "databricks-claude-opus-4-6",
@@ -53,20 +58,37 @@ class ClaudeCode(Agent):
         "haiku": "databricks-claude-haiku-4-5",
     }
 
+    own_options = {
+        "settings_location": {
+            "type": "str",
+            "default": _HOME,
+            "description": [
+                "V(home), or the absolute path of an existing directory whose C(.claude/settings.json) is written instead.",
+            ],
+            "example": _HOME,
+        },
+        "experimental_betas": {
+            "type": "bool",
+            "default": False,
+            "description": ["Whether Claude Code may send its experimental beta headers. Gateways may refuse them."],
+            "example": "true",
+        },
+    }
+
     element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         state = Wanted(
-            path=os.path.join(options.home, ".claude.json"),
+            path=os.path.join(options.owner.home, ".claude.json"),
             format="json",
-            component=self.name,
+            component=COMPONENT,
             values={("hasCompletedOnboarding",): True},  # else a theme picker blocks the first start
             mode=0o600,
         )
         settings = Wanted(
-            path=settings_file(options),
+            path=self._settings_file(options),
             format="json",
-            component=self.name,
+            component=COMPONENT,
             values=self._values(options),
             elements={
                 ("permissions", "deny"): ("WebSearch",)
@@ -97,23 +119,42 @@ class ClaudeCode(Agent):
             # Else it talks to api.anthropic.com in the background, and updates itself away from the pinned version.
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         }
-        if not options.experimental_betas:
+        if not self.own(options, "experimental_betas"):
             environment[_NO_BETAS] = "1"
-        if options.ca_file:
-            environment["NODE_EXTRA_CA_CERTS"] = options.ca_file
-        return environment
+        optional = {
+            "NODE_EXTRA_CA_CERTS": options.ca_file,
+            "HTTPS_PROXY": options.proxy,
+            "NO_PROXY": options.no_proxy,
+        }
+        return {**environment, **{name: value for name, value in optional.items() if value}}
 
-    @staticmethod
-    def _superseded(options: AgentOptions) -> list[str]:
-        return [*_OUTRANKING, *([_NO_BETAS] if options.experimental_betas else [])]
+    def _superseded(self, options: AgentOptions) -> list[str]:
+        return [*_OUTRANKING, *([_NO_BETAS] if self.own(options, "experimental_betas") else [])]
 
-    def usual_files(self, home: str) -> dict[str, str]:
-        return {os.path.join(home, ".claude", "settings.json"): "json"}
+    def _settings_file(self, options: AgentOptions) -> str:
+        """Raises OperatorError for a place that is not there: a whole tree by a mistyped name would help nobody."""
+        directory, home = str(self.own(options, "settings_location")), options.owner.home
+        if directory == _HOME:
+            return os.path.join(home, ".claude", "settings.json")
+        if directory == "~" or directory.startswith("~/"):
+            directory = home + directory[1:]  # the owner's, whoever runs this
+        where = f"coding_agents_{self.name}_settings_location {directory}"
+        way_out = "Name an existing directory, or home"
+        if not os.path.isabs(directory):
+            raise OperatorError("is neither the word home nor an absolute path", where, way_out)
+        if not os.path.isdir(directory):
+            raise OperatorError("is no directory on this host", where, way_out)
+        return os.path.join(os.path.normpath(directory), ".claude", "settings.json")
+
+    def usual_files(self, owner: Owner) -> dict[str, str]:
+        return {os.path.join(owner.home, ".claude", "settings.json"): "json"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
             return []
-        return list(self._values(AgentOptions("", "", "", {"anthropic": ""}, token_helper, 0, ca_file="any")))
+        # Without a proxy: that is the same for the person's other programs, and may have been theirs.
+        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0, ca_file="any")
+        return list(self._values(any_options))
 
     def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
         found = []
@@ -132,15 +173,8 @@ class ClaudeCode(Agent):
                     "Unset CLAUDE_CONFIG_DIR",
                 )
             )
-        proxies = [name for name in ("HTTPS_PROXY", "https_proxy") if environment.get(name)]
-        if proxies:
-            found.append(
-                Problem("WARN", f"{proxies[0]} is set: requests to the workspace go through it", "Check NO_PROXY")
-            )
-        for path in (
-            "/etc/claude-code/managed-settings.json",
-            "/Library/Application Support/ClaudeCode/managed-settings.json",
-        ):
+        found.extend(_proxy_problems(options, environment))
+        for path in _MANAGED_SETTINGS:
             overridden = _managed_keys(path) & {"apiKeyHelper", *self._environment(options)}
             if overridden:
                 found.append(
@@ -159,8 +193,17 @@ class ClaudeCode(Agent):
         return FoundCli(program, version if re.fullmatch(r"\d+\.\d+\.\d+", version) else "", "installer")
 
 
-def settings_file(options: AgentOptions) -> str:
-    return os.path.join(options.settings_directory, ".claude", "settings.json")
+def _proxy_problems(options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
+    """Names in capitals give way to the settings. Those in small letters, which the settings do not have, come before both."""
+    if not options.proxy:
+        names = [name for name in ("https_proxy", "HTTPS_PROXY") if environment.get(name)]
+        said = "is set: requests to the workspace go through it"
+        return [Problem("WARN", f"{name} {said}", "Check NO_PROXY, or set coding_agents_proxy") for name in names[:1]]
+    return [
+        Problem("WARN", f"{name} is set to something else, and outranks the settings", f"Unset {name}, or set it alike")
+        for name, ours in (("https_proxy", options.proxy), ("no_proxy", options.no_proxy))
+        if ours and environment.get(name, ours) != ours
+    ]
 
 
 def _databricks_token(document: Document, key: KeyPath) -> str | None:

@@ -1,15 +1,20 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ``--diff`` shows of the files that change: their own text, secrets masked, and of very large ones the part that differs."""
+"""What ``--diff`` shows of the files that change: their own text, secrets masked, and of very large ones the part that differs.
+
+Of a whole file of ours with a summary, and of a link, one line: who reads a diff knows what "token helper" is, and its text, the
+same on every host, would bury the settings.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Callable
 
 from .masking import masked_pair
-from .ownership import Plan
+from .ownership import Plan, digest
 
 _LARGE = 1 << 20
 _ELEMENT = re.compile(rb"[ \t]*\"(?:[^\"\\\n]|\\.)*\",?[ \t\r]*(?=\n)")
@@ -18,18 +23,43 @@ _CONTEXT_LINES = 3
 """A diff of a larger text than this (in characters) shows the changed region with so many lines around it."""
 
 
-def diff_of(plans: list[Plan]) -> list[dict[str, str]]:
-    """What ``--diff`` shows: each changed file's own text before and after, secrets masked."""
-    return [_diff(one) for one in plans if one.changed]
+def diff_of(plans: list[Plan], full: bool = False) -> list[dict[str, str]]:
+    """What ``--diff`` shows: each changed file's own text before and after, secrets masked.
+
+    With ``full``, the text of our own whole files, too.
+    """
+    return [_diff(one, full) for one in plans if one.changed]
 
 
-def _diff(one: Plan) -> dict[str, str]:
-    region = _changed_region(one.before or b"", one.after or b"")
-    before, after = masked_pair(_readable(region[0]), _readable(region[1]), one.masked)
-    headers = [
-        f"{one.path}{_mode(mode)}" for mode in (one.mode_before, one.mode_after if one.after is not None else None)
-    ]
-    return {"before_header": headers[0], "after_header": headers[1], "before": before, "after": after}
+def _diff(one: Plan, full: bool) -> dict[str, str]:
+    if one.is_link or (any(one.summaries) and not full):
+        before, after = (_line(one, *which) for which in zip((one.before, one.after), one.summaries))
+    else:
+        region = _changed_region(one.before or b"", one.after or b"")
+        before, after = masked_pair(_readable(region[0]), _readable(region[1]), one.masked)
+    return {
+        "before_header": f"{one.path} ({_kind(one, one.before, one.mode_before)})",
+        "after_header": f"{one.path} ({_kind(one, one.after, one.mode_after)})",
+        "before": before,
+        "after": after,
+    }
+
+
+def _line(one: Plan, content: bytes | None, summary: str) -> str:
+    """One line for a whole document, another for each content; of a file that is not ours not even a digest."""
+    if content is None:
+        return ""
+    if one.is_link:
+        return f"{summary or 'link'} -> {os.fsdecode(content)}\n"
+    if not summary:
+        return f"a file that is not ours ({len(content)} bytes)\n"
+    return f"{summary} (sha256 {(digest(content) or '')[:8]})\n"
+
+
+def _kind(one: Plan, content: bytes | None, mode: int | None) -> str:
+    if content is None:
+        return "no file"
+    return "link" if one.is_link or mode is None else f"{mode:04o}"
 
 
 def _changed_region(before: bytes, after: bytes) -> tuple[bytes, bytes]:
@@ -71,10 +101,6 @@ def _common(least: int, same: Callable[[int, int], bool]) -> int:
             at = min(at + block, least)
         block //= 2
     return at
-
-
-def _mode(mode: int | None) -> str:
-    return " (no file)" if mode is None else f" ({mode:04o})"
 
 
 def _readable(content: bytes) -> str:

@@ -1,31 +1,37 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of one owner: read with care, replaced atomically. Every write of this collection on a host goes through here."""
+"""Files of one owner: read with care, replaced atomically. Every write of this collection on a host goes through here.
+
+A symbolic link on the way to a file is followed. Only a document that is a link itself (``link=True``) is read and written as one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..errors import OperatorError
+from .owner import Owner
 
 _AT_FDCWD = -100
 _TEMPORARY = ".fmapi-tmp-"
 
 
 class Found(NamedTuple):
-    """A file as it stands: its bytes and permission bits, or None and None for no file."""
+    """A file as it stands: its bytes and permission bits, or None and None for no file. A link's are its target, and None."""
 
     content: bytes | None
     mode: int | None
+
+
+class NoLink(OperatorError):
+    """Something else stands in the place of a link."""
 
 
 class ChangedMeanwhile(Exception):
@@ -57,6 +63,30 @@ def read(path: str) -> Found:
             raise unusable(error, path, "read") from None
 
 
+def read_link(path: str) -> Found:
+    """Read a symbolic link itself, whether its target is there or not. Raises NoLink where something else stands."""
+    try:
+        return Found(os.fsencode(os.readlink(path)), None)
+    except FileNotFoundError:
+        return Found(None, None)
+    except NotADirectoryError:
+        raise OperatorError("cannot be: a part of its path is a file", path, "Move that file away") from None
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            kind = "directory" if os.path.isdir(path) else "file"
+            raise NoLink(
+                f"is a {kind}, where a symbolic link is to stand", path, f"Move the {kind} away and run again"
+            ) from None
+        raise unusable(error, path, "read") from None
+
+
+def place(path: str, link: bool = False) -> str:
+    """Where a write to ``path`` takes place: behind all symbolic links, but for one that is the document itself."""
+    if link:
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    return os.path.realpath(path)
+
+
 def check_replaceable(path: str) -> None:
     """Raise OperatorError for a file that is there and that we should not replace, although the system might let us.
 
@@ -75,9 +105,9 @@ def check_replaceable(path: str) -> None:
         )
 
 
-def check_directory(path: str) -> None:
+def check_directory(path: str, link: bool = False) -> None:
     """Raise OperatorError where no file can be put at ``path``, so that a dry run says so, and a run before it has begun."""
-    directory = os.path.dirname(os.path.realpath(path))
+    directory = os.path.dirname(place(path, link))
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)
     if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
@@ -100,9 +130,10 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
     compared right before the rename.
     """
     target = os.path.realpath(path)
-    directory, name = os.path.split(target)
+    directory = os.path.dirname(target)
+    temporary = _temporary(target)
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{name}{_TEMPORARY}", dir=directory)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise unusable(error, directory, "written to") from None
     try:
@@ -131,9 +162,47 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
         raise
 
 
-def remove(path: str, expected: Found | None = None) -> None:
+def replace_link(path: str, target: str, expected: Found | None = None) -> None:
+    """Put a symbolic link at ``path`` in one step. With ``expected``, what :func:`read_link` said must still hold: raises
+    ChangedMeanwhile otherwise.
+    """
+    where = place(path, link=True)
+    directory = os.path.dirname(where)
+    is_there = os.path.lexists(where) if expected is None else expected.content is not None
+    if not is_there:
+        try:
+            os.symlink(target, where)
+            _sync_directory(directory)
+        except FileExistsError:
+            raise ChangedMeanwhile(path) from None
+        except OSError as error:
+            raise unusable(error, where, "written") from None
+        return
+    temporary = _temporary(where)
+    try:
+        os.symlink(target, temporary)
+        ours = _identity(temporary)
+        if expected is not None and not _is_link_still(where, expected):
+            raise ChangedMeanwhile(path)
+        if expected is not None and _exchange(temporary, where):
+            if not _is_link_still(temporary, expected):
+                _give_back(temporary, where, ours)
+                raise ChangedMeanwhile(path)
+            os.unlink(temporary)
+        else:
+            os.replace(temporary, where)
+        _sync_directory(directory)
+    except OSError as error:
+        _unlink(temporary)
+        raise unusable(error, where, "written") from None
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+def remove(path: str, expected: Found | None = None, link: bool = False) -> None:
     """Remove a file if it is there (and, with ``expected``, still as it was read)."""
-    if expected is not None and read(path) != expected:
+    if expected is not None and not (_is_link_still(path, expected) if link else read(path) == expected):
         raise ChangedMeanwhile(path)
     try:
         os.unlink(path)
@@ -151,7 +220,7 @@ def set_mode(path: str, mode: int) -> None:
         raise unusable(error, path, "given another mode") from None
 
 
-def make_directories(directory: str, home: str) -> list[str]:
+def make_directories(directory: str, owner: Owner) -> list[str]:
     """Make a directory and what is missing above it, or nothing; those in the home are 0700.
 
     Returns what was made, outermost first.
@@ -162,9 +231,8 @@ def make_directories(directory: str, home: str) -> list[str]:
             raise OperatorError("is not a directory", directory, "Move it away")
         missing.append(directory)
         directory = os.path.dirname(directory)
-    inside = os.path.realpath(directory) == os.path.realpath(home) or os.path.realpath(directory).startswith(
-        os.path.join(os.path.realpath(home), "")
-    )
+    home = os.path.join(os.path.realpath(owner.home), "")
+    inside = os.path.join(os.path.realpath(directory), "").startswith(home)
     made: list[str] = []
     for path in reversed(missing):
         try:
@@ -187,11 +255,22 @@ def remove_empty_directories(directories: Iterable[str]) -> None:
             continue
 
 
-def remove_leftovers(path: str) -> None:
+def remove_leftovers(path: str, link: bool = False) -> None:
     """Remove what a run that was killed left beside ``path``."""
-    directory, name = os.path.split(os.path.realpath(path))
-    for leftover in glob.glob(os.path.join(glob.escape(directory), f".{glob.escape(name)}{_TEMPORARY}*")):
-        _unlink(leftover)
+    directory, name = os.path.split(place(path, link))
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for leftover in names:
+        if leftover.startswith(f".{name}{_TEMPORARY}"):
+            _unlink(os.path.join(directory, leftover))
+
+
+def _temporary(path: str) -> str:
+    """A name beside ``path`` that nobody uses (``tempfile`` would do the same, and takes longer to import than a look to plan)."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}{_TEMPORARY}{os.urandom(8).hex()}")
 
 
 def unusable(error: OSError, path: str, verb: str) -> OperatorError:
@@ -223,6 +302,13 @@ def _copy_ownership(source: str, descriptor: int) -> None:
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENODATA):
                     raise
+
+
+def _is_link_still(path: str, expected: Found) -> bool:
+    try:
+        return read_link(path) == expected
+    except NoLink:
+        return False
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -5,12 +5,18 @@
 
 ``~/.local/state/fmapi-coding-agents/ledger.json``, 0600 in a directory 0700::
 
-    {"schema": 1, "collection_version": ..., "written_at": UTC, "salt": hex, "documents": {path: entry},
+    {"schema": 2, "collection_version": ..., "written_at": UTC, "salt": hex, "documents": {path: entry},
      "pending": {path: {"before": digest or null, "after": digest or null, "entry": entry or null}},
-     "directories": [path, ...], "packages": {agent: {...}}}
+     "directories": [path, ...], "packages": {agent: {"version": ..., "directory": path}}}
 
 ``documents`` is what holds; ``pending`` is what a run is about to write, put down before the first byte of any document changes.
 A run that was killed leaves ``pending`` behind, and :meth:`Ledger.settle` finds out from the documents' digests how far it came.
+
+A path in the home is written as ``~/...``: a home that was moved or copied takes its ledger along, which then tells of the files in
+it and never of those in the other. In memory each path is absolute.
+
+Schema 1 wrote absolute paths, called components otherwise, and knew packages that npm had installed globally (``prefix``,
+``previous`` and ``version``), which stay as they are. It is read, and written as schema 2.
 """
 
 from __future__ import annotations
@@ -22,17 +28,22 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable, Dict  # noqa: UP035
 
-from . import files
-from .documents import FORMATS
 from ..errors import OperatorError
-from .ownership import Entry, digest
+from ..places import DATA_DIRECTORY, STATE_DIRECTORY
 from ..version import VERSION
+from . import files
+from .documents import FORMATS, LinkDocument
+from .owner import Owner
+from .ownership import Entry, digest
 
-SCHEMA = 1
-DIRECTORY = (".local", "state", "fmapi-coding-agents")
-"""Below the owner's home."""
+SCHEMA = 2
+
+_Data = Dict[str, Any]  # noqa: UP006
+_HOME = "~/"
+_PACKAGE_PLACES = ("directory", "prefix")
+_SCHEMA_1_SIGN_IN = "workspace_auth"
 
 LOCK_WAIT_SECONDS = 30.0
 
@@ -40,23 +51,25 @@ LOCK_WAIT_SECONDS = 30.0
 class Ledger:
     """One owner's ledger, in memory. :meth:`save` writes it."""
 
-    def __init__(self, home: str, data: dict[str, Any] | None = None) -> None:
-        self.home = home
-        self.directory = os.path.join(home, *DIRECTORY)
+    def __init__(self, owner: Owner, data: _Data | None = None) -> None:
+        """``data`` is what the file holds."""
+        self.owner = owner
+        self.directory = owner.state
         self.path = os.path.join(self.directory, "ledger.json")
-        data = data or {}
         self.is_new = not data
         """There was no ledger file."""
-        self.salt: str = data.get("salt") or os.urandom(16).hex()
-        self.documents: dict[str, Entry] = data.get("documents", {})
-        self.pending: dict[str, dict[str, Any]] = data.get("pending", {})
-        self.directories: list[str] = data.get("directories", [])
-        self.packages: dict[str, dict[str, Any]] = data.get("packages", {})
+        self._homes = [os.path.join(home, "") for home in (owner.home, os.path.realpath(owner.home))]
+        told = _with_paths(data or {}, self._absolute)
+        self.salt: str = told.get("salt") or os.urandom(16).hex()
+        self.documents: dict[str, Entry] = told["documents"]
+        self.pending: dict[str, dict[str, Any]] = told["pending"]
+        self.directories: list[str] = told["directories"]
+        self.packages: dict[str, dict[str, Any]] = told["packages"]
 
     @classmethod
-    def load(cls, home: str) -> Ledger:
+    def load(cls, owner: Owner) -> Ledger:
         """Read the ledger; an owner without one gets an empty one. Raises OperatorError for one that cannot be trusted."""
-        ledger = cls(home)
+        ledger = cls(owner)
         found = files.read(ledger.path)
         if found.content is None:
             return ledger
@@ -68,9 +81,9 @@ class Ledger:
             data = json.loads(found.content)
             if not isinstance(data, dict) or not isinstance(data["salt"], str):
                 raise ValueError
-            if isinstance(data["schema"], bool) or data["schema"] != SCHEMA:
+            if type(data["schema"]) is not int or not 1 <= data["schema"] <= SCHEMA:
                 raise OperatorError(
-                    f"has schema {data['schema']!r}, this collection knows {SCHEMA}",
+                    f"has schema {data['schema']!r}, this collection knows those up to {SCHEMA}",
                     ledger.path,
                     "Use the version of fmapi.coding_agents that wrote it, or a newer one",
                 )
@@ -80,7 +93,24 @@ class Ledger:
             raise OperatorError(
                 "is not a ledger that this collection wrote (cut off or edited)", ledger.path, way_out
             ) from None
-        return cls(home, data)
+        return cls(owner, _of_schema_1(data) if data["schema"] == 1 else data)
+
+    def spelled(self, path: str) -> str:
+        """A path in the home as one that begins with the home's name: by symbolic links, a home can be reached by other names."""
+        below = self._below_home(path)
+        return path if below is None else self._homes[0] + below
+
+    def _below_home(self, path: str) -> str | None:
+        if not path.startswith(self._homes[0]):
+            path = files.place(path, link=True)
+        return next((path[len(home) :] for home in self._homes if path.startswith(home)), None)
+
+    def _absolute(self, path: str) -> str:
+        return self._homes[0] + path[len(_HOME) :] if path.startswith(_HOME) else self.spelled(path)
+
+    def _stored(self, path: str) -> str:
+        below = self._below_home(path)
+        return path if below is None else _HOME + below
 
     @property
     def is_empty(self) -> bool:
@@ -89,7 +119,7 @@ class Ledger:
     def settle(self) -> None:
         """Decide, after a run that was stopped, for each document whether the old or the new record holds."""
         for path, intent in self.pending.items():
-            now = digest(files.read(path).content)
+            now = self._digest_now(path, intent["entry"] or self.documents.get(path))
             if now == intent["after"]:
                 holds = intent["entry"]
             elif now == intent["before"] or intent["entry"] is None:
@@ -102,6 +132,15 @@ class Ledger:
                 self.documents[path] = holds
         self.pending = {}
 
+    @staticmethod
+    def _digest_now(path: str, entry: Entry | None) -> str | None:
+        if entry is None or entry["format"] != LinkDocument.format:
+            return digest(files.read(path).content)
+        try:
+            return digest(files.read_link(path).content)
+        except files.NoLink:
+            return ""
+
     def save(self) -> None:
         """Write the ledger, or take it away with the directories made for it when there is nothing left to remember."""
         files.remove_leftovers(self.path)
@@ -110,34 +149,85 @@ class Ledger:
             # Ours by its name: a run that was killed before its first ledger stood has recorded no directory.
             files.remove_empty_directories([self.directory, *self.directories])
             return
-        for made in files.make_directories(self.directory, self.home):
-            self.directories.append(made)
-        data = {
-            "schema": SCHEMA,
-            "collection_version": VERSION,
-            "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "salt": self.salt,
+        made = files.make_directories(self.directory, self.owner)
+        self.directories.extend(one for one in made if one not in self.directories)
+        held = {
             "documents": self.documents,
             "pending": self.pending,
             "directories": self.directories,
             "packages": self.packages,
         }
+        data = {
+            "schema": SCHEMA,
+            "collection_version": VERSION,
+            "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "salt": self.salt,
+            **_with_paths(held, self._stored),
+        }
         content = (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
         files.replace(self.path, content, 0o600)
 
 
-def _is_content(data: dict[str, Any]) -> bool:
+def _with_paths(data: _Data, spelled: Callable[[str], str]) -> _Data:
+    """What a ledger holds, with each of its paths spelled otherwise."""
+
+    def entry_with(entry: Entry | None) -> Entry | None:
+        return {**entry, "backup": spelled(entry["backup"])} if entry and entry.get("backup") else entry
+
+    def package_with(package: _Data) -> _Data:
+        return {name: spelled(value) if name in _PACKAGE_PLACES else value for name, value in package.items()}
+
+    return {
+        **data,
+        "documents": {spelled(path): entry_with(entry) for path, entry in data.get("documents", {}).items()},
+        "pending": {
+            spelled(path): {**intent, "entry": entry_with(intent["entry"])}
+            for path, intent in data.get("pending", {}).items()
+        },
+        "directories": [spelled(path) for path in data.get("directories", ())],
+        "packages": {agent: package_with(package) for agent, package in data.get("packages", {}).items()},
+    }
+
+
+def _of_schema_1(data: _Data) -> _Data:
+    """A ledger of schema 1 as schema 2 would have written it. Where the home was then, the directory made for the ledger tells."""
+    tail = os.path.join("/", *STATE_DIRECTORY)
+    told = [path[: -len(tail)] for path in data["directories"] if path.endswith(tail)]
+    homes = [os.path.join(one, "") for home in told for one in (home or "/", os.path.realpath(home or "/"))]
+
+    def stored(path: str) -> str:
+        return next((_HOME + path[len(home) :] for home in homes if path.startswith(home)), path)
+
+    converted = _with_paths(data, stored)
+    records = list(converted["documents"].items())
+    records += [(path, intent["entry"]) for path, intent in converted["pending"].items() if intent["entry"]]
+    for path, entry in records:
+        entry["component"] = _component_of_schema_1(path, entry)
+    return converted
+
+
+def _component_of_schema_1(path: str, entry: Entry) -> str:
+    """Schema 1 had the login item with the profile and the token helper, and the settings under each agent's name."""
+    if entry["component"] != _SCHEMA_1_SIGN_IN:
+        return "agent_settings"
+    is_login_item = entry["format"] != "ini" and os.path.join("/", *DATA_DIRECTORY, "") not in path
+    return "login_item" if is_login_item else "databricks_oauth"
+
+
+def _is_content(data: _Data) -> bool:
     """Whether every part has the form in which :meth:`Ledger.save` writes it: what is read here is acted upon."""
     pending, packages = data["pending"], data["packages"]
     return (
         all(isinstance(data[name], dict) for name in ("documents", "pending", "packages"))
-        and all(os.path.isabs(path) for path in (*data["documents"], *pending))
         and all(_is_entry(entry) for entry in data["documents"].values())
         and all(isinstance(intent, dict) and {"before", "after", "entry"} <= set(intent) for intent in pending.values())
         and all(intent["entry"] is None or _is_entry(intent["entry"]) for intent in pending.values())
         and all(isinstance(package, dict) for package in packages.values())
-        and all(isinstance(package[name], str) for package in packages.values() for name in ("prefix", "version"))
+        and all(isinstance(package["version"], str) for package in packages.values())
+        and all(any(name in package for name in _PACKAGE_PLACES) for package in packages.values())
+        and all(isinstance(package.get(name, ""), str) for package in packages.values() for name in _PACKAGE_PLACES)
         and _is_list_of(data["directories"], str)
+        and all(path.startswith(("/", _HOME)) for path in (*data["documents"], *pending, *data["directories"]))
     )
 
 
@@ -151,6 +241,8 @@ def _is_entry(entry: Any) -> bool:
         and all(mode is None or isinstance(mode, int) for mode in entry["mode"])
         and (entry["undo"] is None or all(_is_edit(edit) for edit in entry["undo"]))
         and _is_list_of(entry["leftovers"], str)
+        and isinstance(entry.get("backup") or "", str)
+        and isinstance(entry.get("summary", ""), str)
         and all(_is_list_of(path, str) for path in entry["containers"])
         and all(_has(record, "digest") and isinstance(record["digest"], str) for record in entry["values"])
         and all(_has(record, "element") for record in entry["elements"])
@@ -171,12 +263,13 @@ def _is_list_of(value: Any, kind: type) -> bool:
 
 
 @contextlib.contextmanager
-def locked(home: str) -> Iterator[None]:
+def locked(owner: Owner) -> Iterator[None]:
     """Hold the owner's lock: one run at a time changes this owner's files.
 
     The lock is the home directory itself, so that it leaves no file behind and needs none to be made. The kernel lets go of it
     when its holder dies.
     """
+    home = owner.home
     try:
         descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:

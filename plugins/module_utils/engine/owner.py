@@ -9,21 +9,39 @@ that root may not enter (NFS with root squash) is no obstacle.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
 from typing import Any, Callable, NamedTuple, NoReturn
 
 from ..errors import OperatorError
+from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, STATE_DIRECTORY
 
 
 class Owner(NamedTuple):
-    """One user whose files are managed."""
+    """Whose files are managed: one user, whose files are below one home. Another scope than ``user`` is known to nobody yet."""
 
     user: str
     uid: int
     gid: int
     home: str
+    scope: str = "user"
+
+    @property
+    def data(self) -> str:
+        """What the rollout puts there for agents and people to start: the token helper and the host program."""
+        return os.path.join(self.home, *DATA_DIRECTORY)
+
+    @property
+    def state(self) -> str:
+        """The ledger, and the token helper's log."""
+        return os.path.join(self.home, *STATE_DIRECTORY)
+
+    @property
+    def cache(self) -> str:
+        """Access tokens."""
+        return os.path.join(self.home, *CACHE_DIRECTORY)
 
 
 class Done(NamedTuple):
@@ -51,8 +69,8 @@ def current_owner(home: str | None) -> Owner:
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, home or entry.pw_dir)
 
 
-def check_home(owner: Owner) -> str:
-    """The home, if the files in it may be managed as this user. Raises OperatorError."""
+def check_home(owner: Owner) -> Owner:
+    """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError."""
     where = f"home {owner.home}"
     if not os.path.isabs(owner.home):
         raise OperatorError(
@@ -73,7 +91,20 @@ def check_home(owner: Owner) -> str:
             where,
             f"Use coding_agents_users, or become_user: {theirs}",
         )
-    return os.path.normpath(owner.home)
+    return owner._replace(home=_one_name(owner))
+
+
+def _one_name(owner: Owner) -> str:
+    """A home behind a symbolic link has several names, and files say where others are: else each name's rollout would change them.
+
+    The name in the host's list of users, which is the person's own ``$HOME`` (a real path may be one of an automounter, another
+    on each host); for a home that is not listed, its real path.
+    """
+    with contextlib.suppress(KeyError, OSError):
+        listed = pwd.getpwnam(owner.user).pw_dir
+        if os.path.isabs(listed) and os.path.samefile(listed, owner.home):
+            return os.path.normpath(listed)
+    return os.path.realpath(owner.home)
 
 
 def each(
@@ -92,7 +123,7 @@ def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[
         try:
             return _done(owner, work(owner))
         except expected as problem:
-            return Done(owner, {}, str(problem))
+            return Done(owner, {}, getattr(problem, "told", str(problem)))
     if os.geteuid() != 0:
         return Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true")
     reader, writer = os.pipe()
@@ -132,7 +163,7 @@ def _as_owner(
         os.chdir("/")
         result = work(owner)
     except expected as problem:
-        failure = str(problem)
+        failure = getattr(problem, "told", str(problem))
     except BaseException as problem:
         failure = f"user {owner.user}: {type(problem).__name__} while working as this user"
     try:

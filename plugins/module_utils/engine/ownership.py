@@ -12,20 +12,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict  # noqa: UP035
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, Dict, NamedTuple  # noqa: UP035
 
+from ..errors import OperatorError
 from .documents import (
     FORMATS,
     MISSING,
     Document,
     DocumentError,
     KeyPath,
+    LinkDocument,
+    WholeFile,
     WrongContainer,
 )
 from .documents.json_document import same
-from ..errors import OperatorError
 
 Entry = Dict[str, Any]  # noqa: UP006
 """The ledger's record of one document; see :func:`plan` for its keys."""
@@ -33,20 +34,22 @@ Entry = Dict[str, Any]  # noqa: UP006
 PRIVATE = 0o600
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What one document should hold.
 
     ``values`` are set, ``elements`` are in their lists, ``superseded`` are absent (they would outrank ours). ``forget`` is asked
     about each superseded value that is there: a note means that it is not kept and not given back, and says why.
-    ``mode`` is for a new file, and for one that is ours as a whole; another's ``private`` file is tightened to 0600.
+    ``mode`` is for a new file, and for one that is ours as a whole; another's ``private`` file is tightened to 0600. A link has none.
+
+    No dataclass: to import those costs each host as much as to plan its documents.
     """
 
     path: str
     format: str
     component: str
-    values: dict[KeyPath, Any] = field(default_factory=dict)
-    elements: dict[KeyPath, tuple[Any, ...]] = field(default_factory=dict)
+    """The part that the document belongs to: what :func:`transaction.bring` is told to bring is all documents of some parts."""
+    values: Mapping[KeyPath, Any] = {}
+    elements: Mapping[KeyPath, tuple[Any, ...]] = {}
     superseded: tuple[KeyPath, ...] = ()
     forget: Callable[[Document, KeyPath], str | None] = lambda document, key: None
     mode: int = 0o644
@@ -57,25 +60,39 @@ class Wanted:
     """Those of ``values`` that no diff shows, then and later: the operator's own, which may be secrets."""
     replace_unreadable: bool = False
     """The operator's leave to put a file that cannot be parsed aside, and to start with an empty one."""
+    summary: str = ""
+    """Of a whole file or a link: the few words that changes and diffs show instead of it, such as "token helper"."""
+
+    def replaced(self, **changes: Any) -> Wanted:
+        """The same, but for these fields."""
+        return self._replace(**changes)
 
 
-@dataclass
 class Plan:
     """One document's way to its wanted state. ``after is None``: the file is removed. ``entry is None``: nothing of ours is left."""
 
-    path: str
-    before: bytes | None
-    after: bytes | None
-    mode_before: int | None
-    mode_after: int | None
-    entry: Entry | None
-    format: str
-    backup: str | None = None
-    """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
-    masked: frozenset[str] = frozenset()
-    """Texts that stand under masked keys, before or after."""
-    notes: list[str] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
+    def __init__(
+        self, path: str, component: str, kind: str, before: bytes | None, mode: int | None, entry: Entry | None
+    ) -> None:
+        """A plan that changes nothing yet."""
+        self.path = path
+        self.component = component
+        self.format = kind
+        self.before = self.after = before
+        self.mode_before = self.mode_after = mode
+        self.entry = entry
+        self.backup: str | None = None
+        """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
+        self.masked: frozenset[str] = frozenset()
+        """Texts that stand under masked keys, before or after."""
+        self.summaries = ("", "")
+        """Of a whole file that is ours before, and after: what it is; empty for one that is not ours, or has no summary."""
+        self.notes: list[str] = []
+        self.changes: list[str] = []
+
+    @property
+    def is_link(self) -> bool:
+        return self.format == LinkDocument.format
 
     @property
     def changed(self) -> bool:
@@ -109,7 +126,8 @@ def plan(
     ``component``, ``format``; ``created`` (there was no file before us); ``after`` (digest of the bytes we leave), ``undo`` (edits
     that lead from those bytes back to what stood there, valid only while the digest fits); ``mode`` (before, after);
     ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since;
-    ``backup``: where the unreadable file is that stood there; ``note``: what a withdrawal has to say (after a lost ledger).
+    ``backup``: where the unreadable file is that stood there; ``note``: what a withdrawal has to say (after a lost ledger);
+    ``summary``: the few words for a whole file that has some.
 
     Raises OperatorError naming the file; nothing has been changed then.
     """
@@ -119,6 +137,7 @@ def plan(
         else:
             result = _bring(path, content, mode, entry, wanted, salt)
         result.masked = _masked(result, entry, wanted)
+        result.summaries = _summaries(content, entry, wanted)
         return result
     except DocumentError as error:
         raise OperatorError(
@@ -128,14 +147,20 @@ def plan(
 
 def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str) -> Plan:
     kind = FORMATS[wanted.format]
-    result = Plan(path, content, content, mode, _wanted_mode(mode, wanted), entry, wanted.format)
+    result = Plan(path, wanted.component, wanted.format, content, mode, entry)
+    result.mode_after = _wanted_mode(mode, wanted)
     if content is not None and wanted.replace_unreadable and not _is_readable(kind, content):
         result.backup = f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}"
         result.notes.append(f"could not be read and was replaced; it is kept as {result.backup}")
     present = content if result.backup is None else None
     if entry is not None and present is not None and _satisfied(kind(present), entry, wanted, salt):
-        if mode != result.mode_after:
-            result.entry = dict(entry, mode=[entry["mode"][0], result.mode_after])
+        result.entry = {
+            **entry,
+            "component": wanted.component,
+            **({"summary": wanted.summary} if wanted.summary else {}),
+        }
+        if result.mode_after is not None and result.mode_after != mode:
+            result.entry["mode"] = [entry["mode"][0], result.mode_after]
             result.changes.append(f"mode {result.mode_after:04o}")
         return result
     created, base, old = present is None, present, {}
@@ -170,6 +195,7 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         "leftovers": sorted(wanted.leftovers),
         "backup": kept_aside,
         **({"note": old["note"]} if old.get("note") else {}),
+        **({"summary": wanted.summary} if wanted.summary else {}),
         **fresh,
     }
     if not result.changed:
@@ -202,7 +228,8 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
         if current is MISSING or not same(current, value):
             _note_containers(document, key, containers)
             document.set(key, value)
-            result.changes.append(_dotted(key))
+            said = _dotted(key, result.format, wanted.summary)
+            result.changes.append(f"{said} -> {value}" if result.is_link else said)
         if key in wanted.masked:
             record["masked"] = True
         values.append(record)
@@ -241,6 +268,13 @@ def _masked(result: Plan, entry: Entry | None, wanted: Wanted | None) -> frozens
             with contextlib.suppress(WrongContainer):
                 found.update(_texts(document.get(key)))
     return frozenset(found)
+
+
+def _summaries(content: bytes | None, entry: Entry | None, wanted: Wanted | None) -> tuple[str, str]:
+    """What the file is before and after, where it is ours as a whole."""
+    after = wanted.summary if wanted is not None else ""
+    is_ours = entry is not None and digest(content) == entry["after"]
+    return (entry.get("summary") or after if entry is not None and is_ours else "", after)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -288,7 +322,8 @@ def _withdraw(
     path: str, content: bytes | None, mode: int | None, entry: Entry, salt: str, backup: bytes | None
 ) -> Plan:
     """Take out what we own. Untouched since our write: exactly what stood there. Changed since: only what is still ours."""
-    result = Plan(path, content, content, mode, mode, None, entry["format"])
+    result = Plan(path, entry["component"], entry["format"], content, mode, None)
+    summary = entry.get("summary", "")
     if content is None:
         return result
     kind = FORMATS[entry["format"]]
@@ -297,7 +332,8 @@ def _withdraw(
         result.after = None if entry["created"] else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
         if backup is not None:
             result.after, result.backup = backup, entry["backup"]
-        result.changes.append("back to what stood here" if result.after is not None else "removed")
+        done = "back to what stood here" if result.after is not None else "removed"
+        result.changes.append(f"{summary}: {done}" if summary else done)
         return result
     document = kind(content)
     _take_out(document, entry, salt, result, keep=None)
@@ -318,14 +354,15 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: W
         current = document.get(key)
         if (keep is not None and key in keep.values) or current is MISSING:
             continue
+        said = _dotted(key, result.format, entry.get("summary", ""))
         if value_digest(current, salt) != record["digest"]:
-            result.notes.append(f"{_dotted(key)} was changed since we set it: left as it is")
+            result.notes.append(f"{said} was changed since we set it: left as it is")
             continue
         if "prior" in record:
             document.set(key, record["prior"])
         else:
             document.remove(key)
-        result.changes.append(f"{_dotted(key)} given back" if "prior" in record else f"{_dotted(key)} removed")
+        result.changes.append(f"{said} given back" if "prior" in record else f"{said} removed")
     for record in entry["elements"]:
         key = tuple(record["path"])
         if _is_blocked(document, key, result):
@@ -369,11 +406,14 @@ def _note_containers(document: Document, key: KeyPath, containers: list[KeyPath]
             containers.append(key[:depth])
 
 
-def _wanted_mode(mode: int | None, wanted: Wanted) -> int:
-    if mode is None or wanted.format == "file":
+def _wanted_mode(mode: int | None, wanted: Wanted) -> int | None:
+    if wanted.format == LinkDocument.format:
+        return None
+    if mode is None or wanted.format == WholeFile.format:
         return wanted.mode
     return PRIVATE if wanted.private and mode & 0o077 else mode
 
 
-def _dotted(key: KeyPath) -> str:
-    return ".".join(key) or "the whole file"
+def _dotted(key: KeyPath, kind: str = "", summary: str = "") -> str:
+    """A key as people write it; of a document that is one value, what it is."""
+    return ".".join(key) or summary or ("the link" if kind == LinkDocument.format else "the whole file")

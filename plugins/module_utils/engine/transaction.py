@@ -10,11 +10,13 @@ import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from . import files
-from .documents import FORMATS, WholeFile
 from ..errors import OperatorError
+from . import files
+from .documents import FORMATS, LinkDocument, WholeFile
 from .ledger import Ledger, locked
+from .owner import Owner
 from .ownership import (
+    PRIVATE,
     Plan,
     Wanted,
     digest,
@@ -47,7 +49,7 @@ class Outcome(NamedTuple):
 
 
 def bring(
-    home: str,
+    owner: Owner,
     components: Sequence[str],
     wanted: Sequence[Wanted],
     check: bool,
@@ -55,31 +57,33 @@ def bring(
 ) -> Outcome:
     """Bring the documents of ``components`` to what is ``wanted``; what we own there and is not wanted any more is taken back.
 
-    ``wanted`` is in writing order: every prefix of it must work. With ``check``, nothing is written or locked. ``rebuild`` is
-    called with a ledger that was not there, to fill it from what can still be known.
+    One call brings the documents of all parts that a run has for an owner: they are written together or not at all. ``wanted`` is
+    in writing order: every prefix of it must work. With ``check``, nothing is written or locked. ``rebuild`` is called with a
+    ledger that was not there, to fill it from what can still be known.
     Raises OperatorError before anything is changed, or, when a write fails, after what was written has been put back.
     """
     if check:
-        ledger = _load(home, rebuild)
+        ledger = _load(owner, rebuild)
         pending = bool(ledger.pending)
         return Outcome(_plan_all(ledger, components, wanted)[0], pending)
-    with locked(home):
-        ledger = _load(home, rebuild)
-        interrupted = list(ledger.pending)
+    with locked(owner):
+        ledger = _load(owner, rebuild)
+        records = {**ledger.documents, **{path: one["entry"] for path, one in ledger.pending.items() if one["entry"]}}
+        interrupted = {path: path in records and _is_link(records[path]["format"]) for path in ledger.pending}
         plans, found = _plan_all(ledger, components, wanted)
         outcome = Outcome(plans, bool(interrupted))
         recorded = ledger.documents
         if outcome.changed or any(one.entry != recorded[one.path] for one in plans if one.path in recorded):
-            for path in interrupted:
-                files.remove_leftovers(path)
+            for path, link in interrupted.items():
+                files.remove_leftovers(path, link)
             _apply(ledger, plans, found, wanted)
         elif ledger.is_empty:
             ledger.save()  # takes away the directory that a run leaves which is killed as it removes the ledger
         return outcome
 
 
-def _load(home: str, rebuild: Callable[[Ledger], None] | None) -> Ledger:
-    ledger = Ledger.load(home)
+def _load(owner: Owner, rebuild: Callable[[Ledger], None] | None) -> Ledger:
+    ledger = Ledger.load(owner)
     if ledger.is_new and rebuild is not None:
         rebuild(ledger)
     return ledger
@@ -92,39 +96,70 @@ def _plan_all(
     found: dict[str, files.Found] = {}
     plans = []
     for one in wanted:
-        found[one.path] = files.read(one.path)
-        plans.append(_plan_one(ledger, one.path, found[one.path], one))
+        path = ledger.spelled(one.path)
+        found[path] = _read(path, one.format)
+        plans.append(_plan_one(ledger, path, found[path], one))
     for path, entry in ledger.documents.items():
         if entry["component"] in components and path not in found:
-            found[path] = files.read(path)
-            plans.append(_plan_one(ledger, path, found[path], None))
+            try:
+                found[path] = _read(path, entry["format"])
+                plans.append(_plan_one(ledger, path, found[path], None))
+            except files.NoLink:
+                plans.append(_left_to_its_owner(path, entry["component"]))
     return plans, found
 
 
 def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | None) -> Plan:
     entry = ledger.documents.get(path)
+    if entry and wanted and _is_link(entry["format"]) != _is_link(wanted.format):
+        raise OperatorError(
+            f"is a {entry['format']} of ours, and is to be a {wanted.format}",
+            path,
+            "Uninstall first, then roll out again",
+        )
     aside = entry.get("backup") if entry else None
     backup = files.read(aside).content if aside and wanted is None else None
     made = plan(path, *found, entry, wanted, ledger.salt, backup)
-    if made.after is None and made.before is not None and os.path.islink(path):
+    if made.after is None and made.before is not None and not made.is_link and os.path.islink(path):
         # The owner moved our file and linked to it: without its target the link would dangle, and the next rollout refuse it.
         made.after = FORMATS[made.format].blank()
-    if made.changed and made.before is not None and made.format != WholeFile.format:
+    if made.changed and made.before is not None and made.format not in (WholeFile.format, LinkDocument.format):
         files.check_replaceable(path)
     if made.changed:
-        files.check_directory(path)
+        files.check_directory(path, made.is_link)
     return made
 
 
+def _left_to_its_owner(path: str, component: str) -> Plan:
+    made = Plan(path, component, LinkDocument.format, None, None, None)
+    made.notes.append("is no symbolic link any more: left as it is")
+    return made
+
+
+def _is_link(kind: str) -> bool:
+    return kind == LinkDocument.format
+
+
+def _read(path: str, kind: str) -> files.Found:
+    return files.read_link(path) if _is_link(kind) else files.read(path)
+
+
+def _replace(one: Plan, content: bytes, mode: int | None, expected: files.Found | None = None) -> None:
+    if one.is_link:
+        files.replace_link(one.path, os.fsdecode(content), expected)
+    else:
+        files.replace(one.path, content, PRIVATE if mode is None else mode, expected)
+
+
 def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
-    by_path = {one.path: one for one in wanted}
+    by_path = {ledger.spelled(one.path): one for one in wanted}
     changing = [one for one in plans if one.changed]
     begun: list[Plan] = []
     try:
         _save_intent(ledger, plans)
         for position, one in enumerate(changing):
             begun.append(one)
-            files.remove_leftovers(one.path)
+            files.remove_leftovers(one.path, one.is_link)
             for attempt in range(_TRIES):
                 try:
                     _write(ledger, one, found[one.path])
@@ -136,7 +171,7 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
                             one.path,
                             "Close the agent that uses it and run again",
                         ) from None
-                    found[one.path] = files.read(one.path)
+                    found[one.path] = _read(one.path, one.format)
                     again = _plan_one(ledger, one.path, found[one.path], by_path.get(one.path))
                     plans[plans.index(one)] = changing[position] = begun[-1] = one = again
                     _save_intent(ledger, plans)
@@ -144,9 +179,8 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
         stays = _put_back(begun)
         if stays:
             # The journal on the host still says what was about to be done: the next run brings it to its end.
-            raise OperatorError(
-                f"{error}. What was already written stays ({stays}): the next run finishes it"
-            ) from None
+            said = f"{error.what}. What was already written stays ({stays}): the next run finishes it"
+            raise OperatorError(said, error.where, error.way_out) from None
         ledger.pending = {}
         with contextlib.suppress(OperatorError):  # a journal that stays behind is settled by the next run
             _finish(ledger)
@@ -157,7 +191,14 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
         else:
             ledger.documents[one.path] = one.entry
     ledger.pending = {}
-    _finish(ledger)
+    try:
+        _finish(ledger)
+    except OperatorError as error:
+        if not changing:
+            raise
+        # The journal stands since before the first write: with it, the next run finds out that all was done.
+        said = f"{error.what}. The files are changed as wanted, and the next run records that"
+        raise OperatorError(said, error.where, error.way_out) from None
 
 
 def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
@@ -167,12 +208,12 @@ def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
         for one in plans
         if one.changed
     }
-    missing = []
+    missing: list[str] = []
     for one in plans:
-        directory = os.path.dirname(os.path.realpath(one.path))
+        directory = os.path.dirname(files.place(one.path, one.is_link))
         while one.after is not None and not os.path.isdir(directory):
-            if directory not in missing and directory not in ledger.directories:
-                missing.append(directory)
+            if ledger.spelled(directory) not in (*missing, *ledger.directories):
+                missing.append(ledger.spelled(directory))
             directory = os.path.dirname(directory)
     ledger.directories.extend(missing)
     ledger.save()
@@ -187,13 +228,14 @@ def _write(ledger: Ledger, one: Plan, found: files.Found) -> None:
 
 
 def _write_document(ledger: Ledger, one: Plan, found: files.Found) -> None:
+    where = files.place(one.path, one.is_link)
     if one.after is None:
-        files.remove(os.path.realpath(one.path), found)
+        files.remove(where, found, one.is_link)
     elif one.after == one.before and one.mode_after is not None:
         files.set_mode(one.path, one.mode_after)
     else:
-        files.make_directories(os.path.dirname(os.path.realpath(one.path)), ledger.home)
-        files.replace(one.path, one.after, one.mode_after if one.mode_after is not None else 0o600, found)
+        files.make_directories(os.path.dirname(where), ledger.owner)
+        _replace(one, one.after, one.mode_after, found)
 
 
 def _put_back(begun: list[Plan]) -> str:
@@ -213,18 +255,25 @@ def _put_back(begun: list[Plan]) -> str:
 def _put_back_one(one: Plan) -> None:
     if one.backup and one.before is not None and one.entry is None and one.after is not None:
         files.replace(one.backup, one.after, 0o600)  # was given back and removed: aside again
-    if files.read(one.path) == files.Found(one.after, one.mode_after if one.after is not None else None):
+    try:
+        now = _read(one.path, one.format)
+    except files.NoLink:
+        return
+    if now == files.Found(one.after, one.mode_after if one.after is not None else None):
         if one.before is None:
-            files.remove(os.path.realpath(one.path))
+            files.remove(files.place(one.path, one.is_link), link=one.is_link)
         else:
-            files.replace(one.path, one.before, one.mode_before if one.mode_before is not None else 0o600)
+            _replace(one, one.before, one.mode_before)
     # Otherwise it was not reached, or somebody has written since: theirs stays.
     if one.backup and one.entry is not None and files.read(one.path).content == one.before:
         files.remove(one.backup)
 
 
 def _finish(ledger: Ledger) -> None:
-    keep = {os.path.dirname(os.path.realpath(path)) for path in ledger.documents}
+    keep = {
+        ledger.spelled(os.path.dirname(files.place(path, _is_link(entry["format"]))))
+        for path, entry in ledger.documents.items()
+    }
     files.remove_empty_directories(path for path in ledger.directories if path not in keep)
     ledger.directories = [path for path in ledger.directories if os.path.isdir(path)]
     ledger.save()

@@ -9,13 +9,10 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
-CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
-STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
-"""Below the owner's home. XDG variables are not asked: a desktop session and an ssh session may disagree about them."""
+from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, STATE_DIRECTORY
 
 HELPER_NAME = "token-helper"
 FRONT_NAME = "coding-agents"
@@ -54,6 +51,9 @@ class Config(NamedTuple):
     login_at_start: bool = False
     """Whether the person's session begins with ``login``."""
     log: bool = False
+    proxy: str | None = None
+    no_proxy: str | None = None
+    """The way to the workspace; what the caller's environment says counts where these are not set."""
 
     @property
     def data_directory(self) -> str:
@@ -101,6 +101,14 @@ class Config(NamedTuple):
     def sign_in_command(self) -> str:
         """The command that signs this person in, as one types it."""
         return f"{shlex.quote(self.front)} login"
+
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """An environment in which programs go through this proxy."""
+        if not self.proxy:
+            return dict(given)
+        ours = {"https_proxy": self.proxy, "no_proxy": self.no_proxy or ""}
+        kept = {name: value for name, value in given.items() if name.lower() not in ours}
+        return {**kept, **{name: value for name, value in ours.items() if value}}
 
     def to_json(self) -> str:
         return json.dumps(self._asdict(), indent=1, sort_keys=True) + "\n"

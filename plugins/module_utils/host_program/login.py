@@ -41,9 +41,6 @@ from .token import (
     TokenError,
 )
 
-OLDEST_CLI = (0, 205)
-"""The CLI of that name before it is another program, without ``auth login``."""
-
 _LINK = re.compile(r"https?://\S*[?&]redirect_uri=\S+(?=\s)")
 _TICK_SECONDS = 0.1
 _BETWEEN_TRIES_SECONDS = 3.0
@@ -178,8 +175,7 @@ def _who(config: Config, token: Token) -> str | None:
 def _usable_cli(config: Config, environment: dict[str, str]) -> str:
     """The path of a Databricks CLI that can sign in. Raises TokenError that says what is wrong with the one there is."""
     cli = user_sign_in.find_cli(config.home, environment)
-    oldest = ".".join(map(str, OLDEST_CLI))
-    again = f"Install the Databricks CLI, {oldest} or newer, then run: {config.sign_in_command()}"
+    again = f"Install the Databricks CLI, {user_sign_in.OLDEST_CLI} or newer, then run: {config.sign_in_command()}"
     if cli is None:
         raise TokenError("the Databricks CLI is not installed", PERSON_MUST_SIGN_IN, again)
     try:
@@ -191,7 +187,7 @@ def _usable_cli(config: Config, environment: dict[str, str]) -> str:
     version = re.search(r"\bv?(\d+)\.(\d+)(\.\d+)?", done.stdout + done.stderr)
     if done.status != 0 or version is None:
         raise TokenError(f"{cli} does not work: {_reason(done.stderr) or f'exit status {done.status}'}", hint=again)
-    if (int(version[1]), int(version[2])) < OLDEST_CLI:
+    if (int(version[1]), int(version[2])) < tuple(map(int, user_sign_in.OLDEST_CLI.split("."))):
         raise TokenError(f"{cli} is {version[0]}, which is too old to sign in", PERSON_MUST_SIGN_IN, again)
     return cli
 

@@ -27,11 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, TypeError) as error:
         sys.stderr.write(f"coding-agents: {options.config} cannot be used ({error}). Run the rollout again\n")
         return RETRY_MAY_HELP
+    use_proxy(config)
     if options.verb == "login":
         return _login(config, options)
     if options.verb == "status":
         return _print_status(config, options.json)
     return _print_token(config, as_header=options.verb == "headers")
+
+
+def use_proxy(config: Config) -> None:
+    """What this process asks, and what it starts, goes through the operator's proxy."""
+    if config.proxy:
+        wanted = config.environment(os.environ)
+        os.environ.clear()
+        os.environ.update(wanted)
 
 
 def _parse(words: list[str]) -> argparse.Namespace | SimpleNamespace:

@@ -34,5 +34,6 @@ class TokenError(Exception):
 
     def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: str | None = None) -> None:
         text = " ".join(message.split())
+        self.told = f"{text}\n{hint}" if hint else text
         super().__init__(f"{text}. {hint}" if hint else text)
         self.exit_status = exit_status

@@ -33,6 +33,9 @@ from .token import (
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
 
+OLDEST_CLI = "0.205"
+"""The program of that name before it is another one, without ``auth login``."""
+
 NOT_SIGNED_IN = "not signed in to Databricks"
 SIGN_IN_EXPIRED = "the sign-in to Databricks has expired"
 

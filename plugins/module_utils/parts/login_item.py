@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What asks a person to sign in as their session begins, on every platform. Pure: the platform is an argument.
+"""What asks a person to sign in as their session begins, on every platform.
 
 A launchd agent on macOS, an XDG autostart entry on Linux, a block in ``~/.profile`` on WSL, which has no session of its own.
 All of them run ``coding-agents login``, which asks nothing of who is signed in, and waits for the network that may come later.
@@ -10,13 +10,19 @@ All of them run ``coding-agents login``, which asks nothing of who is signed in,
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 
-from ..engine.documents import KeyPath
+from ..engine import traces
+from ..engine.documents import FORMATS, MISSING, KeyPath
+from ..engine.ledger import Ledger
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from ..errors import OperatorError
 from ..host_program.browser import is_wsl
 from ..host_program.config import Config
-from ..engine.ownership import Wanted
-from ..wanted import WORKSPACE_AUTH
+from .base import Options, Part
+from .context import config_of
 
 LABEL = "io.github.fmapi.coding-agents.login"
 BLOCK: KeyPath = ("login",)
@@ -49,6 +55,25 @@ case $- in
 esac"""
 
 
+class LoginItem(Part):
+    name = "login_item"
+
+    def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
+        return documents(config_of(owner, options), platform.system(), platform.release())
+
+    def traces(self, ledger: Ledger) -> None:
+        home = ledger.owner.home
+        for path in (launch_agent(home), desktop_entry(home)):
+            traces.whole_file(ledger, self.name, path)
+        path = shell_profile(home)
+        try:
+            block = FORMATS["block"](traces.content(path) or b"").get(BLOCK)
+        except OperatorError:
+            return
+        if block is not MISSING:
+            traces.keys(ledger, self.name, path, "block", {BLOCK: block})
+
+
 def launch_agent(home: str) -> str:
     return os.path.join(home, "Library", "LaunchAgents", f"{LABEL}.plist")
 
@@ -63,7 +88,7 @@ def shell_profile(home: str) -> str:
 
 
 def documents(config: Config, system: str, kernel_release: str) -> list[Wanted]:
-    """The login item of this owner; none where it is not wanted, or no person signs in."""
+    """The login item; none where it is not wanted, or no person signs in. Pure: the platform is an argument."""
     if not config.login_at_start or config.identity != "user":
         return []
     command = [config.front, *_ARGUMENTS]
@@ -71,13 +96,13 @@ def documents(config: Config, system: str, kernel_release: str) -> list[Wanted]:
         return [_file(launch_agent(config.home), _launch_agent(command))]
     if is_wsl(kernel_release):
         block = _block(config, command)
-        return [Wanted(shell_profile(config.home), "block", WORKSPACE_AUTH, values={BLOCK: block})]
+        return [Wanted(shell_profile(config.home), "block", LoginItem.name, values={BLOCK: block})]
     entry = _DESKTOP_ENTRY.format(command=" ".join(map(_exec_argument, command)))
     return [_file(desktop_entry(config.home), entry.encode())]
 
 
 def _file(path: str, content: bytes) -> Wanted:
-    return Wanted(path, "file", WORKSPACE_AUTH, values={(): content.decode("latin-1")})
+    return Wanted(path, "file", LoginItem.name, values={(): content.decode("latin-1")}, summary="login item")
 
 
 def _launch_agent(command: list[str]) -> bytes:

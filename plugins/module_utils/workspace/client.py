@@ -8,7 +8,7 @@ besides the usual ones; what the operator gave is never mixed with ``DATABRICKS_
 browser; and everything that goes wrong becomes one :class:`WorkspaceError` with what, where and the way out. Messages
 never hold a secret.
 
-databricks-sdk and requests are imported here and in workspace_errors, nowhere else. Callers check :data:`IMPORT_ERROR` first.
+Callers check :data:`.sdk.IMPORT_ERROR` first.
 """
 
 from __future__ import annotations
@@ -19,38 +19,17 @@ import os
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
-from . import identity as who_asks, errors as workspace_errors
-from .certificates import read_certificates, usual_roots
-from .endpoints import (
-    READY,
-    base_model_name,
-    is_model_service,
-    shape_endpoint,
-)
 from ..version import VERSION
-from .errors import (
-    WorkspaceError,
-    explain,
-    late,
-    not_databricks,
-)
-
-IMPORT_ERROR: str | None = None
-"""The traceback of the import that failed, for missing_required_lib; None when databricks-sdk is there."""
-
-try:
-    import certifi
-    import requests
-    from databricks.sdk import WorkspaceClient
-    from databricks.sdk.config import Config
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
+from . import errors, identity
+from .certificates import read_certificates, usual_roots
+from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
+from .errors import WorkspaceError, explain, late, not_databricks
+from .sdk import ApiClient, Config, certifi, requests
 
 PRODUCT = "fmapi-coding-agents"
 
@@ -123,12 +102,12 @@ class Workspace:
     def __init__(self, options: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> None:
         self._environ = dict(os.environ if environ is None else environ)
         self._options = {key: value for key, value in options.items() if value not in (None, "", [])}
-        self.secrets = tuple(str(self._options[key]) for key in who_asks.SECRET_OPTIONS if key in self._options)
-        self._client: WorkspaceClient | None = None
+        self.secrets = tuple(str(self._options[key]) for key in identity.SECRET_OPTIONS if key in self._options)
+        self._client: ApiClient | None = None
         self._bundle: IO[str] | None = None
         self.ca_file: str | None = self._options.get("ca_file")
         self._certificates = read_certificates(self.ca_file) if self.ca_file else None
-        self._asking = who_asks.decide(self._options, self._environ, _variables_of_the_sdk())
+        self._asking = identity.decide(self._options, self._environ, _variables_of_the_sdk())
         self.url: str | None = self._asking.url
 
     def __enter__(self) -> Workspace:
@@ -225,7 +204,7 @@ class Workspace:
 
         response = requests.get(
             f"{self.url}{path}",
-            timeout=workspace_errors.HTTP_TIMEOUT_SECONDS,
+            timeout=errors.HTTP_TIMEOUT_SECONDS,
             allow_redirects=False,
             auth=no_netrc,
             headers={"User-Agent": f"{PRODUCT}/{VERSION}", "Accept": "application/json"},
@@ -259,9 +238,7 @@ class Workspace:
         """
         if self.url is None:
             return {}
-        response = self._call(
-            lambda: self._fetch("/.well-known/databricks-config"), workspace_errors.HTTP_TIMEOUT_SECONDS + 1
-        )
+        response = self._call(lambda: self._fetch("/.well-known/databricks-config"), errors.HTTP_TIMEOUT_SECONDS + 1)
         target = urlsplit(response.headers.get("Location", "")) if response.is_redirect else None
         if target is not None and target.netloc and target.netloc != urlsplit(self.url).netloc:
             raise WorkspaceError(
@@ -283,7 +260,7 @@ class Workspace:
             return metadata
         discovery = self._call(
             lambda: self._fetch("/oidc/.well-known/oauth-authorization-server"),
-            workspace_errors.HTTP_TIMEOUT_SECONDS + 1,
+            errors.HTTP_TIMEOUT_SECONDS + 1,
         )
         if not isinstance(self._json(discovery).get("token_endpoint"), str):
             raise not_databricks(
@@ -293,7 +270,7 @@ class Workspace:
 
     def public_status(self, path: str) -> int:
         """Return the HTTP status of a GET without credentials. Redirects are not followed."""
-        return self._call(lambda: self._fetch(path).status_code, workspace_errors.HTTP_TIMEOUT_SECONDS + 1)
+        return self._call(lambda: self._fetch(path).status_code, errors.HTTP_TIMEOUT_SECONDS + 1)
 
     def connect(self) -> str:
         """Sign in; return the ``auth_type`` that the SDK uses.
@@ -316,20 +293,19 @@ class Workspace:
             )
         settings.update(host=self.url, profile=self._asking.profile, auth_type=self._asking.auth_type)
 
-        def build() -> WorkspaceClient:
-            return WorkspaceClient(
-                config=Config(
-                    product=PRODUCT,
-                    product_version=VERSION,
-                    http_timeout_seconds=workspace_errors.HTTP_TIMEOUT_SECONDS,
-                    retry_timeout_seconds=RETRY_SECONDS,
-                    **settings,
-                )
+        def build() -> Config:
+            return Config(
+                product=PRODUCT,
+                product_version=VERSION,
+                http_timeout_seconds=errors.HTTP_TIMEOUT_SECONDS,
+                retry_timeout_seconds=RETRY_SECONDS,
+                **settings,
             )
 
-        self._client = self._call(build)
-        self.url = self.url or who_asks.loose_url(self._client.config.host)
-        return str(self._client.config.auth_type)
+        config = self._call(build)
+        self._client = ApiClient(config)
+        self.url = self.url or identity.loose_url(config.host)
+        return str(config.auth_type)
 
     def get(
         self,
@@ -347,7 +323,7 @@ class Workspace:
         if client is None:
             raise RuntimeError("connect() comes first")
         answer = self._call(
-            lambda: client.api_client.do(
+            lambda: client.do(
                 "GET",
                 path,
                 query=dict(query or {}),
@@ -370,13 +346,8 @@ class Workspace:
 
     def serving_endpoints(self) -> list[dict[str, Any]]:
         """Return every serving endpoint that the identity may see, as the API writes it."""
-        client = self._client
-        if client is None:
-            raise RuntimeError("connect() comes first")
-        return self._call(
-            lambda: [endpoint.as_dict() for endpoint in client.serving_endpoints.list()],
-            LIST_SECONDS,
-        )
+        listed = self.get("/api/2.0/serving-endpoints", seconds=LIST_SECONDS).get("endpoints")
+        return [endpoint for endpoint in listed or () if isinstance(endpoint, dict)]
 
     def model_services(self, schema: str, workspace_id: str | None = None) -> list[str]:
         """Return the full names of the Unity Catalog model services in one schema (``catalog.schema``).

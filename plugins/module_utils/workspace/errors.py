@@ -10,13 +10,7 @@ import re
 from collections.abc import Iterator
 
 from ..errors import OperatorError
-
-try:
-    import requests
-    from databricks.sdk import errors as sdk_errors
-    from databricks.sdk.errors.base import DatabricksError
-except ImportError:
-    pass  # databricks.py says so, before anything here is called
+from .sdk import DatabricksError, requests, sdk_errors
 
 HTTP_TIMEOUT_SECONDS = 5.0
 """Longest silence in one request."""

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import client as databricks, errors as workspace_errors
-from ..options import judge as operator_variables
 from ..agents import AGENTS
-from .endpoints import NOT_FOUND, NOT_READY, validate_names
 from ..errors import OperatorError
+from ..options import agent_settings, judge
+from ..options.values import as_list
+from ..options.workspace import SPEC
 from ..routing import (
-    DIALECTS,
+    TTL_MINUTES_DEFAULT,
     base_url,
     normalize_workspace_url,
     ttl_warning,
-    validate_routing,
     validate_ttl_minutes,
     validate_workspace_id,
 )
+from . import client
+from .endpoints import NOT_FOUND, NOT_READY, validate_names
+from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
 """Lists what the gateway serves to agents that speak the Anthropic dialect; 404 where the gateway is not enabled."""
@@ -31,20 +33,13 @@ _SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", 
 
 
 class _Options:
-    """What was asked for. ``models`` is ``{model id: the variables that name it}``.
-
-    :raises OperatorError: what is wrong with it, all of it at once.
-    """
+    """What was asked for, judged before. ``models`` is ``{model id: the variables that name it}``."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        # A workload's token is the hosts' own: its source is judged with their variables, and is no option here.
-        own = {name: value for name, value in given.items() if value != "workload_identity"}
-        wrong = operator_variables.problems({name: own[name] for name in own if name in operator_variables.VARIABLES})
-        if wrong:
-            raise OperatorError("\n".join(wrong))
         self.workspace_url = normalize_workspace_url(given.get("workspace_url"))
-        self.routing = validate_routing(given.get("routing"))
-        self.ttl_minutes = validate_ttl_minutes(given.get("token_ttl_minutes"))
+        self.routing = given.get("routing") or SPEC["routing"]["default"]
+        self.routing_is_set = bool(given.get("routing_is_set", "routing" in given))
+        self.ttl_minutes = validate_ttl_minutes(given.get("token_ttl_minutes", TTL_MINUTES_DEFAULT))
         workspace_id = given.get("workspace_id")
         self.workspace_id = None if workspace_id in (None, "") else validate_workspace_id(workspace_id)
         self.identity = given.get("identity")
@@ -53,27 +48,30 @@ class _Options:
         self.pat = (given.get("pat") or None) if self.identity == "pat" else None
         self.auth_profile = given.get("auth_profile") or None
         self.ca_file = given.get("ca_file") or None
-        chosen = operator_variables.as_mapping(given.get("models")) or {}
+        self.agents = as_list(given.get("agents")) or agent_settings.SPEC["agents"]["default"]
         self.models: dict[str, list[str]] = {}
-        for agent in operator_variables.as_list(given.get("agents")) or []:
-            for slot, model in AGENTS[agent].models({slot: one for slot, one in chosen.items() if one}).items():
-                variable = f"coding_agents_models.{slot}"
+        for agent in self.agents:
+            for slot, model in judge.models_of(agent, given).items():
+                variable = f"coding_agents_models.{agent}.{slot}"
                 if variable not in self.models.setdefault(model, []):
                     self.models[model].append(variable)
 
+    @property
+    def reason(self) -> str:
+        """Why the routing is what it is, where nothing had to be found out."""
+        return "set by the operator" if self.routing_is_set else "the default"
 
-def _opened(own: Mapping[str, Any]) -> databricks.Workspace:
+
+def _opened(own: Mapping[str, Any]) -> client.Workspace:
     try:
-        return databricks.Workspace(own)
+        return client.Workspace(own)
     except OperatorError as error:
         if "profile" in own:
             raise OperatorError(str(error), "coding_agents_auth_profile") from error
         raise
 
 
-def _sign_in(
-    workspace: databricks.Workspace, required: bool, warnings: list[str]
-) -> tuple[str | None, str | None] | None:
+def _sign_in(workspace: client.Workspace, required: bool, warnings: list[str]) -> tuple[str | None, str | None] | None:
     """Return the user name and the workspace id, or None when the control node's own sign-in cannot be used.
 
     :param required: whether the operator named this identity: then a refusal is an error.
@@ -81,7 +79,7 @@ def _sign_in(
     try:
         workspace.connect()
         return workspace.me()
-    except workspace_errors.WorkspaceError as error:
+    except WorkspaceError as error:
         if required or error.kind not in _SIGN_IN_TROUBLE:
             raise
         if error.kind == "no_credentials":
@@ -92,7 +90,7 @@ def _sign_in(
         return None
 
 
-def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, str, str | None]:
+def _gateway(workspace: client.Workspace, signed_in: bool) -> tuple[bool, str, str | None]:
     """Return whether the gateway answers, why we think so, and a warning if there is one.
 
     :raises WorkspaceError: it cannot be told now (the workspace does not answer, or has trouble of its own).
@@ -104,7 +102,7 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
         return False, f"the gateway does not answer (HTTP {status})", None
     try:
         answer = workspace.get(GATEWAY_MODELS)
-    except workspace_errors.WorkspaceError as error:
+    except WorkspaceError as error:
         if error.kind == "forbidden":
             return False, "the gateway refuses this identity", f"{GATEWAY_MODELS}: {error}"
         if error.kind in ("not_found", "not_databricks", "other"):
@@ -115,16 +113,16 @@ def _gateway(workspace: databricks.Workspace, signed_in: bool) -> tuple[bool, st
     return (
         True,
         "the gateway answers",
-        (f"The gateway of {workspace.where} lists no model for this identity. It needs: {workspace_errors.GRANTS}."),
+        (f"The gateway of {workspace.where} lists no model for this identity. It needs: {GRANTS}."),
     )
 
 
 def _decide_routing(
-    options: _Options, workspace: databricks.Workspace, signed_in: bool, warnings: list[str]
+    options: _Options, workspace: client.Workspace, signed_in: bool, warnings: list[str]
 ) -> tuple[str, str]:
     """Return the routing in force and the reason for it."""
     if options.routing not in ("auto", "gateway"):
-        return options.routing, "set by the operator"
+        return options.routing, options.reason
     answers, reason, warning = _gateway(workspace, signed_in)
     if warning:
         warnings.append(warning)
@@ -137,11 +135,11 @@ def _decide_routing(
             f"coding_agents_routing is gateway, but {reason} ({workspace.where}). "
             f"Set coding_agents_routing to auto or serving_endpoints if agents get no reply."
         )
-    return "gateway", "set by the operator"
+    return "gateway", options.reason
 
 
 def _check_models(
-    options: _Options, workspace: databricks.Workspace, workspace_id: str | None, warnings: list[str]
+    options: _Options, workspace: client.Workspace, workspace_id: str | None, warnings: list[str]
 ) -> list[dict[str, str]]:
     """Return ``{"model", "status"}`` for each model.
 
@@ -173,7 +171,7 @@ def _check_models(
 def check(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check what the operator wants against the workspace.
 
-    :param given: the options of the module workspace_info.
+    :param given: the options of the module workspace_info, judged before.
     :return: its documented result, plus ``warnings`` (a list of sentences). No secret.
     :raises OperatorError: it cannot work; the message says what, where and the way out.
     """
@@ -208,7 +206,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
             models = _check_models(options, workspace, workspace_id, warnings)
         routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
     try:
-        for dialect in DIALECTS:
+        for dialect in dict.fromkeys(dialect for name in options.agents for dialect in AGENTS[name].dialects):
             base_url(routing, options.workspace_url, dialect, workspace_id)
     except ValueError as error:
         raise OperatorError(str(error)) from error

@@ -21,10 +21,11 @@ from .block_document import BlockDocument
 from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument
 from .json_document import JsonDocument
+from .link_document import LinkDocument
 from .whole_file import WholeFile
 
 FORMATS: dict[str, type[Document]] = {
-    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile)
+    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile, LinkDocument)
 }
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "IniDocument",
     "JsonDocument",
     "KeyPath",
+    "LinkDocument",
     "Undo",
     "WholeFile",
     "WrongContainer",

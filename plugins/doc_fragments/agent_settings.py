@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which agents, with which models and settings. What only one agent knows is documented in that agent's own file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..module_utils.agents import AGENTS
+from ..module_utils.options.agent_settings import OWN_OPTIONS, SPEC
+
+_AGENTS = json.dumps(SPEC["agents"]["choices"])
+
+_LISTED = f"""
+options:
+  agents:
+    description:
+      - The coding agents. What was set for an agent that is not listed any more is taken back.
+    type: list
+    elements: str
+    choices: {_AGENTS}
+    default: {json.dumps(SPEC["agents"]["default"])}
+"""
+
+_SETTINGS = """
+  models:
+    description:
+      - Names of serving endpoints (or Unity Catalog model services) for the agents' model choices, by agent.
+      - A choice that is not named keeps the agent's default.
+    type: dict
+    default: {}
+    suboptions:
+@@
+  extra_settings:
+    description:
+      - Your own settings for agents, by agent, such as V({"claude_code":{"includeCoAuthoredBy":false}}).
+      - Each setting is put into the agent's main document by its keys, and given back like those of this collection. Diffs show none.
+      - Lists to which an agent's own members belong (C(permissions.allow) of Claude Code, for example) are added to; any other list is
+        set as a whole.
+      - What this collection sets itself is refused.
+    type: raw
+"""
+
+
+def _indented(lines: list[str], depth: int) -> str:
+    return "\n".join(f"{' ' * depth}{line}" for line in lines)
+
+
+def _option(name: str, said: dict[str, Any], depth: int = 2) -> str:
+    facts = [f"{fact}: {json.dumps(said[fact])}" for fact in ("type", "elements", "choices", "default") if fact in said]
+    lines = [f"{name}:", "  description:", *(f"    - {json.dumps(one)}" for one in said["description"])]
+    return _indented([*lines, *(f"  {fact}" for fact in facts)], depth)
+
+
+def _models() -> str:
+    described = []
+    for name, agent in sorted(AGENTS.items()):
+        lines = [f"{name}:", "  description:", f"    - Those of {agent.title}.", "  type: dict", "  suboptions:"]
+        described.append(_indented(lines, 6))
+        for slot, default in agent.model_defaults.items():
+            said = {"type": "str", "description": [f"The model of its choice C({slot}). Without it V({default})."]}
+            described.append(_option(slot, said, 10))
+    return "\n".join(described)
+
+
+class ModuleDocFragment:
+    """All of the group, or with C(.agents) the list of agents alone."""
+
+    DOCUMENTATION = (
+        _LISTED
+        + _SETTINGS.replace("@@", _models())
+        + "\n".join(_option(name, said) for name, said in OWN_OPTIONS.items())
+        + "\n"
+    )
+
+    AGENTS = _LISTED

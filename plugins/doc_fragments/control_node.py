@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the control node asks the workspace, before a host is touched."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  preflight:
+    description:
+      - Whether the control node asks the workspace before the host is touched. Where O(routing) is V(auto) it is asked in any case.
+    type: bool
+    default: true
+  preflight_ca_file:
+    description:
+      - PEM file on the control node with the certificate authority, if it is another file than O(ca_file).
+    type: path
+  auth_profile:
+    description:
+      - Databricks profile on the control node to ask the workspace with, when the identity is a person or a workload. Without it, the
+        SDK's own choice.
+    type: str
+"""

@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose files are managed."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  home:
+    description:
+      - Home directory of the owner of the files, on the host. It must belong to the user that the task runs as.
+      - Without it, the home of that user.
+    type: path
+  users:
+    description:
+      - Users of the host whose files are managed, instead of the user that the task runs as, which must be root then.
+      - The work in each home is done with that user's rights. One user's failure does not hold up the others.
+      - With more than one, the result stands under RV(ignore:owners), by user.
+    type: list
+    elements: str
+    default: []
+"""
+
+    # For a module that writes an owner's files.
+    FILES = r"""
+options:
+  on_unreadable:
+    description:
+      - What to do with a settings or profile file that cannot be parsed.
+      - V(fail) changes nothing. V(backup_and_replace) keeps it beside itself with mode 0600, says where, and starts with an empty
+        one; uninstalling puts it back.
+    type: str
+    choices: [fail, backup_and_replace]
+    default: fail
+"""

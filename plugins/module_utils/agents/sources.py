@@ -1,0 +1,480 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where agents' programs come from: packages of the npm registry or of a Python index, each into a directory of its own.
+
+What stands there is told from files; no program is started for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from .. import processes
+from ..errors import OperatorError
+
+_USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
+_PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
+"""Of the environment, beside what npm and pip are set to by it. All of it may hold secrets that no package's script should see."""
+
+_TIMEOUT_SECONDS = 600
+_ANSWER_SECONDS = 15
+"""How long a registry may take to begin an answer. It is asked twice."""
+_SILENCE_SECONDS = 40
+"""How long nothing may come at all: npm has no limit of its own for a connection that is dropped, or never becomes encrypted."""
+_START_SECONDS = 30
+_GLANCE_SECONDS = 0.2
+_WEIGHING_SECONDS = 5
+_LONGEST_OUTPUT = 1 << 16
+_LONGEST_QUOTE = 400
+
+_CERTIFICATES_OF_THE_SYSTEM = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+_CAUSES = (
+    (
+        r"ENOSPC|EDQUOT|No space left on device|Disk quota exceeded",
+        "no space is left on the disk",
+        "Free some and run again",
+    ),
+    (
+        r"EROFS|EACCES|\bEPERM|Permission denied|Read-only file system",
+        "a directory may not be written to",
+        "Check its owner and mode",
+    ),
+    (
+        r"SELF_SIGNED_CERT|UNABLE_TO_(?:GET|VERIFY)|CERT_[A-Z]|ERR_TLS|CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "the certificate of {registry} is not trusted",
+        "Set coding_agents_ca_file to the authority that signed it",
+    ),
+    (
+        r"\bE40[137]\b|ENEEDAUTH|\b40[137] (?:Client )?Error|User for [^:]+:",
+        "{registry} refuses access",
+        "Check its user name and password, and what it allows",
+    ),
+    (
+        r"ECONN[A-Z]+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPROTO|ERR_S[OS][A-Z_]+|E[A-Z]+TIMEOUT"
+        r"|FETCH_ERROR|NewConnectionError|Connect(?:ion|Timeout)Error|Read(?:Timeout|timed out)|ProxyError"
+        r"|Connection refused|Name or service not known|Network is unreachable",
+        "{registry} is not reachable",
+        "Check {variable}, coding_agents_proxy and the network",
+    ),
+    (r"\bE5\d\d\b|\b5\d\d Server Error", "{registry} has a fault of its own", "Try again later"),
+    (
+        r"\bE404\b|ETARGET|ENOVERSIONS|No matching distribution|Could not find a version",
+        "{registry} does not have it",
+        "Check {variable} and the version",
+    ),
+)
+"""By what npm and pip print: the cause, and the way out. The first that fits counts: what follows it is often only its consequence."""
+
+
+class Settings(NamedTuple):
+    """What fetching depends on beside the package."""
+
+    home: str
+    environment: Mapping[str, str]
+    npm_registry: str | None = None
+    pip_index: str | None = None
+    proxy: str | None = None
+    no_proxy: str | None = None
+    certificates: str | None = None
+    """Authorities, as PEM text, that are trusted beside the system's."""
+
+
+class Source:
+    """A package, and how to get it."""
+
+    name = ""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def fetch(self, version: str, directory: str, settings: Settings) -> None:
+        """Install exactly this version into ``directory``. Raises OperatorError; then what is in the directory is of no use."""
+        raise NotImplementedError
+
+    def installed_version(self, directory: str) -> str | None:
+        """The version that was fetched into ``directory``, or None."""
+        raise NotImplementedError
+
+    def version_of(self, program: str) -> str | None:
+        """The version of a program that came in this package, wherever it was installed; None for any other program."""
+        raise NotImplementedError
+
+    def command_path(self, directory: str, command: str) -> str:
+        """Where a command of the package is, once it was fetched into ``directory``."""
+        return os.path.join(directory, "bin", command)
+
+    def try_out(self, program: str, settings: Settings) -> None:
+        """Start it once, to say its version: a package can be whole and its program of no use here. Raises OperatorError."""
+        with _scratch() as scratch:
+            # In a home of no account: a first start may leave files.
+            environment = {**_environment(settings, scratch), "HOME": scratch}
+            try:
+                done = processes.run([program, "--version"], environment, _START_SECONDS, scratch)
+            except TimeoutError:
+                problem = f"did not tell its version within {_START_SECONDS} s"
+            except OSError as error:
+                problem = f"cannot be started ({error.strerror})"
+            else:
+                said = _quoted(done.stderr or done.stdout)
+                problem = f"ends with status {done.status} as it is to tell its version: {said}" if done.status else ""
+        if problem:
+            raise OperatorError(problem, program, "Name another version, or install the agent yourself and run again")
+
+    def _require(self, version: str, directory: str) -> None:
+        found = self.installed_version(directory)
+        if found != version:
+            problem = f"{self.name} ended well, but {found or 'nothing'} stands there"
+            raise OperatorError(problem, f"{self.package} {version}", "Check the registry: it gave something else")
+
+
+class Npm(Source):
+    """A package of the npm registry. Its scripts run only where it cannot do without (``needs_scripts``)."""
+
+    name = "npm"
+
+    def __init__(self, package: str, needs_scripts: bool = False) -> None:
+        super().__init__(package)
+        self.needs_scripts = needs_scripts
+
+    def fetch(self, version: str, directory: str, settings: Settings) -> None:
+        self._npm("install", f"{self.package}@{version}", directory, settings)
+        self._require(version, directory)
+
+    def remove(self, directory: str, settings: Settings) -> None:
+        """Take the package out of a prefix that it shares with others. Raises OperatorError."""
+        self._npm("uninstall", self.package, directory, settings)
+
+    def installed_version(self, directory: str) -> str | None:
+        return self._version_in(os.path.join(directory, "lib", "node_modules", *self.package.split("/")))
+
+    def version_of(self, program: str) -> str | None:
+        """Told by the package.json above it."""
+        directory = os.path.dirname(os.path.realpath(program))
+        for _level in range(4):
+            version = self._version_in(directory)
+            if version:
+                return version
+            directory = os.path.dirname(directory)
+        return None
+
+    def _version_in(self, directory: str) -> str | None:
+        try:
+            with open(os.path.join(directory, "package.json"), encoding="utf-8") as stream:
+                package = json.load(stream)
+            return str(package["version"]) if package.get("name") == self.package else None
+        except (OSError, ValueError, KeyError, AttributeError):
+            return None
+
+    def _npm(self, verb: str, package: str, directory: str, settings: Settings) -> None:
+        npm = shutil.which("npm", path=_search_path(settings))
+        if npm is None:
+            way_out = "Install Node.js 18 or newer with npm, or install the agent yourself and run again"
+            raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
+        registry = _Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
+        with _scratch() as scratch:
+            cache = os.path.join(scratch, "cache")
+            command = [npm, verb, package, "--global", "--prefix", directory, "--cache", cache, "--include=optional"]
+            command += [f"--ignore-scripts={'false' if self.needs_scripts else 'true'}"]
+            command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
+            command += [f"--fetch-timeout={_ANSWER_SECONDS * 1000}"]
+            command += ["--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=error"]
+            command += ["--registry", registry.url] if registry.url else []
+            environment = self._npm_environment(settings, registry, scratch)
+            _run(self.name, command, environment, package, registry, (cache, directory))
+
+    @staticmethod
+    def _npm_environment(settings: Settings, registry: _Registry, scratch: str) -> dict[str, str]:
+        """With the person's own settings of npm, but for what the operator says."""
+        given = settings.environment
+        environment = _environment(settings, scratch)
+        own = {name: value for name, value in given.items() if name.lower().startswith("npm_config_") and value}
+        rest = {name: value for name, value in own.items() if name.lower() != "npm_config_userconfig"}
+        userconfig = next((own[name] for name in own if name not in rest), os.path.join(settings.home, ".npmrc"))
+        text = _text(userconfig)
+        # An .npmrc may name variables, such as the one with its token.
+        named = set(re.findall(r"\$\{([^}?]+)\??\}", text))
+        environment.update((name, value) for name, value in given.items() if name in named)
+        environment.update(rest)
+        if registry.authorization:
+            # Not on the command line, which every user of the machine can read.
+            place = registry.url.partition("//")[2].rstrip("/")
+            userconfig = os.path.join(scratch, "npmrc")
+            _write(userconfig, f"{text}\n//{place}/:_auth={registry.authorization}\n")
+        environment["npm_config_userconfig"] = userconfig
+        if settings.certificates:
+            environment["NODE_EXTRA_CA_CERTS"] = _bundle(settings, scratch)
+            environment["npm_config_cafile"] = environment["NODE_EXTRA_CA_CERTS"]
+        if settings.proxy:
+            environment.update(npm_config_proxy=settings.proxy, npm_config_https_proxy=settings.proxy)
+        return environment
+
+
+class Pip(Source):
+    """A package of a Python index, in a virtual environment. ``pythons`` are the versions that it runs on, the best one first."""
+
+    name = "pip"
+    _SETTINGS = re.compile(r"PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)")
+    """Of pip's own variables, those that say where packages come from; others say where they go."""
+
+    def __init__(self, package: str, extras: Sequence[str] = (), pythons: Sequence[str] = ()) -> None:
+        super().__init__(package)
+        self.extras = tuple(extras)
+        self.pythons = tuple(pythons)
+
+    def fetch(self, version: str, directory: str, settings: Settings) -> None:
+        what = f"{self.package} {version}"
+        registry = _Registry("the Python index", settings.pip_index, "coding_agents_pip_index")
+        with _scratch() as scratch:
+            environment = _environment(settings, scratch)
+            python = self._python(what, environment, settings)
+            _run(self.name, [python, "-I", "-m", "venv", directory], environment, what, registry, (directory,))
+            environment.update(
+                (name, value) for name, value in settings.environment.items() if self._SETTINGS.fullmatch(name)
+            )
+            if settings.certificates:
+                environment["PIP_CERT"] = _bundle(settings, scratch)
+            if settings.proxy:
+                environment["PIP_PROXY"] = settings.proxy
+            # Not on the command line, which every user of the machine can read: an index may be named with a password.
+            requirements = os.path.join(scratch, "requirements.txt")
+            extras = f"[{','.join(self.extras)}]" if self.extras else ""
+            index = [f"--index-url {settings.pip_index}"] if settings.pip_index else []
+            _write(requirements, "\n".join((*index, f"{self.package}{extras}=={version}", "")))
+            command = [os.path.join(directory, "bin", "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet"]
+            command += ["--disable-pip-version-check", "--cache-dir", os.path.join(scratch, "cache")]
+            command += ["--retries", "1", "--timeout", str(_ANSWER_SECONDS), "--requirement", requirements]
+            _run(self.name, command, environment, what, registry, (scratch, directory))
+        self._require(version, directory)
+
+    def installed_version(self, directory: str) -> str | None:
+        return next((version for version, _information in self._installed(directory)), None)
+
+    def version_of(self, program: str) -> str | None:
+        """Told by the package that lists the program among its files."""
+        program = os.path.realpath(program)
+        command = f"/bin/{os.path.basename(program)}"
+        for version, information in self._installed(os.path.dirname(os.path.dirname(program))):
+            listed = _text(os.path.join(information, "RECORD")).splitlines()
+            if any(line.partition(",")[0].endswith(command) for line in listed):
+                return version
+        return None
+
+    def _installed(self, root: str) -> Iterator[tuple[str, str]]:
+        """Versions of the package below ``root``, for each Python there, and the directory with what pip noted about it."""
+        library = os.path.join(root, "lib")
+        for python in _names(library):
+            for kind in ("site-packages", "dist-packages"):
+                packages = os.path.join(library, python, kind)
+                for name in _names(packages) if python.startswith("python3") else ():
+                    title, _dash, version = name[: -len(".dist-info")].rpartition("-")
+                    if name.endswith(".dist-info") and _normal(title) == _normal(self.package):
+                        yield version, os.path.join(packages, name)
+
+    def _python(self, what: str, environment: Mapping[str, str], settings: Settings) -> str:
+        """A Python that makes virtual environments. Some that are found answer with an error only (a shim, a part of a package)."""
+        path = _search_path(settings)
+        named = [shutil.which(f"python{version}", path=path) for version in self.pythons]
+        for python in (*named, sys.executable, shutil.which("python3", path=path)):
+            version = _version_of_python(python, environment) if python else ""
+            if python and version and version in (self.pythons or (version,)):
+                return python
+        wanted = f"Python {' or '.join(self.pythons)}" if self.pythons else "Python 3"
+        way_out = f"Install {wanted} with its module venv"
+        raise OperatorError(f"cannot be fetched: it needs {wanted}, which is not there", what, way_out)
+
+
+class _Registry:
+    """Where packages come from, for messages: without the user name and the password that its URL may hold."""
+
+    def __init__(self, title: str, url: str | None, variable: str) -> None:
+        parts = urlsplit(url or "")
+        credentials, _at, host = parts.netloc.rpartition("@")
+        self.url = urlunsplit(parts._replace(netloc=host))
+        self.variable = variable
+        self.title = f"{title} {self.url}".strip()
+        user, _colon, password = credentials.partition(":")
+        self.authorization = ""
+        if credentials:
+            self.authorization = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+        self._secrets = [one for one in (self.authorization, password, unquote(password)) if one]
+
+    def masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "********")
+        return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
+def _version_of_python(python: str, environment: Mapping[str, str]) -> str:
+    """``3.13``, or nothing where this Python makes no virtual environments."""
+    question = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+    with contextlib.suppress(OSError):
+        done = processes.run([python, "-I", "-c", question], environment, _START_SECONDS)
+        return done.stdout.strip() if done.status == 0 else ""
+    return ""
+
+
+def _run(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    what: str,
+    registry: _Registry,
+    places: Sequence[str],
+) -> None:
+    """Run npm or pip, which write into ``places``, to its end. Raises OperatorError that begins with the cause."""
+    said, way_out = "", f"Check {registry.variable}, coding_agents_proxy and the network"
+    try:
+        status, output = _watched(command, environment, places)
+        if status == 0:
+            return
+        cause, way_out = _cause(name, status, output, registry)
+        said = f". {name} said: {_quoted(registry.masked(output))}" if output.strip() else ""
+    except _NothingComes:
+        cause = f"{registry.title} does not answer (nothing came for {_SILENCE_SECONDS} s)"
+    except TimeoutError:
+        cause = f"{name} did not end within {_TIMEOUT_SECONDS} s"
+    except OSError as error:
+        cause, way_out = f"{command[0]} cannot be started ({error.strerror})", "Install it again"
+    raise OperatorError(f"cannot be fetched: {cause}", what, way_out + said)
+
+
+def _cause(name: str, status: int, output: str, registry: _Registry) -> tuple[str, str]:
+    """Why npm or pip gave up, and the way out."""
+    for pattern, cause, way_out in _CAUSES:
+        if re.search(pattern, output):
+            return cause.format(registry=registry.title), way_out.format(variable=registry.variable)
+    return f"{name} ended with status {status}", f"Check {registry.variable}, the proxy and the version"
+
+
+class _NothingComes(Exception):
+    """A program runs, but neither says nor writes anything."""
+
+
+def _watched(command: Sequence[str], environment: Mapping[str, str], places: Sequence[str]) -> tuple[int, str]:
+    """Run a program to its end; returns how it ended and what it said, on both its outputs.
+
+    Raises TimeoutError, _NothingComes, and OSError when it cannot be started.
+    """
+    running = processes.start(command, environment, listen=True)
+    begun = lively = weighed = time.monotonic()
+    weight, output = _weight(places), ""
+    try:
+        while True:
+            said = running.read(_GLANCE_SECONDS)
+            output = (output + said)[-_LONGEST_OUTPUT:]
+            status = running.poll()
+            if status is not None and not said:
+                return status, output
+            now = time.monotonic()
+            if now - begun > _TIMEOUT_SECONDS:
+                raise TimeoutError
+            if now - weighed > min(_WEIGHING_SECONDS, _SILENCE_SECONDS):
+                before, weight, weighed = weight, _weight(places), now
+                said = said or ("written" if weight != before else "")
+            if said:
+                lively = now
+            elif now - lively > _SILENCE_SECONDS:
+                raise _NothingComes
+    finally:
+        running.end()
+
+
+def _weight(places: Sequence[str]) -> tuple[int, int]:
+    """How many files are below these directories, and how large they are together."""
+    count = size = 0
+    for place in places:
+        for directory, _directories, names in os.walk(place):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    size += os.lstat(os.path.join(directory, name)).st_size
+                    count += 1
+    return count, size
+
+
+def _quoted(output: str) -> str:
+    """What a program said, on one line, without what helps nobody."""
+    lines = [re.sub(r"^npm (error|ERR!) ?", "", line.strip()) for line in output.splitlines()]
+    noise = r"at .*|code \S+|errno \S+|syscall \S+|A complete log of this run.*|\[notice\].*|"
+    return "; ".join(dict.fromkeys(line for line in lines if not re.fullmatch(noise, line.strip())))[:_LONGEST_QUOTE]
+
+
+def _environment(settings: Settings, scratch: str) -> dict[str, str]:
+    """The least that a program needs, with the way through the proxy."""
+    environment = {name: value for name, value in settings.environment.items() if _PASSED_ON.fullmatch(name)}
+    ways = {"https_proxy": settings.proxy, "http_proxy": settings.proxy, "no_proxy": settings.no_proxy}
+    for name, value in ways.items():
+        if value:
+            environment.update({name: value, name.upper(): value})
+    return {**environment, "PATH": _search_path(settings), "HOME": settings.home, "TMPDIR": scratch}
+
+
+def _search_path(settings: Settings) -> str:
+    given = [one for one in settings.environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
+    return os.pathsep.join([*given, *_USUAL_DIRECTORIES, os.path.join(settings.home, ".local", "bin")])
+
+
+def _bundle(settings: Settings, scratch: str) -> str:
+    """The operator's certificates and the system's in one file: npm and pip trust what they are given instead of what they know."""
+    path = os.path.join(scratch, "certificates.pem")
+    system = next((text for text in map(_text, _CERTIFICATES_OF_THE_SYSTEM) if text), "")
+    _write(path, f"{settings.certificates}\n{system}")
+    return path
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[str]:
+    """A private directory, and nothing of it afterwards."""
+    import tempfile  # every look would pay for it
+
+    path = ""
+    try:
+        path = tempfile.mkdtemp(prefix="fmapi-fetch-")
+        yield path
+    except OSError as error:
+        where = path or "the directory for temporary files"
+        raise OperatorError(f"cannot be written to ({error.strerror})", where, "Mend that and run again") from None
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _write(path: str, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _text(path: str) -> str:
+    """A file's text; empty where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _normal(name: str) -> str:
+    """A Python package's name as its index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the agents' programs come from, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..agents import AGENTS, check_versions
+from .values import Spec, as_mapping, by_kind
+
+SPEC: Spec = {
+    "cli_versions": {"type": "dict", "default": {}},
+    "npm_prefix": {"type": "path"},
+    "npm_registry": {"type": "str"},
+}
+EXAMPLES = {
+    "cli_versions": "{claude_code: '%s'}" % AGENTS["claude_code"].pinned_version,
+    "npm_prefix": "/opt/coding-agents",
+    "npm_registry": "https://npm.example.com/",
+}
+USE = {"cli_versions": "usual", "npm_registry": "usual"}
+
+
+def _cli_versions(value: Any, variable: str) -> list[str]:
+    versions = as_mapping(value)
+    if versions is None:
+        return by_kind(variable, SPEC["cli_versions"], EXAMPLES["cli_versions"], value)
+    check_versions(versions, AGENTS)
+    return []
+
+
+def _registry(value: Any, variable: str) -> list[str]:
+    found = by_kind(variable, SPEC["npm_registry"], EXAMPLES["npm_registry"], value)
+    if not found and (not str(value).lower().startswith(("https://", "http://")) or " " in str(value)):
+        found.append(
+            f"{variable} does not begin with https:// or http://. Give a URL, such as {EXAMPLES['npm_registry']}."
+        )
+    return found
+
+
+CHECKS = {"cli_versions": _cli_versions, "npm_registry": _registry}
+
+
+def together(given: Mapping[str, Any]) -> list[str]:
+    return []

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What single playbooks can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .values import PREFIX, Spec
+
+DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
+SIGN_IN: Spec = {"sign_in_timeout": {"type": "int", "default": 300}}
+SPEC: Spec = {**DOCTOR, **SIGN_IN}
+EXAMPLES = {"doctor_prompt": "true", "sign_in_timeout": "300"}
+USE = {"doctor_prompt": "usual"}
+
+
+def _seconds(value: Any, variable: str) -> list[str]:
+    if isinstance(value, bool) or not re.fullmatch("[0-9]{1,4}", str(value)) or not 1 <= int(value) <= 3600:
+        return [f"{variable} is {value!r}. Give seconds from 1 to 3600, such as {EXAMPLES['sign_in_timeout']}."]
+    return []
+
+
+CHECKS = {"sign_in_timeout": _seconds}
+
+EARLIER = {name: PREFIX + name for name in SPEC}
+"""Names without the prefix, under which these were set once."""
+
+
+def together(given: Mapping[str, Any]) -> list[str]:
+    return []

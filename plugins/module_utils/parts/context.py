@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What several parts derive from the options in the same way: the host program's configuration, the certificate authority."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..engine.owner import Owner
+from ..errors import OperatorError
+from ..host_program.config import Config
+from ..routing import normalize_workspace_url
+
+CA_NAME = "ca.pem"
+
+
+def config_of(owner: Owner, options: Mapping[str, Any]) -> Config:
+    """The host program's configuration. Raises OperatorError and ValueError for what must be mended first."""
+    config = Config(
+        home=owner.home,
+        workspace_url=normalize_workspace_url(options["workspace_url"]),
+        profile=options["profile"],
+        identity=options["identity"],
+        token_ttl_minutes=options["token_ttl_minutes"],
+        ca_file=ca_file_of(owner, options),
+        log=options["helper_log"],
+        login_at_start=options["login_at_start"],
+        proxy=options["proxy"] or None,
+        no_proxy=options["no_proxy"] or None,
+    )
+    if config.identity == "service_principal":
+        return config._replace(client_id=options["client_id"])
+    if config.identity == "workload_identity":
+        return config._replace(
+            client_id=options["client_id"] or None,
+            oidc_token_file=_in_home(owner, options["oidc_token_file"]),
+            oidc_token_env=options["oidc_token_env"] or None,
+            oidc_token_command=options["oidc_token_command"] or None,
+            token_audience=options["token_audience"] or None,
+        )
+    return config._replace(owns_profile=False) if config.identity == "pat" and not options["pat"] else config
+
+
+def bare_config(owner: Owner) -> Config:
+    """A configuration of which nothing but the places is known."""
+    return Config(owner.home, "", "", "", 0)
+
+
+def ca_file_of(owner: Owner, options: Mapping[str, Any]) -> str | None:
+    """Where the certificate authority stands on this host: where it is named, or where we put the control node's.
+
+    Raises OperatorError where it is on neither.
+    """
+    path = options["ca_file"]
+    if not path:
+        return None
+    if os.path.isabs(path) and os.access(path, os.R_OK):
+        return str(path)
+    if brought_ca(options) is not None:
+        return os.path.join(owner.data, CA_NAME)
+    raise OperatorError(
+        "is not there, or cannot be read by this user, and is not on the control node",
+        f"coding_agents_ca_file {path}",
+        "Put the PEM file on the host, or name one of the control node",
+    )
+
+
+def brought_ca(options: Mapping[str, Any]) -> str | None:
+    """The certificates that travelled with this call, if they are needed here."""
+    path = options["ca_file"]
+    if path and os.path.isabs(path) and os.access(path, os.R_OK):
+        return None
+    found = (options.get("carried") or {}).get("ca")
+    return str(found) if found else None
+
+
+def _in_home(owner: Owner, path: str | None) -> str | None:
+    """``~/`` is the owner's: Ansible, which may run as somebody else, does not expand it."""
+    if not path:
+        return None
+    return os.path.join(owner.home, path[2:]) if path.startswith("~/") else path

@@ -1,0 +1,426 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The profile, the host program and the token helper: what gives one owner's agents their tokens."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shlex
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import processes
+from ..engine import files, traces
+from ..engine.documents import FORMATS, MISSING, IniDocument
+from ..engine.ledger import Ledger, locked
+from ..engine.owner import Owner
+from ..engine.ownership import PRIVATE, Wanted
+from ..errors import OperatorError
+from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
+from ..host_program.config import LOG_NAME, Config
+from ..host_program.token import Token, TokenError
+from ..version import VERSION
+from .base import NOTHING, Done, Options, Part
+from .context import CA_NAME, bare_config, brought_ca, config_of
+from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
+
+_ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "databricks_cli_path"))
+"""Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
+
+_OAUTH_METADATA = "/oidc/.well-known/oauth-authorization-server"
+_SIGN_OUT_SECONDS = 30.0
+
+_HELPER = """\
+#!/bin/sh
+# Token helper of fmapi.coding_agents: prints a Databricks access token and a newline, nothing else.
+# Answers from its cache while the token lives long enough; otherwise the host program asks for a new one.
+# Written by the rollout: edit the inventory, not this file.
+umask 077
+cache={cache}
+is_private() {{
+    # Also no for a link: only what the program wrote is trusted.
+    case $(ls -ld "$cache" 2>/dev/null) in -rw-------*) ;; *) return 1 ;; esac
+}}
+now=$(date +%s)
+served=0
+{{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
+case $served in "" | *[!0-9]*) served=0 ;; esac
+age=$((now - served))
+# Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
+if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] && is_private &&
+    {{ {{ read -r serve_until && read -r token; }} <"$cache"; }} 2>/dev/null &&
+    [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
+    {{ echo "$now" >"$cache.served"; }} 2>/dev/null
+    printf '%s\\n' "$token"
+    exit 0
+fi
+exec {front} token
+"""
+
+_FRONT = """\
+#!/bin/sh
+# fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
+# Written by the rollout: edit the inventory, not this file.
+[ -x {python} ] && exec {python} -I -S {program} --config {config} "$@"
+# The interpreter that the rollout ran on is gone: pyenv and Homebrew remove old ones. Not each that is found works.
+for python in python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
+    command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c '' 2>/dev/null &&
+        exec "$python" -I -S {program} --config {config} "$@"
+done
+echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
+exit 1
+"""
+
+
+class DatabricksOauth(Part):
+    name = "databricks_oauth"
+
+    def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
+        """In an order in which the helper never stands without what it calls."""
+        config = config_of(owner, options)
+        if config.owns_profile:
+            _refuse_foreign_profile(owner, config)
+        else:
+            _require_own_token(owner, config)
+        in_profile = Wanted(
+            path=config.databrickscfg,
+            format="ini",
+            component=self.name,
+            values={(config.profile, key): value for key, value in _profile(config, options).items()},
+            mode=PRIVATE,
+            private=True,
+            leftovers=_ADDED_BY_THE_CLI,
+            replace_unreadable=options["on_unreadable"] == "backup_and_replace",
+        )
+        authority = brought_ca(options)
+        return [
+            *([in_profile] if config.owns_profile else []),
+            *(
+                [_file(os.path.join(owner.data, CA_NAME), authority.encode(), 0o644, "certificate authority")]
+                if authority
+                else []
+            ),
+            _file(config.program, _program(config, options), 0o700, f"host program {VERSION}"),
+            _file(config.config_file, config.to_json().encode(), PRIVATE, "host program's configuration"),
+            _file(config.front, _front(config, sys.executable), 0o700, "command coding-agents"),
+            _file(config.helper, _helper(config), 0o700, "token helper"),
+        ]
+
+    def prepare(self, owner: Owner, options: Options) -> Token | None:
+        """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing."""
+        config = config_of(owner, options)
+        if not _has_program(config, options) and "program" not in (options.get("carried") or {}):
+            raise OperatorError("was there when this run began, and is not any more", config.program, "Run again")
+        if config.identity == "user":
+            return None
+        try:
+            secret = _secret(config, options)
+        except TokenError:
+            return None  # a workload's token is not at hand for this login, as it may be for the agents' own
+        return session.request_with(config, secret) if secret else None
+
+    def after(self, owner: Owner, options: Options, prepared: Any) -> None:
+        config = config_of(owner, options)
+        _make_directories(owner, config)
+        _forget_tokens(owner, keep=config.cache_file)
+        if not config.log:
+            _remove_log(owner)
+        if prepared is not None:
+            token_cache.store(config, prepared)
+
+    def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
+        config = config_of(owner, options)
+        return {
+            "session": _session(config, asking),
+            "profile": config.profile,
+            "token_helper": config.helper,
+            "has_program": _has_program(config, options),
+        }
+
+    def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
+        done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
+        if not check:
+            _forget_tokens(owner)
+            _remove_log(owner)
+        return done
+
+    def checks(self, examination: Examination) -> Iterator[Check]:
+        yield _databricks_cli(examination)
+        if examination.config.identity == "pat":
+            yield Check(
+                "Auth",
+                "personal access token",
+                WARN,
+                "in use: it is long-lived, and whoever copies it can use it",
+                "Prefer coding_agents_identity user, service_principal or workload_identity",
+            )
+        if examination.offline:
+            yield Check("Connectivity", examination.config.workspace_url, SKIP, "not tried in check mode")
+            yield Check("Auth", "token helper", SKIP, "not tried in check mode")
+            return
+        reached = _reached(examination)
+        yield reached
+        if reached.status == FAIL:
+            examination.answers = False
+            yield Check("Auth", "token helper", SKIP, "the workspace does not answer")
+            return
+        yield examination.token()[1]
+        if examination.token()[0] is not None:
+            yield _known(examination)
+
+    def traces(self, ledger: Ledger) -> None:
+        """What stands in our own directory says which profile is ours."""
+        config = bare_config(ledger.owner)
+        try:
+            told = Config.load(config.config_file)._replace(home=ledger.owner.home)
+            section = FORMATS["ini"](traces.content(told.databrickscfg) or b"").get((told.profile,))
+        except (OSError, ValueError, TypeError, OperatorError):
+            section = MISSING
+        if (
+            section is not MISSING
+            and told.owns_profile
+            and str(section.get("host", "")).rstrip("/") == told.workspace_url
+        ):
+            values = {(told.profile, key): value for key, value in section.items()}
+            traces.keys(ledger, self.name, told.databrickscfg, "ini", values, [(told.profile,)])
+        authority = os.path.join(ledger.owner.data, CA_NAME)
+        for path in (config.helper, config.front, config.config_file, config.program, authority):
+            traces.whole_file(ledger, self.name, path)
+        ledger.directories.extend(one for one in (config.data_directory, config.cache_directory) if os.path.isdir(one))
+
+
+def _file(path: str, content: bytes, mode: int, summary: str) -> Wanted:
+    text = content.decode("latin-1")
+    return Wanted(path, "file", DatabricksOauth.name, values={(): text}, mode=mode, summary=summary)
+
+
+def _profile(config: Config, options: Options) -> dict[str, str]:
+    """The profile, by databricks-sdk's own names, so that other Databricks tools can use it, too.
+
+    An OIDC token's command has no name there: such a profile holds the host and nothing else.
+    """
+    source: dict[str, str | None] = {}
+    if config.identity == "service_principal":
+        secret = options["client_secret"]
+        source = {"client_id": config.client_id, "client_secret": secret, "auth_type": "oauth-m2m"}
+    elif config.identity == "pat":
+        source = {"token": options["pat"], "auth_type": "pat"}
+    elif config.oidc_token_file or config.oidc_token_env:
+        source = {
+            "client_id": config.client_id,
+            "oidc_token_filepath": config.oidc_token_file,
+            "oidc_token_env": config.oidc_token_env,
+            "token_audience": config.token_audience,
+            "auth_type": "file-oidc" if config.oidc_token_file else "env-oidc",
+        }
+    return {"host": config.workspace_url, **{key: value for key, value in source.items() if value}}
+
+
+def _secret(config: Config, options: Options) -> str:
+    """What a token is asked for with. Raises TokenError."""
+    if config.identity == "workload_identity":
+        return oidc_source.read(config, dict(os.environ))
+    if config.identity == "service_principal":
+        return str(options["client_secret"])
+    return str(options["pat"] or profile.personal_access_token(config))
+
+
+def _has_program(config: Config, options: Options) -> bool:
+    content = files.read(config.program).content
+    wanted = (options.get("carried") or {}).get("program_sha256")
+    return content is not None and hashlib.sha256(content).hexdigest() == wanted
+
+
+def _program(config: Config, options: Options) -> bytes:
+    """The host program's bytes: those that stand here where they are the wanted ones, else what the call has brought along.
+
+    A call that only compares brings a digest: what stands for the bytes then differs from all that a host can have.
+    """
+    if _has_program(config, options):
+        return files.read(config.program).content or b""
+    carried = options.get("carried") or {}
+    if "program" in carried:
+        return zlib.decompress(base64.b64decode(carried["program"]))
+    return f"host program {carried.get('program_sha256')}".encode()
+
+
+def _front(config: Config, python: str) -> bytes:
+    """The command for people and login items; ``python`` is the interpreter that the rollout runs on."""
+    return _FRONT.format(
+        config=shlex.quote(config.config_file),
+        program=shlex.quote(config.program),
+        python=shlex.quote(python),
+    ).encode()
+
+
+def _helper(config: Config) -> bytes:
+    """The command for agents: the cache first, which needs no Python."""
+    return _HELPER.format(cache=shlex.quote(config.cache_file), front=shlex.quote(config.front)).encode()
+
+
+def _session(config: Config, asking: bool) -> dict[str, Any]:
+    """Whether the identity has a token at hand; ``asking`` asks the Databricks CLI, too, which never opens a browser."""
+    environment = dict(os.environ)
+    if asking and config.identity == "user":
+        try:
+            session.token(config, environment)
+        except TokenError as error:
+            states = {user_sign_in.NOT_SIGNED_IN: session.ABSENT, user_sign_in.SIGN_IN_EXPIRED: session.EXPIRED}
+            state = next((state for words, state in states.items() if str(error).startswith(words)), session.UNKNOWN)
+            return {"state": state, "expires_at": None, "user": None, "detail": str(error)}
+    found = session.look(config, environment)
+    if asking and config.identity == "workload_identity" and found["state"] != session.ACTIVE:
+        try:
+            oidc_source.read(config, environment)
+        except TokenError as error:
+            found["detail"] = str(error)
+    return found
+
+
+def _forget_tokens(owner: Owner, keep: str | None = None) -> None:
+    """Remove cached tokens, but for ``keep`` and what stands beside it: that of a profile or identity that is not
+    wanted any more would live on for up to an hour.
+    """
+    if os.path.isdir(owner.cache):
+        for name in os.listdir(owner.cache):
+            path = os.path.join(owner.cache, name)
+            if name.startswith("token-") and not (keep and path.startswith(keep)):
+                files.remove(path)
+
+
+def _remove_log(owner: Owner) -> None:
+    path = os.path.join(owner.state, LOG_NAME)
+    for one in (path, path + ".1"):
+        if os.path.lexists(one):
+            files.remove(one)
+
+
+def _make_directories(owner: Owner, config: Config) -> None:
+    """Those that the host program writes into: made here, so that the ledger knows which directories go on uninstall."""
+    wanted = [config.cache_directory] + ([os.path.dirname(config.log_file)] if config.log else [])
+    missing = [one for one in wanted if not os.path.isdir(one)]
+    if not missing:
+        return
+    with locked(owner):
+        ledger = Ledger.load(owner)
+        for directory in missing:
+            ledger.directories.extend(files.make_directories(directory, owner))
+        ledger.save()
+
+
+def _refuse_foreign_profile(owner: Owner, config: Config) -> None:
+    host = _in_profile(config, "host")
+    if host is not MISSING and not _is_ours(owner, config, "host") and host.rstrip("/") != config.workspace_url:
+        raise OperatorError(
+            f"profile {config.profile} is already there, for another workspace ({host})",
+            config.databrickscfg,
+            "Set coding_agents_profile to a name that nobody uses",
+        )
+
+
+def _require_own_token(owner: Owner, config: Config) -> None:
+    """A person's own profile must stand there before: what we wrote ourselves is about to be taken back."""
+    try:
+        profile.personal_access_token(config)
+    except TokenError as error:
+        raise OperatorError(f"{error}, or set coding_agents_pat") from None
+    if _is_ours(owner, config, "host") or _is_ours(owner, config, "token"):
+        raise OperatorError(
+            f"profile {config.profile} holds no token of the person's own",
+            config.databrickscfg,
+            "Set coding_agents_pat, or coding_agents_profile to the person's own profile",
+        )
+
+
+def _in_profile(config: Config, key: str) -> Any:
+    content = files.read(config.databrickscfg).content
+    try:
+        return MISSING if content is None else IniDocument(content).get((config.profile, key))
+    except OperatorError:
+        return MISSING  # planning reports it, with the file's name
+
+
+def _is_ours(owner: Owner, config: Config, key: str) -> bool:
+    owned = Ledger.load(owner).documents.get(config.databrickscfg, {}).get("values", [])
+    return any(record["path"] == [config.profile, key] for record in owned)
+
+
+def _sign_out(owner: Owner, check: bool) -> Done:
+    """End the person's sign-in, before the profile that names it goes. A failure holds nothing up: the rest can still be taken away."""
+    try:
+        config = Config.load(bare_config(owner).config_file)
+    except (OSError, ValueError, TypeError):
+        return NOTHING  # nothing is set up (any more), so no sign-in is known
+    if config.identity != "user":
+        return NOTHING
+    reason = None if check else _log_out(config, dict(os.environ))
+    if reason:
+        return Done([], [f"{owner.home}: profile {config.profile} could not be signed out ({reason})"])
+    return Done([f"profile {config.profile}: signed out"], [])
+
+
+def _log_out(config: Config, environment: Mapping[str, str]) -> str | None:
+    """Why it did not work, if so."""
+    cli = user_sign_in.find_cli(config.home, environment)
+    if cli is None:
+        return "the Databricks CLI is not installed"
+    command = [cli, "auth", "logout", "-p", config.profile, "--auto-approve"]
+    try:
+        done = processes.run(command, user_sign_in.clean_environment(config, environment), _SIGN_OUT_SECONDS)
+    except TimeoutError:
+        return f"no answer within {_SIGN_OUT_SECONDS:.0f} s"
+    except OSError as error:
+        return f"{cli} cannot be started: {error.strerror}"
+    if done.status == 0:
+        return None
+    return next((line.strip() for line in done.stderr.splitlines() if line.strip()), f"exit status {done.status}")
+
+
+def _databricks_cli(examination: Examination) -> Check:
+    check, identity = ("Dependencies", "Databricks CLI"), examination.config.identity
+    if identity != "user":
+        return Check(*check, SKIP, f"identity {identity} does not need it")
+    cli = user_sign_in.find_cli(examination.owner.home, examination.environment)
+    if cli is None:
+        return Check(*check, FAIL, "is not installed", f"Install the Databricks CLI {user_sign_in.OLDEST_CLI} or newer")
+    return Check(*check, PASS, cli)
+
+
+def _reached(examination: Examination) -> Check:
+    """DNS, proxy, TLS and HTTP, with no token: what is wrong there is wrong for every identity."""
+    what = ("Connectivity", examination.config.workspace_url)
+    status, body = examination.get(_OAUTH_METADATA)
+    if isinstance(status, str):
+        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+    if status == 200 and "token_endpoint" in body:
+        return Check(*what, PASS, "answers")
+    if status == 429 or status >= 500:
+        return Check(*what, FAIL, f"answers with HTTP {status}", "Try again in a minute")
+    return Check(
+        *what, FAIL, f"does not answer as a workspace does (HTTP {status})", "Check that the URL is the workspace's own"
+    )
+
+
+def _known(examination: Examination) -> Check:
+    """Whether the workspace takes the token."""
+    what = ("Auth", "identity")
+    status, _body = examination.get(session.WHO_AM_I, examination.token()[0] or "")
+    examination.answers = status == 200
+    if status == 200:
+        return Check(*what, PASS, "the workspace knows it")
+    if isinstance(status, str):
+        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+    if status in (401, 403):
+        return Check(
+            *what,
+            FAIL,
+            f"the workspace refuses the token (HTTP {status})",
+            "Run the doctor again: the helper has replaced a token that was revoked. If it stays, give the identity the entitlement "
+            "Workspace access or Consumer access",
+        )
+    return Check(*what, FAIL, f"the workspace answers with HTTP {status}", "Try again in a minute")

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the doctor's checks share: the host as its owner sees it, one token, one way to ask the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .. import processes
+from ..engine.owner import Owner
+from ..host_program import workspace
+from ..host_program.config import Config
+from ..host_program.token import TokenError
+
+PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
+
+CATEGORIES = ("Dependencies", "Configuration", "Environment", "Auth", "Connectivity", "Models", "Prompt")
+"""In the order in which people mend things."""
+
+ROLL_OUT = "Run the rollout"
+HELPER_SECONDS = 20
+
+
+class Check(NamedTuple):
+    category: str
+    check: str
+    status: str
+    detail: str
+    fix: str = ""
+
+
+class Examination:
+    """One owner under examination. A token is used, and never part of a check.
+
+    With ``offline`` (check mode) no token is asked for, nothing is sent and no agent is started.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        options: Mapping[str, Any],
+        config: Config,
+        environment: Mapping[str, str],
+        offline: bool = False,
+    ) -> None:
+        self.owner = owner
+        self.options = options
+        self.config = config
+        self.environment = environment
+        self.offline = offline
+        self._token: tuple[str | None, Check] | None = None
+        self.answers: bool | None = None
+        """Whether the workspace answers with this token; None while nobody has asked."""
+
+    def token(self) -> tuple[str | None, Check]:
+        """Run the helper once as agents do: through sh, with the short PATH of a GUI."""
+        if self._token is None:
+            self._token = self._ask_for_token()
+        return self._token
+
+    def unasked(self) -> str:
+        """Why nothing can be asked of the workspace with a token; empty when it can."""
+        if self.offline:
+            return "not tried in check mode"
+        if self.token()[0] is None:
+            return "no token"
+        return "the workspace does not answer" if self.answers is False else ""
+
+    def get(self, path: str, token: str = "") -> tuple[int | str, dict[str, Any]]:
+        """HTTP status and JSON body, or one sentence where there was no answer."""
+        try:
+            bearer = f"Bearer {token}" if token else None
+            answer = workspace.ask(self.config.workspace_url, path, bearer, self.config.ca_file)
+        except TokenError as error:
+            return str(error), {}
+        return answer.status, answer.body or {}
+
+    def _ask_for_token(self) -> tuple[str | None, Check]:
+        check = ("Auth", "token helper")
+        environment = {"PATH": "/usr/bin:/bin", "HOME": self.owner.home, **self._passed_on()}
+        variable = self.config.oidc_token_env
+        if variable and variable not in environment:
+            return None, Check(*check, SKIP, f"{variable} is not set for this login, as it is for the agents'")
+        helper = self.config.helper
+        try:
+            done = processes.run([helper], environment, HELPER_SECONDS)
+        except TimeoutError:
+            return None, Check(*check, FAIL, f"did not end within {HELPER_SECONDS} s", ROLL_OUT)
+        except OSError as error:
+            return None, Check(*check, FAIL, f"{helper} cannot be started ({error.strerror})", ROLL_OUT)
+        said = done.stderr.strip().splitlines()
+        if done.status != 0:
+            fix = self.config.sign_in_command() if done.status == 2 and self.config.identity == "user" else ""
+            return None, Check(*check, FAIL, said[0] if said else f"exit status {done.status}", fix and f"Run: {fix}")
+        lines = done.stdout.splitlines()
+        if len(lines) != 1 or not lines[0].strip():
+            return None, Check(*check, FAIL, f"printed {len(lines)} lines where one must stand", ROLL_OUT)
+        return lines[0], Check(*check, PASS, "token issued")
+
+    def _passed_on(self) -> dict[str, str]:
+        """What the helper needs of this login's environment: the way through the proxy, and a workload's token."""
+        names = ("https_proxy", "no_proxy", (self.config.oidc_token_env or "").lower())
+        return {name: value for name, value in self.environment.items() if name.lower() in names}

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All parts of one owner together: look at them, bring them about in one transaction, give them back, examine them.
+
+Each function returns an owner's part of a module's result.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, NamedTuple
+
+from .engine.diffs import diff_of
+from .engine.ledger import Ledger
+from .engine.owner import Owner
+from .engine.ownership import Wanted
+from .engine.transaction import Outcome, bring
+from .errors import OperatorError
+from .host_program.browser import is_wsl
+from .parts import PARTS
+from .parts.base import Part
+from .parts.context import config_of
+from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
+
+Options = Mapping[str, Any]
+
+
+class How(NamedTuple):
+    """How a module was started: in check mode, with ``--diff``, with ``-v``."""
+
+    check: bool = False
+    diff: bool = False
+    verbose: bool = False
+
+
+def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """What differs from the wanted state, found by the planning code that changes it. Reads files only.
+
+    Raises OperatorError and ValueError for what must be mended before anything can be planned.
+    """
+    parts = _chosen(options)
+    outcome = bring(owner, [part.name for part in parts], _wanted(parts, owner, options), True, _traces)
+    missing = {part.name: part.missing(owner, options) for part in parts}
+    drifted = {one.component for one in outcome.plans if one.changed} | {name for name, one in missing.items() if one}
+    result = {
+        "drifted": bool(drifted) or outcome.interrupted,
+        "drifted_parts": [name for name in PARTS if name in drifted],
+        "changes": [*outcome.changes, *(one for several in missing.values() for one in several)],
+        "platform": {
+            "system": platform.system(),
+            "wsl": is_wsl(platform.release()),
+            "python": platform.python_version(),
+        },
+    }
+    return {**result, **_facts(parts, owner, options, asking=False)}
+
+
+def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Bring all chosen parts to the wanted state: all or none.
+
+    What can be refused is refused before anything is fetched, and what is fetched before anything is written. Raises OperatorError,
+    TokenError, ValueError.
+    """
+    parts = _chosen(options)
+    names = [part.name for part in parts]
+    outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
+    missing = [one for part in parts for one in part.missing(owner, options)]
+    if not how.check:
+        prepared: list[tuple[Part, Any]] = []
+        try:
+            for part in parts:
+                prepared.append((part, part.prepare(owner, options)))
+            outcome = bring(owner, names, _wanted(parts, owner, options), False, _traces)
+        except BaseException:
+            for part, what in reversed(prepared):
+                part.abandon(owner, options, what)
+            raise
+        for part, what in prepared:
+            part.after(owner, options, what)
+    result = _result(outcome, how, missing)
+    result.update(_facts(parts, owner, options, asking=not how.check))
+    result["documents"] = [one.path for one in outcome.plans if one.entry is not None]
+    return result
+
+
+def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Give back all that the chosen parts brought, in one transaction. The ledger says what that is; without one, traces do."""
+    parts = _chosen(options)
+    before = [part.before_withdrawal(owner, options, how.check) for part in parts]
+    outcome = bring(owner, [part.name for part in parts], [], how.check, _traces)
+    after = [part.after_withdrawal(owner, options, how.check) for part in parts]
+    result = _result(outcome, how, [])
+    result["changes"] = [
+        *(change for one in before for change in one.changes),
+        *result["changes"],
+        *(change for one in after for change in one.changes),
+    ]
+    result["changed"] = bool(result["changes"]) or result["changed"]
+    result["warnings"] += [warning for one in (*before, *after) for warning in one.warnings]
+    return result
+
+
+def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """What the option ``state`` says."""
+    return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
+
+
+def only(*names: str) -> Callable[[Owner, Options, How], dict[str, Any]]:
+    """The same for a module of these parts alone."""
+    return lambda owner, options, how: bring_or_withdraw(owner, {**options, "parts": list(names)}, how)
+
+
+def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """The doctor's checks, in the order of :data:`CATEGORIES`. In check mode only what files show is checked."""
+    parts = _chosen(options)
+    config = config_of(owner, options)
+    examination = Examination(owner, options, config, dict(os.environ), offline=how.check)
+    checks = [
+        Check("Dependencies", "Python", PASS, platform.python_version()),
+        *(_configuration(part, owner, options) for part in parts),
+        Check("Configuration", "routing", PASS, f"{options['routing']} ({options['routing_reason']})"),
+        *(check for part in parts for check in part.checks(examination)),
+    ]
+    checks.sort(key=lambda check: CATEGORIES.index(check.category))
+    result: dict[str, Any] = {
+        "checks": [{"user": owner.user, "home": owner.home, **check._asdict()} for check in checks if check.detail]
+    }
+    failed = [check for check in checks if check.status == FAIL]
+    if failed:
+        first = failed[0]
+        more = f" ({len(failed)} checks failed)" if len(failed) > 1 else ""
+        result["error"] = f"{first.category}, {first.check}: {first.detail}{more}. {first.fix}".rstrip(". ")
+    return result
+
+
+def _chosen(options: Options) -> list[Part]:
+    names = options.get("parts") or list(PARTS)
+    return [part for name, part in PARTS.items() if name in names]
+
+
+def _wanted(parts: Sequence[Part], owner: Owner, options: Options) -> list[Wanted]:
+    return [wanted for part in parts for wanted in part.wanted(owner, options)]
+
+
+def _facts(parts: Sequence[Part], owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
+    return {name: value for part in parts for name, value in part.facts(owner, options, asking).items()}
+
+
+def _traces(ledger: Ledger) -> None:
+    for part in PARTS.values():
+        part.traces(ledger)
+
+
+def _result(outcome: Outcome, how: How, missing: list[str]) -> dict[str, Any]:
+    """Changed, the changes in words, the diff if it was asked for; notes become warnings, so that nobody misses them."""
+    result = {
+        "changed": outcome.changed or bool(missing),
+        "changes": [*outcome.changes, *missing],
+        "warnings": list(outcome.notes),
+    }
+    return {**result, "diff": diff_of(outcome.plans, full=how.verbose)} if how.diff else result
+
+
+def _configuration(part: Part, owner: Owner, options: Options) -> Check:
+    """Whether a part's documents are as wanted."""
+    what = ("Configuration", part.name)
+    try:
+        outcome = bring(owner, [part.name], part.wanted(owner, options), True, _traces)
+        missing = part.missing(owner, options)
+    except (OperatorError, ValueError) as error:
+        return Check(*what, FAIL, str(error), "Mend that first, then run the rollout")
+    if outcome.changed or missing:
+        differing = [*(one.path for one in outcome.plans if one.changed), *missing]
+        said = f"not as wanted: {', '.join(differing)}"
+        return Check(*what, FAIL, said, f"{ROLL_OUT} (--check --diff shows the lines)")
+    return Check(*what, PASS, "as wanted")

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module that works on a host has in common on the control node.
+
+Its options are filled and judged here, the workspace is asked where that is due, and what the host needs travels with the one call.
+``ANSIBLE_KEEP_REMOTE_FILES`` keeps what Ansible keeps of any module: its program with its options in plain text, a secret among
+them, in the remote user's temporary directory (docs/secrets.md says so).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible import context
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ..module_utils import routing
+from ..module_utils.errors import OperatorError
+from ..module_utils.options import control_node, owner
+from ..module_utils.options.values import Spec, as_boolean
+from ..module_utils.parts import PARTS
+from . import asking, carrying, run_store
+from .filling import filled
+
+REPORTED = "__coding_agents_reported"
+"""Set by playbooks that end with the module run_report: what a task has to say is then said there, once for all hosts."""
+
+PREFLIGHT_TAG = "preflight"
+_TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
+_NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
+_OF_THE_OWNER = frozenset((*owner.OWNER, "sign_out", "npm_registry", "ca_file", "proxy", "no_proxy"))
+"""What a way back may need: all else the host remembers."""
+
+
+class HostAction(ActionBase):
+    """Fill, judge, ask, carry; then one module call."""
+
+    OPTIONS: ClassVar[Spec] = {}
+    """The module's own specification."""
+    ASKS_WORKSPACE = False
+    """Whether the preflight is due before the host is touched. Others ask only for what only it can decide."""
+    CARRIES_PROGRAM = False
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        answer: dict[str, Any] = {}
+        try:
+            options, answer = self._decided(variables)
+            result = {"changed": False, "skipped": True} if options is None else self._call(options, variables)
+            result = self.told(result, variables)
+        except OperatorError as error:
+            result = {"failed": True, "msg": error.told}
+        except AnsibleConnectionFailure as error:
+            self._remembered({"unreachable": True, "msg": str(error)}, answer, variables)
+            raise
+        return self._reported(result, answer, variables)
+
+    def told(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What a subclass makes of the module's result on the control node."""
+        return result
+
+    def _decided(self, variables: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """The options for the host, all of them decided, and the preflight's answer if one was due.
+
+        No options: tags leave this host alone. Raises OperatorError.
+        """
+        args = dict(self._task.args)
+        if variables.get(REPORTED):
+            self._check_report(variables)
+        parts = self._parts(variables)
+        if parts == [] and PREFLIGHT_TAG not in variables.get("ansible_run_tags", ()):
+            return None, {}
+        if parts and "parts" in self.OPTIONS:
+            args.setdefault("parts", parts)
+        absent = args.get("state") == "absent"
+        names = [name for name in self.OPTIONS if not absent or name in _OF_THE_OWNER]
+        options, from_variables = filled(names, args, variables, self._templar)
+        answer: dict[str, Any] = {}
+        if not absent and "workspace_url" in self.OPTIONS:
+            if not options.get("workspace_url"):
+                raise OperatorError(_NO_WORKSPACE)
+            answer = self._asked(options, "routing" in from_variables or "routing" in args)
+        for name in control_node.ASKING:
+            options.pop(name, None)
+        if options.get("extra_settings") and not isinstance(options["extra_settings"], str):
+            options["extra_settings"] = json.dumps(options["extra_settings"])
+        return None if parts == [] else options, answer
+
+    def _asked(self, options: dict[str, Any], routing_is_set: bool) -> dict[str, Any]:
+        """Ask the workspace where that is due, and put what it decides into the options."""
+        routing = options.get("routing")
+        undecided = routing == "auto" or (routing == "gateway_host" and not options.get("workspace_id"))
+        wanted = as_boolean(options.get("preflight", True)) is not False
+        if not (undecided or (self.ASKS_WORKSPACE and wanted)):
+            return {}
+        answer = asking.ask(options, routing_is_set)
+        if answer.get("failed"):
+            raise OperatorError(str(answer["msg"]))
+        options["routing"] = answer["routing"]
+        if answer["workspace_id"]:
+            options["workspace_id"] = answer["workspace_id"]
+        if "routing_reason" in self.OPTIONS:
+            options.setdefault("routing_reason", answer["routing_reason"])
+        return answer
+
+    def _call(self, options: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        if "carried" in self.OPTIONS and options.get("state") != "absent":
+            known = run_store.noted(str(variables.get("inventory_hostname")), "has_program")
+            options["carried"] = carrying.carried(options, self.CARRIES_PROGRAM and known is not True)
+        result: dict[str, Any] = self._execute_module(
+            module_args=options, task_vars=variables, wrap_async=bool(self._task.async_val)
+        )
+        if not self._task.async_val:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        if "has_program" in result:
+            run_store.note(str(variables.get("inventory_hostname")), "has_program", result.pop("has_program"))
+        return result
+
+    def _parts(self, variables: Mapping[str, Any]) -> list[str] | None:
+        """The parts that ``--tags`` and ``--skip-tags`` leave; None for all, an empty list for none. Raises OperatorError."""
+        if not variables.get(REPORTED) or "parts" not in self.OPTIONS:
+            return None
+        known = {*PARTS, PREFLIGHT_TAG, *_TAGS_OF_ANSIBLE, *self._task.tags}
+        chosen, left_out = set(variables.get("ansible_run_tags", ["all"])), set(variables.get("ansible_skip_tags", []))
+        if self._is_our_playbook():
+            strange = sorted((chosen | left_out) - known)
+            if strange:
+                raise OperatorError(
+                    f"there is no such tag in this playbook: {', '.join(strange)}",
+                    "--tags",
+                    f"Use {', '.join([PREFLIGHT_TAG, *PARTS])}",
+                )
+        everything = bool(chosen & {"all", "tagged", *(set(self._task.tags) - set(PARTS) - {"always"})})
+        if not everything and not chosen & set(PARTS):
+            return []
+        return [name for name in PARTS if (everything or name in chosen) and name not in left_out]
+
+    def _check_report(self, variables: Mapping[str, Any]) -> None:
+        """Before a host is touched: a report that cannot be written would be missed at the end."""
+        options, _from_variables = filled(("report",), {}, variables, self._templar)
+        if options.get("report"):
+            run_store.check_report_path(run_store.report_path(options["report"]))
+
+    @staticmethod
+    def _is_our_playbook() -> bool:
+        """Whether it was named on the command line: in a larger play of the operator's, other tags are other people's."""
+        named = context.CLIARGS.get("args") or ()
+        return any(str(one).startswith("fmapi.coding_agents.") for one in named)
+
+    def _reported(
+        self, result: dict[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Leave for the report what it will say; where none follows, the result says it."""
+        warnings = [*answer.get("warnings", ()), *result.get("warnings", ())]
+        if not variables.get(REPORTED):
+            host = variables.get("inventory_hostname")
+            return {**result, "warnings": [f"{host}: {one}" for one in warnings]} if warnings else result
+        self._remembered({**result, "warnings": warnings}, answer, variables)
+        if not result.get("failed"):
+            # What a session lacks, a file's lines: said once for all hosts at the end.
+            return {name: value for name, value in result.items() if name not in ("warnings", "diff")}
+        if not hasattr(AnsibleActionFail, "omit_exception_key") or self._task.failed_when or self._task.until:
+            return {"failed": True, "msg": result["msg"]}
+        raise Told(result["msg"])
+
+    def _remembered(
+        self, result: Mapping[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> None:
+        if not variables.get(REPORTED):
+            return
+        status = next((one for one in ("unreachable", "failed", "skipped") if result.get(one)), "ok")
+        entry = {
+            "module": self._task.action.rpartition(".")[2],
+            "check_mode": bool(self._task.check_mode),
+            "state": self._task.args.get("state"),
+            "status": status,
+            "preflight": {name: value for name, value in answer.items() if name != "warnings"} or None,
+            **{name: result[name] for name in _FOR_THE_REPORT if name in result},
+        }
+        if "programs" in entry:
+            entry["programs"] = {agent: one.get("version") for agent, one in entry["programs"].items()}
+        run_store.remember(str(variables.get("inventory_hostname")), entry)
+
+
+class Told(AnsibleActionFail):
+    """A failure whose message says all: with others ansible-core 2.19 and newer print the lines of the playbook, too."""
+
+    @property
+    def omit_exception_key(self) -> bool:
+        return True
+
+
+_FOR_THE_REPORT = (
+    "msg",
+    "warnings",
+    "changed",
+    "changes",
+    "diff",
+    "homes",
+    "checks",
+    "session",
+    "sessions",
+    "programs",
+    "sign_ins",
+    "failed_users",
+    "drifted",
+)
