@@ -13,4 +13,3 @@ from ..plugin_utils.host_action import HostAction
 class ActionModule(HostAction):
     OPTIONS = {**OWNER, **SPEC}
     ASKS_WORKSPACE = True
-    CARRIES_PROGRAM = True

@@ -12,4 +12,3 @@ from ..plugin_utils.host_action import HostAction
 
 class ActionModule(HostAction):
     OPTIONS = {**OWNER, **SPEC}
-    CARRIES_PROGRAM = True

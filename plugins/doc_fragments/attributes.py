@@ -50,7 +50,7 @@ attributes:
 """
 
     # A module that talks to the workspace with databricks-sdk.
-    CONTROL_NODE = r"""
+    CONTROLLER = r"""
 options: {}
 attributes:
   platform:

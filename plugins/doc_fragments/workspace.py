@@ -28,8 +28,8 @@ options:
   ca_file:
     description:
       - PEM file with the certificate authority that signed the workspace's certificate (or a proxy's).
-      - An absolute path that is on the host is used there. Otherwise the file of the control node is brought to the host, owned and given
-        back; a relative path begins where C(ansible-playbook) is started.
+      - An absolute path that is on the host is used there. Otherwise the file of the control node is brought to the host, owned and
+        given back; a relative path begins where C(ansible-playbook) is started.
     type: path
   proxy:
     description:

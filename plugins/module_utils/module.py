@@ -1,24 +1,23 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where host code meets Ansible: a module's options, its owners, their results merged. Modules stay short because of it."""
+"""The one place where host code meets Ansible: a module's options, its owners, their results merged."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from . import loading
 from .defects import defect
 from .engine.owner import Done, Owner, check_home, current_owner, each, owner_named
 from .errors import OperatorError
-from .host_program.token import TokenError
 from .options import owner
 from .options.values import Spec
-from .parts import PARTS as _PARTS
-from .rollout import How, Options
+from .places import How
 
 OLDEST_PYTHON = (3, 9)
 """Of a host. Up to the check that says so, the code has to run on 3.8, on which ansible-core 2.18 still starts modules: hence the
@@ -26,26 +25,21 @@ few aliases that :mod:`typing` spells.
 """
 
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
-PARTS: Spec = {"parts": {"type": "list", "elements": "str", "choices": list(_PARTS)}}
+PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
 CARRIED: Spec = {"carried": {"type": "dict", "default": {}, "no_log": False}}
 """What the action plugin brings along."""
-
-Body = Callable[[Owner, Options, How], "dict[str, Any]"]
-"""A module's work for one owner, which returns the owner's part of the result.
-
-Its lists are joined over all owners; ``error`` is a failure that leaves the rest of the part standing.
-"""
 
 _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
 
 
-def run(spec: Spec, body: Body, finds_failures: bool = False) -> None:
-    """Run a module for each of its owners; what an operator can mend becomes one clear failure, after all have had their turn.
+def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool = False) -> None:
+    """Do what a function of the host program's module ``rollout`` does, for each of the owners.
 
-    With ``finds_failures`` (the look) an owner's failure is a finding: the result names ``failed_users``, and whatever applies the
-    rest fails for them. Only where nobody can be planned for does the module itself fail.
+    What an operator can mend becomes one clear failure, after all have had their turn. With ``finds_failures`` (the look) an owner's
+    failure is a finding: the result names ``failed_users``, and whatever applies the rest fails for them. Only where nobody can be
+    planned for does the module itself fail.
     """
-    module = AnsibleModule(argument_spec={**owner.OWNER, **spec}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec={**owner.OWNER, **CARRIED, **spec}, supports_check_mode=True)
     if sys.version_info < OLDEST_PYTHON:
         module.fail_json(
             msg=f"{sys.executable} is Python {sys.version.split()[0]}, and fmapi.coding_agents needs "
@@ -53,6 +47,8 @@ def run(spec: Spec, body: Body, finds_failures: bool = False) -> None:
         )
     options = dict(module.params)
     module.params.pop("carried", None)  # Ansible would send it back with the result
+    if parts:
+        options["parts"] = list(parts)
     for name, value in (("https_proxy", options.get("proxy")), ("no_proxy", options.get("no_proxy"))):
         if value:
             os.environ[name] = value
@@ -61,15 +57,14 @@ def run(spec: Spec, body: Body, finds_failures: bool = False) -> None:
     users = options["users"]
     try:
         owners = [owner_named(user) for user in users] if users else [current_owner(options["home"])]
+        done = each(owners, lambda one: _work(check_home(one), verb, options, how), (OperatorError, ValueError))
     except OperatorError as error:
         module.fail_json(msg=error.told)
-    if users:
-        load_late_parts()
-    try:
-        done = each(owners, lambda one: body(check_home(one), options, how), (OperatorError, TokenError, ValueError))
     except Exception as error:
         module.fail_json(**defect(error))
     result = merged(done)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     failed = {one.owner.user: one.error for one in done if one.error}
     if not failed or (finds_failures and len(failed) < len(done)):
         module.exit_json(**result, **({"failed_users": failed, "drifted": True} if failed else {}))
@@ -79,36 +74,40 @@ def run(spec: Spec, body: Body, finds_failures: bool = False) -> None:
     module.fail_json(msg=f"{len(failed)} of {len(done)} users failed. {said}", failed_users=failed, **result)
 
 
-def load_late_parts() -> None:
-    """Load what is otherwise loaded late: a child that became the owner cannot read the module's own archive any more."""
-    from .host_program import (  # noqa: F401
-        login,
-        machine_to_machine,
-        oidc_source,
-        profile,
-        token_exchange,
-        user_sign_in,
-        workspace,
-    )
+def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str, Any]:
+    """One owner's part of the result. Raises OperatorError for what an operator or the owner can mend."""
+    program = loading.load(one, options["carried"])
+    if program is None:
+        return {"needs_program": True, "drifted": True}
+    try:
+        result: dict[str, Any] = getattr(program, verb)(one, options, how)
+    except Exception as error:
+        # The program has an OperatorError of its own, and others of its kind.
+        told = getattr(error, "told", None)
+        if told is None:
+            raise
+        raise OperatorError(told) from None
+    if not how.check:
+        loading.keep(one, options["carried"]["program_sha256"])
+    return result
 
 
 def merged(done: list[Done]) -> dict[str, Any]:
     """One result of all owners': lists are joined; the rest stands under ``owners``, and above for the only one."""
     parts = {one.owner.user: dict(one.result) for one in done}
     result: dict[str, Any] = {"changed": False, "homes": [one.owner.home for one in done]}
-    has_program = [part.pop("has_program") for part in parts.values() if "has_program" in part]
-    if has_program:
-        result["has_program"] = all(has_program)
     for part in parts.values():
         result["changed"] = part.pop("changed", False) or result["changed"]
-        if "drifted" in part:
-            result["drifted"] = part.pop("drifted") or result.get("drifted", False)
+        for name in ("drifted", "needs_program"):
+            if name in part:
+                result[name] = part.pop(name) or result.get(name, False)
         for name in _JOINED:
             if name in part:
                 result.setdefault(name, []).extend(part.pop(name))
     if "drifted_parts" in result:
         result["drifted_parts"] = list(dict.fromkeys(result["drifted_parts"]))
-    result["sessions"] = [{**part["session"], "user": user} for user, part in parts.items() if part.get("session")]
+    sessions = {user: part["session"] for user, part in parts.items() if "session" in part}
+    result["sessions"] = [{**one, "user": user} for user, one in sessions.items() if "command" in one]
     if len(done) == 1:
         return {**result, **parts[done[0].owner.user]}
     return {**result, "owners": parts}

@@ -1,13 +1,26 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where our own files are, below the owner's home.
+"""Where our own files are, below the owner's home, and the few words that modules and the host program share.
 
 XDG variables are not asked: a desktop session and an ssh session may disagree about them.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
 STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
+
+PROGRAM_NAME = "coding-agents.pyz"
+"""The host program, in the data directory."""
+
+
+class How(NamedTuple):
+    """How a module was started: in check mode, with ``--diff``, with ``-v``."""
+
+    check: bool = False
+    diff: bool = False
+    verbose: bool = False

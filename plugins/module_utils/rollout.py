@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All parts of one owner together: look at them, bring them about in one transaction, give them back, examine them.
 
+This is where modules enter the host program: each function has an owner, the options and how the module was started.
+
 Each function returns an owner's part of a module's result.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+from typing import Any
 
 from .engine.diffs import diff_of
 from .engine.ledger import Ledger
@@ -19,21 +21,17 @@ from .engine.owner import Owner
 from .engine.ownership import Wanted
 from .engine.transaction import Outcome, bring
 from .errors import OperatorError
+from .host_program import session
 from .host_program.browser import is_wsl
+from .host_program.config import Config
+from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from .parts import PARTS
 from .parts.base import Part
-from .parts.context import config_of
+from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
+from .places import How
 
 Options = Mapping[str, Any]
-
-
-class How(NamedTuple):
-    """How a module was started: in check mode, with ``--diff``, with ``-v``."""
-
-    check: bool = False
-    diff: bool = False
-    verbose: bool = False
 
 
 def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -108,11 +106,6 @@ def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
 
 
-def only(*names: str) -> Callable[[Owner, Options, How], dict[str, Any]]:
-    """The same for a module of these parts alone."""
-    return lambda owner, options, how: bring_or_withdraw(owner, {**options, "parts": list(names)}, how)
-
-
 def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """The doctor's checks, in the order of :data:`CATEGORIES`. In check mode only what files show is checked."""
     parts = _chosen(options)
@@ -134,6 +127,37 @@ def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         more = f" ({len(failed)} checks failed)" if len(failed) > 1 else ""
         result["error"] = f"{first.category}, {first.check}: {first.detail}{more}. {first.fix}".rstrip(". ")
     return result
+
+
+def sign_ins(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Whether this owner has to sign in, and how. In check mode only files are asked."""
+    here = bare_config(owner)
+    entry: dict[str, Any] = {"user": owner.user, "home": owner.home, "front": here.front}
+    login = here.sign_in_command()
+    if login.startswith(owner.home + "/") and owner.home == os.path.expanduser(f"~{owner.user}"):
+        login = f"~{login[len(owner.home) :]}"  # the same on every host, and shorter
+    try:
+        config = Config.load(here.config_file)
+    except (OSError, ValueError, TypeError):
+        state, detail = "not_set_up", "nothing is rolled out here: run the playbook rollout first"
+    else:
+        entry.update(workspace_url=config.workspace_url, identity=config.identity)
+        state, detail = _sign_in_state(config, how.check)
+    return {"sign_ins": [{**entry, "state": state, "detail": detail, "login": login}]}
+
+
+def _sign_in_state(config: Config, check: bool) -> tuple[str, str]:
+    environment = dict(os.environ)
+    if config.identity != "user":
+        return "no_person_needed", f"identity {config.identity}"
+    if check:
+        found = session.look(config, environment)
+        return "signed_in" if found["state"] == session.ACTIVE else "unknown", found["detail"]
+    try:
+        session.token(config, environment)
+    except TokenError as error:
+        return "sign_in_needed" if error.exit_status == PERSON_MUST_SIGN_IN else "unknown", str(error)
+    return "signed_in", "a token can be had"
 
 
 def _chosen(options: Options) -> list[Part]:

@@ -101,7 +101,7 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import agent_cli, agent_settings, workspace
 from ..module_utils.options.values import Spec
 
@@ -110,12 +110,11 @@ SPEC: Spec = {
     "agents": agent_settings.SPEC["agents"],
     **{name: workspace.SPEC[name] for name in ("ca_file", "proxy", "no_proxy")},
     **agent_cli.SPEC,
-    **module.CARRIED,
 }
 
 
 def main() -> None:
-    module.run(SPEC, rollout.only("agent_cli"))
+    module.run(SPEC, "bring_or_withdraw", parts=("agent_cli",))
 
 
 if __name__ == "__main__":

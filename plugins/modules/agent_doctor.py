@@ -107,7 +107,7 @@ checks:
       sample: Run the rollout
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
@@ -120,12 +120,11 @@ SPEC: Spec = {
     **control_node.ASKING,
     **verbs.DOCTOR,
     "routing_reason": {"type": "str", "default": "as set"},
-    **module.CARRIED,
 }
 
 
 def main() -> None:
-    module.run(SPEC, rollout.examine)
+    module.run(SPEC, "examine")
 
 
 if __name__ == "__main__":

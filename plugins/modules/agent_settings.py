@@ -98,7 +98,7 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import agent_settings, databricks_oauth, owner, workspace
 from ..module_utils.options.values import Spec
 
@@ -108,12 +108,11 @@ SPEC: Spec = {
     **workspace.SPEC,
     "token_ttl_minutes": databricks_oauth.SPEC["token_ttl_minutes"],
     **agent_settings.SPEC,
-    **module.CARRIED,
 }
 
 
 def main() -> None:
-    module.run(SPEC, rollout.only("agent_settings"))
+    module.run(SPEC, "bring_or_withdraw", parts=("agent_settings",))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ short_description: Bring a host to the state in which its coding agents answer
 version_added: 0.1.0
 description:
   - Brings the profile, the token helper, the agents' programs and their settings of one owner to the wanted state in one transaction.
-  - What can be refused is refused before anything is fetched; what is fetched is verified before anything is written; and all files of an
-    owner change, or none.
+  - What can be refused is refused before anything is fetched; what is fetched is verified before anything is written; and all files of
+    an owner change, or none.
   - What stood there before is remembered on the host, so that O(state=absent) brings it back.
 author:
   - fmapi.coding_agents contributors (@fmapi)
@@ -125,7 +125,7 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, workspace
 from ..module_utils.options.values import Spec
 
@@ -138,12 +138,11 @@ SPEC: Spec = {
     **agent_settings.SPEC,
     **agent_cli.SPEC,
     **control_node.ASKING,
-    **module.CARRIED,
 }
 
 
 def main() -> None:
-    module.run(SPEC, rollout.bring_or_withdraw)
+    module.run(SPEC, "bring_or_withdraw")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ programs:
     claude_code: {path: /home/ada/.local/bin/claude, version: 2.1.197, source: npm, wanted_version: 2.1.197}
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, workspace
 from ..module_utils.options.values import Spec
 
@@ -129,12 +129,11 @@ SPEC: Spec = {
     **agent_settings.SPEC,
     **agent_cli.SPEC,
     **control_node.ASKING,
-    **module.CARRIED,
 }
 
 
 def main() -> None:
-    module.run(SPEC, rollout.look, finds_failures=True)
+    module.run(SPEC, "look", finds_failures=True)
 
 
 if __name__ == "__main__":

@@ -122,15 +122,15 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module, rollout
+from ..module_utils import module
 from ..module_utils.options import databricks_oauth, owner, workspace
 from ..module_utils.options.values import Spec
 
-SPEC: Spec = {**module.STATE, **owner.FILES, **workspace.SPEC, **databricks_oauth.SPEC, **module.CARRIED}
+SPEC: Spec = {**module.STATE, **owner.FILES, **workspace.SPEC, **databricks_oauth.SPEC}
 
 
 def main() -> None:
-    module.run(SPEC, rollout.only("databricks_oauth", "login_item"))
+    module.run(SPEC, "bring_or_withdraw", parts=("databricks_oauth", "login_item"))
 
 
 if __name__ == "__main__":

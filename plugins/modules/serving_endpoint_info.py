@@ -17,7 +17,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.info_module
   - fmapi.coding_agents.attributes.action_group
-  - fmapi.coding_agents.attributes.control_node
+  - fmapi.coding_agents.attributes.controller
   - fmapi.coding_agents.databricks_auth
 options:
   name:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.owner
+  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -118,51 +119,14 @@ sign_ins:
       sample: ssh -t -L 8020:localhost:8020 ada@laptop-ada '~/.local/share/fmapi-coding-agents/coding-agents login'
 """
 
-import os
-from typing import Any
-
 from ..module_utils import module
-from ..module_utils.engine.owner import Owner
-from ..module_utils.host_program import session
-from ..module_utils.host_program.config import Config
-from ..module_utils.host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from ..module_utils.options import verbs
-from ..module_utils.parts.context import bare_config
-from ..module_utils.rollout import How, Options
+
+SPEC = verbs.SIGN_IN
 
 
 def main() -> None:
-    module.run(verbs.SIGN_IN, body)
-
-
-def body(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    here = bare_config(owner)
-    entry: dict[str, Any] = {"user": owner.user, "home": owner.home, "front": here.front}
-    login = here.sign_in_command()
-    if login.startswith(owner.home + "/") and owner.home == os.path.expanduser(f"~{owner.user}"):
-        login = f"~{login[len(owner.home) :]}"  # the same on every host, and shorter
-    try:
-        config = Config.load(here.config_file)
-    except (OSError, ValueError, TypeError):
-        state, detail = "not_set_up", "nothing is rolled out here: run the playbook rollout first"
-    else:
-        entry.update(workspace_url=config.workspace_url, identity=config.identity)
-        state, detail = _state(config, how.check)
-    return {"sign_ins": [{**entry, "state": state, "detail": detail, "login": login}]}
-
-
-def _state(config: Config, check: bool) -> tuple[str, str]:
-    environment = dict(os.environ)
-    if config.identity != "user":
-        return "no_person_needed", f"identity {config.identity}"
-    if check:
-        found = session.look(config, environment)
-        return "signed_in" if found["state"] == session.ACTIVE else "unknown", found["detail"]
-    try:
-        session.token(config, environment)
-    except TokenError as error:
-        return "sign_in_needed" if error.exit_status == PERSON_MUST_SIGN_IN else "unknown", str(error)
-    return "signed_in", "a token can be had"
+    module.run(SPEC, "sign_ins")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..module_utils.errors import OperatorError
-from ..module_utils.options import judge
+from ..module_utils.options import judge, verbs
 from ..module_utils.options.values import PREFIX
 
 try:
@@ -34,6 +34,10 @@ except ImportError:  # ansible-core before 2.22 masks what the specification mar
         return value
 
 
+_SET_BY_A_CONFIG_FILE = {target.partition(".")[0] for target in judge.CONFIG_KEYS.values()}
+_OMITTED = object()
+
+
 def filled(
     names: Iterable[str], given: Mapping[str, Any], variables: Mapping[str, Any], templar: Any
 ) -> tuple[dict[str, Any], set[str]]:
@@ -44,30 +48,44 @@ def filled(
     """
     options = {name: plain(value) for name, value in given.items() if value is not None}
     wrong = judge.unknown(sorted(name[len(PREFIX) :] for name in variables if name.startswith(PREFIX)))
+    open_options = [name for name in names if name not in options]
+    wrong += [
+        f"{name} is set, which is {PREFIX}{name} now. Rename it."
+        for name in open_options
+        if name in verbs.EARLIER and name in variables and PREFIX + name not in variables
+    ]
     from_variables = set()
-    for name in names:
-        variable = PREFIX + name
-        if name in options or variable not in variables:
-            continue
+    for name in open_options:
         try:
-            value = templar.template(variables[variable])
-        except AnsibleValueOmittedError:
+            value = _value(PREFIX + name, variables, templar)
+        except OperatorError as error:
+            wrong.append(str(error))
             continue
-        except Exception as error:  # a template can raise anything before ansible-core 2.19
-            wrong.append(f"{variable} has no value that can be read: {error}")
-            continue
-        if isinstance(value, str) and value == variables.get("omit"):
-            continue
-        options[name] = plain(value)
-        from_variables.add(name)
+        if value is not _OMITTED:
+            options[name] = plain(value)
+            from_variables.add(name)
     for name, value in options.items():
         if isinstance(value, str) and value and name in judge.VARIABLES and judge.is_secret(name):
             register_secret(value)
     wrong += judge.problems({name: value for name, value in options.items() if name in judge.VARIABLES})
-    wrong += _unread(options, variables, templar)
+    if _SET_BY_A_CONFIG_FILE & set(open_options):
+        wrong += _unread(variables, templar)
     if wrong:
         raise OperatorError("\n".join(wrong))
     return {name: value for name, value in options.items() if value not in (None, "")}, from_variables
+
+
+def _value(variable: str, variables: Mapping[str, Any], templar: Any) -> Any:
+    """What a variable says, or that it says nothing. Raises OperatorError."""
+    if variable not in variables:
+        return _OMITTED
+    try:
+        value = templar.template(variables[variable])
+    except AnsibleValueOmittedError:
+        return _OMITTED
+    except Exception as error:  # a template can raise anything before ansible-core 2.19
+        raise OperatorError(f"{variable} has no value that can be read: {error}") from None
+    return _OMITTED if isinstance(value, str) and value == variables.get("omit") else value
 
 
 def plain(value: Any) -> Any:
@@ -77,14 +95,18 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=str))
 
 
-def _unread(options: Mapping[str, Any], variables: Mapping[str, Any], templar: Any) -> list[str]:
+def _unread(variables: Mapping[str, Any], templar: Any) -> list[str]:
     """A config file that is named in a play that does not read it."""
     if PREFIX + judge.CONFIG_IN_FORCE in variables:
         return []
-    for name in ("config", "config_url"):
-        if PREFIX + name in variables and templar.template(variables[PREFIX + name]):
+    for variable in (f"{PREFIX}config", f"{PREFIX}config_url"):
+        try:
+            value = _value(variable, variables, templar)
+        except OperatorError as error:
+            return [str(error)]
+        if value and value is not _OMITTED:
             return [
-                f"{PREFIX}{name} is set, but this play does not read it. "
+                f"{variable} is set, but this play does not read it. "
                 "Add to the play: vars_files: [\"{{ lookup('fmapi.coding_agents.config_file') }}\"]"
             ]
     return []

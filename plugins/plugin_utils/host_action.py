@@ -43,7 +43,8 @@ class HostAction(ActionBase):
     """The module's own specification."""
     ASKS_WORKSPACE = False
     """Whether the preflight is due before the host is touched. Others ask only for what only it can decide."""
-    CARRIES_PROGRAM = False
+    FINDS_LACK = False
+    """Whether a host that lacks the program is a finding: what comes next in the play brings it."""
 
     _supports_check_mode = True
     _supports_async = True
@@ -112,16 +113,25 @@ class HostAction(ActionBase):
         return answer
 
     def _call(self, options: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        if "carried" in self.OPTIONS and options.get("state") != "absent":
-            known = run_store.noted(str(variables.get("inventory_hostname")), "has_program")
-            options["carried"] = carrying.carried(options, self.CARRIES_PROGRAM and known is not True)
+        """Call the module; once more with the host program where the host turns out to need it."""
+        host = str(variables.get("inventory_hostname"))
+        lacking = run_store.noted(host, "needs_program") is True
+        result = self._execute(options, lacking, variables)
+        needs = bool(result.pop("needs_program", False))
+        if needs and not lacking:
+            run_store.note(host, "needs_program", True)
+            if not (self.FINDS_LACK and variables.get(REPORTED)):
+                result = self._execute(options, True, variables)
+                result.pop("needs_program", None)
+        return result
+
+    def _execute(self, options: dict[str, Any], with_program: bool, variables: Mapping[str, Any]) -> dict[str, Any]:
+        carried = carrying.carried(options, with_program)
         result: dict[str, Any] = self._execute_module(
-            module_args=options, task_vars=variables, wrap_async=bool(self._task.async_val)
+            module_args={**options, "carried": carried}, task_vars=variables, wrap_async=bool(self._task.async_val)
         )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
-        if "has_program" in result:
-            run_store.note(str(variables.get("inventory_hostname")), "has_program", result.pop("has_program"))
         return result
 
     def _parts(self, variables: Mapping[str, Any]) -> list[str] | None:
@@ -138,7 +148,7 @@ class HostAction(ActionBase):
                     "--tags",
                     f"Use {', '.join([PREFLIGHT_TAG, *PARTS])}",
                 )
-        everything = bool(chosen & {"all", "tagged", *(set(self._task.tags) - set(PARTS) - {"always"})})
+        everything = bool(chosen & {"all", "tagged", *(set(self._task.tags) - {*PARTS, PREFLIGHT_TAG, "always"})})
         if not everything and not chosen & set(PARTS):
             return []
         return [name for name in PARTS if (everything or name in chosen) and name not in left_out]
@@ -171,9 +181,7 @@ class HostAction(ActionBase):
             return {"failed": True, "msg": result["msg"]}
         raise Told(result["msg"])
 
-    def _remembered(
-        self, result: Mapping[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]
-    ) -> None:
+    def _remembered(self, result: Mapping[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
         if not variables.get(REPORTED):
             return
         status = next((one for one in ("unreachable", "failed", "skipped") if result.get(one)), "ok")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pack the host program: once in a run of Ansible, on the control node, from the sources of this collection.
+"""Pack the host program: on the control node, from the sources of this collection.
 
 Its bytes are the same for the same sources, so a digest tells whether a host has the current one.
 """
@@ -15,13 +15,13 @@ import zipfile
 from pathlib import Path
 
 from .. import module_utils
+from ..module_utils.loading import PACKAGE
 
-_PACKAGE = "coding_agents"
-_ROOM = "host_program"
-_LEAVES = ("errors", "places", "processes", "engine/documents/base", "engine/documents/ini_document")
-"""What the host program imports from outside its room. A test compares this with the imports."""
+_ROOMS = ("engine", "agents", "parts", "host_program")
+_LEAVES = ("errors", "places", "processes", "rollout", "routing", "version")
+"""What runs on hosts. A test compares this with the imports."""
 
-_MAIN = f"import sys\nfrom {_PACKAGE}.{_ROOM}.main import main\nsys.exit(main())\n"
+_MAIN = f"import sys\nfrom {PACKAGE}.host_program.main import main\nsys.exit(main())\n"
 
 
 @functools.lru_cache(maxsize=1)
@@ -41,9 +41,11 @@ def digest() -> str:
 
 
 def _files() -> dict[str, bytes]:
-    """Each file of the zipapp by its name. No package's own ``__init__``: that of the documents would bring every format along."""
+    """Each file of the zipapp by its name."""
     here = Path(module_utils.__path__[0])
-    names = [*_LEAVES, *(f"{_ROOM}/{path.stem}" for path in (here / _ROOM).glob("*.py") if path.stem != "__init__")]
-    files = {f"{_PACKAGE}/{name}.py": (here / f"{name}.py").read_bytes() for name in names}
-    packages = {parent for name in files for parent in Path(name).parents if str(parent) != "."}
-    return {"__main__.py": _MAIN.encode(), **files, **{f"{package}/__init__.py": b"" for package in packages}}
+    paths = [
+        *(here / f"{name}.py" for name in _LEAVES),
+        *(path for room in _ROOMS for path in (here / room).rglob("*.py")),
+    ]
+    files = {f"{PACKAGE}/{path.relative_to(here).as_posix()}": path.read_bytes() for path in paths}
+    return {"__main__.py": _MAIN.encode(), f"{PACKAGE}/__init__.py": b"", **files}

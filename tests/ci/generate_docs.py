@@ -230,7 +230,7 @@ def _type(name: str) -> str:
     option = judge.VARIABLES[name]
     if "choices" in option and option["type"] != "list":
         return " ".join(f"`{one}`" for one in option["choices"])
-    kind = _KINDS.get(name) or _KINDS.get(option["type"], option["type"])
+    kind = _KINDS.get(name) or _KINDS.get(option["type"]) or str(option["type"])
     return kind + (", secret" if option.get("no_log") else "")
 
 

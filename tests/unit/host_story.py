@@ -8,17 +8,22 @@ TREE holds ``ansible_collections``. Standard library of Python 3.9 only: there i
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib
 import json
 import os
 import pkgutil
 import sys
+import zlib
 from typing import Any
 
 PACKAGE = "ansible_collections.fmapi.coding_agents.plugins.module_utils"
-CONTROL_NODE = ("databricks", "endpoints", "preflight")
-"""Parts that never travel to a host: they need the SDK or a newer Python."""
+CONTROL_NODE = "workspace"
+"""The room that never travels to a host: it needs the SDK, and a newer Python."""
+
+GROUPS = ("owner", "workspace", "databricks_oauth", "agent_settings", "agent_cli")
+"""Of options, that the parts read."""
 
 
 def import_all() -> tuple[list[str], list[str]]:
@@ -27,7 +32,7 @@ def import_all() -> tuple[list[str], list[str]]:
     done, left_out = [], []
     for found in pkgutil.walk_packages(root.__path__, f"{PACKAGE}."):
         name = found.name[len(PACKAGE) + 1 :]
-        if name in CONTROL_NODE:
+        if name.split(".")[0] == CONTROL_NODE:
             continue
         try:
             importlib.import_module(found.name)
@@ -67,56 +72,74 @@ def live_in(home: str) -> None:
             stream.write(text.encode())
 
 
-def wanted(home: str, url: str, model: str) -> list[Any]:
-    """What a rollout wants of this home: the documents of the sign-in, and those of the agents."""
-    of_host = importlib.import_module(f"{PACKAGE}.wanted")
-    config_of = importlib.import_module(f"{PACKAGE}.host_program.config").Config
-    options_of = importlib.import_module(f"{PACKAGE}.agents").AgentOptions
-    config = config_of(home, url, "fmapi-coding-agents", "service_principal", 15, client_id="an-id")
-    options = options_of(
-        home=home,
-        settings_directory=home,
-        workspace_url=url,
-        base_urls=of_host.base_urls("gateway", url, None),
-        token_helper=config.helper,
-        token_ttl_minutes=15,
-        models={"default": model},
-        ca_file=None,
-        experimental_betas=False,
+def options(url: str, **changes: Any) -> dict[str, Any]:
+    """What a module is called with: every option of the groups that the parts read, by default as Ansible fills them."""
+    groups = [importlib.import_module(f"{PACKAGE}.options.{name}") for name in GROUPS]
+    filled = {name: spec.get("default") for group in groups for name, spec in group.SPEC.items()}
+    program = b"#!/bin/sh\n# stands for the host program\n"
+    carried = {
+        "program_sha256": hashlib.sha256(program).hexdigest(),
+        "program": base64.b64encode(zlib.compress(program)).decode(),
+    }
+    given = {"identity": "service_principal", "client_id": "an-id", "client_secret": "a-secret", "carried": carried}
+    return {**filled, "workspace_url": url, **given, **changes}
+
+
+def wanted(home: str, url: str, **changes: Any) -> list[Any]:
+    """What a rollout wants of this home: the documents of all parts but the agents' programs, which would have to be fetched."""
+    parts = importlib.import_module(f"{PACKAGE}.parts").PARTS
+    owner = importlib.import_module(f"{PACKAGE}.engine.owner").current_owner(home)
+    given = options(url, **changes)
+    return [one for name, part in parts.items() if name != "agent_cli" for one in part.wanted(owner, given)]
+
+
+def link(home: str, model: str) -> Any:
+    """A program that is ours, as far as documents go."""
+    of_engine = importlib.import_module(f"{PACKAGE}.engine.ownership")
+    path = os.path.join(home, ".local", "bin", "claude")
+    return of_engine.Wanted(
+        path, "link", "agent_cli", values={(): f"../lib/{model}/claude"}, summary=f"Claude Code {model}"
     )
-    auth = of_host.workspace_auth(config, "a-secret", sys.executable)
-    return [*auth, *of_host.agent_documents(["claude_code"], options, False)]
 
 
 def story(home: str) -> None:
     """Install, a second run, a change, and the way back, each with its dry run."""
-    bring = importlib.import_module(f"{PACKAGE}.transaction").bring
-    lost_ledger = importlib.import_module(f"{PACKAGE}.lost_ledger")
-    components = ["workspace_auth", "claude_code"]
+    engine = importlib.import_module(f"{PACKAGE}.engine.transaction")
+    diffs = importlib.import_module(f"{PACKAGE}.engine.diffs")
+    parts = importlib.import_module(f"{PACKAGE}.parts").PARTS
+    owner = importlib.import_module(f"{PACKAGE}.engine.owner").current_owner(home)
     live_in(home)
     start = tree(home)
 
+    def traces(ledger: Any) -> None:
+        for part in parts.values():
+            part.traces(ledger)
+
     def run(steps: list[Any], changed: bool) -> None:
         before = tree(home)
-        told = bring(home, components, steps, True, lost_ledger.rebuild)
+        told = engine.bring(owner, list(parts), steps, True, traces)
         assert tree(home) == before, "a dry run has written"
-        done = bring(home, components, steps, False, lost_ledger.rebuild)
+        done = engine.bring(owner, list(parts), steps, False, traces)
         assert (told.changed, told.changes) == (done.changed, done.changes)
+        assert diffs.diff_of(told.plans) == diffs.diff_of(done.plans)
         assert done.changed == changed, done.changes
         assert (tree(home) != before) == changed
 
-    first = wanted(home, "https://one.example.com", "model-one")
-    second = wanted(home, "https://two.example.com", "model-two")
-    run(first, True)
+    def steps(number: str) -> list[Any]:
+        models = {"claude_code": {"default": f"model-{number}"}}
+        url = f"https://dbc-{number}.cloud.databricks.com"
+        return [*wanted(home, url, models=models), link(home, number)]
+
+    run(steps("one"), True)
     with open(os.path.join(home, ".claude", "settings.json"), encoding="utf-8") as stream:
         settings = json.load(stream)
     assert settings["env"]["ANTHROPIC_MODEL"] == "model-one" and settings["env"]["N"] == 1.1 and settings["é"] == "é"
-    run(first, False)
-    run(second, True)
+    run(steps("one"), False)
+    run(steps("two"), True)
     with open(os.path.join(home, ".databrickscfg"), "rb") as profiles:
         text = profiles.read()
-    assert b"https://two.example.com" in text and b"https://one.example.com" not in text
-    run(second, False)
+    assert b"https://dbc-two." in text and b"https://dbc-one." not in text
+    run(steps("two"), False)
     run([], True)
     assert tree(home) == start, "the way back is not exact"
     run([], False)

@@ -7,15 +7,16 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, FoundCli
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import JsonDocument
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Plan, Wanted, plan
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import base_urls
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import base_url
 
 from tests.unit.test_agents import OPTIONS
 
@@ -24,7 +25,7 @@ WORKSPACE = "https://dbc-1.cloud.databricks.com"
 
 
 def settings(**options: Any) -> Wanted:
-    return CLAUDE.documents(replace(OPTIONS, **options))[1]
+    return CLAUDE.documents(OPTIONS._replace(**options))[1]
 
 
 def environment(**options: Any) -> dict[str, Any]:
@@ -35,14 +36,35 @@ def bring(content: bytes, **options: Any) -> Plan:
     return plan("/f", content, 0o644, None, settings(**options), "salt")
 
 
-def test_onboarding_comes_before_settings_and_in_the_home() -> None:
-    state, written = CLAUDE.documents(replace(OPTIONS, settings_directory="/elsewhere"))
+def test_onboarding_comes_before_settings_and_in_the_home(tmp_path: Path) -> None:
+    state, written = CLAUDE.documents(OPTIONS._replace(own={"settings_location": str(tmp_path)}))
     assert (state.path, state.values, state.mode) == (
         "/home/ada/.claude.json",
         {("hasCompletedOnboarding",): True},
         0o600,
     )
-    assert (written.path, written.mode) == ("/elsewhere/.claude/settings.json", 0o644)
+    assert (written.path, written.mode) == (f"{tmp_path}/.claude/settings.json", 0o644)
+
+
+def test_the_settings_go_where_the_operator_says(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    owner = Owner("ada", 1000, 1000, str(tmp_path))
+
+    def path(location: str) -> str:
+        return settings(owner=owner, own={"settings_location": location}).path
+
+    assert settings(owner=owner).path == path("home") == path("~") == f"{tmp_path}/.claude/settings.json"
+    assert path("~/project") == path(f"{tmp_path}/project/") == f"{tmp_path}/project/.claude/settings.json"
+    for location, problem in (
+        ("/nonexistent/project", "is no directory on this host"),
+        ("~/nowhere", "is no directory on this host"),
+        ("project", "is neither the word home nor an absolute path"),
+        ("~other/project", "is neither the word home nor an absolute path"),
+    ):
+        with pytest.raises(
+            OperatorError, match=rf"^coding_agents_claude_code_settings_location \S+: {problem}\. Name an"
+        ):
+            path(location)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +76,8 @@ def test_onboarding_comes_before_settings_and_in_the_home() -> None:
     ],
 )
 def test_the_base_url_follows_the_routing(routing: str, url: str) -> None:
-    assert environment(base_urls=base_urls(routing, WORKSPACE, "123"))["ANTHROPIC_BASE_URL"] == url
+    urls = {dialect: base_url(routing, WORKSPACE, dialect, "123") for dialect in CLAUDE.dialects}
+    assert environment(base_urls=urls)["ANTHROPIC_BASE_URL"] == url
 
 
 def test_settings_hold_what_they_must() -> None:
@@ -84,15 +107,17 @@ def test_options_change_their_own_keys_only() -> None:
 
     assert changed(token_ttl_minutes=60) == {"CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "3600000"}
     assert changed(ca_file="/ca.pem") == {"NODE_EXTRA_CA_CERTS": "/ca.pem"}
+    assert changed(proxy="http://p:1", no_proxy="a") == {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "a"}
     assert changed(models={"default": "m"}) == {"ANTHROPIC_MODEL": "m"}
     assert changed(models={"opus": "o", "sonnet": "s", "haiku": "h", "default": ""}) == {
         "ANTHROPIC_DEFAULT_OPUS_MODEL": "o",
         "ANTHROPIC_DEFAULT_SONNET_MODEL": "s",
         "ANTHROPIC_DEFAULT_HAIKU_MODEL": "h",
     }
-    assert changed(experimental_betas=True) == {}
-    assert "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS" not in environment(experimental_betas=True)
-    assert ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS") in settings(experimental_betas=True).superseded
+    betas = {"experimental_betas": True}
+    assert changed(own=betas) == {}
+    assert "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS" not in environment(own=betas)
+    assert ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS") in settings(own=betas).superseded
 
 
 @pytest.mark.parametrize("home", ["/home/a b", "/home/o'neil", "/home/$x", "/home/日本"])
@@ -195,18 +220,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def find(home: Path, path: str = "/usr/bin") -> FoundCli | None:
-    return CLAUDE.find_cli(str(home), str(home / ".local"), {"PATH": path})
+    return CLAUDE.find_cli(Owner("ada", 1000, 1000, str(home)), str(home / ".local"), {"PATH": path})
 
 
 def test_no_program_is_no_program(home: Path) -> None:
     assert find(home) is None
-    assert CLAUDE.installed_by_npm(str(home / ".local")) is None
+    assert CLAUDE.source.installed_version(str(home / ".local")) is None
 
 
 def test_npm_s_layout(home: Path) -> None:
     npm_layout(home / ".local", "2.1.197")
     assert find(home) == FoundCli(str(home / ".local/bin/claude"), "2.1.197", "npm")
-    assert CLAUDE.installed_by_npm(str(home / ".local")) == "2.1.197"
+    assert CLAUDE.source.installed_version(str(home / ".local")) == "2.1.197"
 
 
 def test_npm_s_layout_elsewhere_on_the_path(home: Path) -> None:
@@ -252,7 +277,7 @@ def test_the_working_directory_is_never_searched(home: Path, monkeypatch: pytest
     program(home / "claude")
     monkeypatch.chdir(home)
     for path in ("", ":", ".", "bin:"):
-        found = CLAUDE.find_cli(str(home / "x"), str(home / "x"), {"PATH": path})
+        found = CLAUDE.find_cli(Owner("ada", 1000, 1000, str(home / "x")), str(home / "x"), {"PATH": path})
         assert found is None or not found.path.startswith((".", "claude", str(home)))
 
 
@@ -264,4 +289,31 @@ def test_the_environment_that_outranks_settings_is_a_problem() -> None:
         found = CLAUDE.problems(OPTIONS, {name: "s3cr3t"})
         assert [one.severity for one in found] == ["FAIL"]
         assert name in found[0].what and "s3cr3t" not in str(found)
-    assert [one.severity for one in CLAUDE.problems(OPTIONS, {"HTTPS_PROXY": "http://p"})] == ["WARN"]
+
+
+def test_a_proxy_that_the_settings_do_not_name_is_told() -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        (found,) = CLAUDE.problems(OPTIONS, {name: "http://p:1"})
+        assert found.severity == "WARN" and name in found.what
+
+
+def test_of_another_proxy_only_what_outranks_the_settings_is_told() -> None:
+    """Measured: a name in capitals gives way to the settings, one in small letters does not."""
+    ours = OPTIONS._replace(proxy="http://ours:1", no_proxy="a.example")
+    same = {"https_proxy": "http://ours:1", "HTTPS_PROXY": "http://ours:1", "no_proxy": "a.example"}
+    capitals = {"HTTPS_PROXY": "http://theirs:2", "NO_PROXY": "b.example"}
+    for environment in (same, capitals, {}):
+        assert not CLAUDE.problems(ours, environment)
+    for name in ("https_proxy", "no_proxy"):
+        (found,) = CLAUDE.problems(ours, {**same, name: "theirs"})
+        assert found.severity == "WARN" and found.what.startswith(f"{name} is set to something else")
+    assert not CLAUDE.problems(ours._replace(no_proxy=None), {"no_proxy": "b.example"})
+
+
+def test_without_a_ledger_a_proxy_is_not_taken_for_ours() -> None:
+    written = bring(b"{}", proxy="http://p:1", no_proxy="a", ca_file="/ca.pem").after
+    known = CLAUDE.known_as_ours(JsonDocument(written or b""), OPTIONS.token_helper)
+    assert ("env", "NODE_EXTRA_CA_CERTS") in known and ("apiKeyHelper",) in known
+    assert not {("env", "HTTPS_PROXY"), ("env", "NO_PROXY")} & set(known)
+    assert not CLAUDE.known_as_ours(JsonDocument(written or b""), "/somebody/else's/helper")
+    assert list(CLAUDE.usual_files(OPTIONS.owner)) == ["/home/ada/.claude/settings.json"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.user_sign_in import OLDEST_CLI
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values import PREFIX
@@ -50,6 +51,22 @@ def test_a_page_without_its_markers_is_refused(own: dict[str, str]) -> None:
         generate_docs.filled("<!-- generated: one -->\n<!-- end: one -->\n", own)
 
 
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_agent_that_gives_reasons_gives_one_for_each_key(name: str) -> None:
+    reasons = getattr(AGENTS[name], "reasons", None)
+    if reasons is not None:
+        page = generate_docs.agent_page(name)
+        rows = re.findall(r"^\| `([\w.]+)` \| (?:`[^|]*`|[^|]*) \| ([^|]*) \| ([^|]*) \|$", page, re.MULTILINE)
+        assert [key for key, when, why in rows if not why.strip() and "taken out" not in when] == []
+
+
+def test_reasons_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AGENTS["claude_code"], "reasons", {("apiKeyHelper",): "so that V(x)"}, raising=False)
+    page = generate_docs.agent_page("claude_code")
+    assert "| key | value | when | why |" in page
+    assert re.search(r"^\| `apiKeyHelper` .* \| so that `x` \|$", page, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -65,7 +82,7 @@ def test_ansible_s_markup_becomes_markdown(text: str, shown: str) -> None:
 
 def test_a_terminal_s_picture_holds_its_text_and_colours_within_its_width() -> None:
     text = f"$ command <x>\n\x1b[0;31mred & bold\x1b[0m plain\n\n{'w' * (COLUMNS + 5)}\n"
-    drawn = ElementTree.fromstring(picture(text, "a title"))
+    drawn = ElementTree.fromstring(picture(text, "a title"))  # noqa: S314 - our own
     lines = ["".join(one.itertext()) for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert lines == ["$ command <x>", "red & bold plain", "w" * COLUMNS, "w" * 5]
     assert any(one.get("fill") and one.text == "red & bold" for one in drawn.iter("{http://www.w3.org/2000/svg}tspan"))
@@ -123,7 +140,7 @@ def test_the_config_file_s_keys_are_all_told() -> None:
 def test_the_table_of_rooms_is_the_one_that_is_kept() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) \| .*? \| ([^|]*) \| [^|]* \|$", text, re.MULTILINE)
-    told = {room: " ".join(allowed.replace(",", "").split()) for room, allowed in rows if room != "room"}
+    told = {room: " ".join(re.findall(r"\b(?!nothing)[\w.]+", allowed)) for room, allowed in rows if room != "room"}
     assert told == MAY_IMPORT
 
 
@@ -139,24 +156,33 @@ def _sections(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+OURS = re.compile(
+    rf"(?:{generate_docs.REPOSITORY}/(?:blob|tree)/main|https://raw\.githubusercontent\.com/fmapi/coding_agents/main)/([^?]+)"
+)
+
+
+def _target(page: str, place: str) -> Path | None:
+    """The file that a link leads to; None for one elsewhere."""
+    within = OURS.match(place)
+    if within:
+        return ROOT / within[1]
+    if place.startswith("https://"):
+        return None
+    return ((ROOT / page).parent / place).resolve() if place else ROOT / page
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".md")])
 def test_every_link_leads_somewhere(page: str) -> None:
-    ours = re.compile(
-        rf"(?:{generate_docs.REPOSITORY}/(?:blob|tree)/main|https://raw\.githubusercontent\.com/fmapi/coding_agents/main)/([^?]+)"
-    )
     for link in _links(page):
         place, _mark, section = link.partition("#")
-        within = ours.match(place)
-        if place.startswith("https://") and not within:
-            continue
-        target = ROOT / within[1] if within else (ROOT / page).parent / place if place else ROOT / page
-        assert target.exists(), link
-        assert not section or section in _sections(target), link
+        target = _target(page, place)
+        assert target is None or target.exists(), link
+        assert not section or target is None or section in _sections(target), link
 
 
 def test_every_page_is_in_the_index() -> None:
-    linked = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in _links("docs/README.md")}
-    pages = set((ROOT / "docs").glob("*.md")) | set((ROOT / "docs" / "agents").glob("*.md"))
+    linked = {_target("docs/README.md", link.partition("#")[0]) for link in _links("docs/README.md")}
+    pages = {*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "agents").glob("*.md")}
     assert {path.name for path in pages - linked} == {"README.md"}
 
 

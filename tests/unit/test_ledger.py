@@ -8,6 +8,7 @@ import copy
 import json
 import multiprocessing
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def test_an_owner_without_a_ledger_has_an_empty_one_and_no_file(home: Path) -> N
     assert tree(home) == before
 
 
-def test_the_ledger_is_private_and_reads_back(home: Path) -> None:
+def test_the_ledger_is_private_and_reads_back(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "strftime", lambda *_arguments: "now")
     bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     path = ledger_of(home)
     assert path.stat().st_mode & 0o777 == 0o600

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, AgentOptions
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS, MISSING, KeyPath
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import workspace_auth
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
+
+from tests.unit.homes import owner_of
+from tests.unit.host_story import wanted as wanted_of_parts
 
 SAMPLES = Path(__file__).parent / "samples"
 URL = "https://dbc-0.cloud.databricks.com"
-COMPONENTS = ("claude_code", "workspace_auth")
+COMPONENTS = tuple(PARTS)
 
 VARIANTS: dict[str, Callable[[bytes], bytes]] = {
     "as it is": lambda content: content,
@@ -44,21 +45,17 @@ def _samples() -> Iterator[Any]:
             yield pytest.param("shell", latin, id=f"shell/{path.name} latin-1")
 
 
-def _claude(home: Path, model: str) -> dict[str, Wanted]:
-    options = AgentOptions(
-        str(home), str(home), URL, {"anthropic": f"{URL}/anthropic"}, "/home/x/helper", 15, models={"default": model}
-    )
-    state, settings = AGENTS["claude_code"].documents(options)
-    return {"claude_state": state, "claude_settings": settings}
+FILES = {"databrickscfg": ".databrickscfg", "claude_state": ".claude.json", "claude_settings": ".claude/settings.json"}
 
 
 def wanted(kind: str, home: Path, model: str = "m1") -> Wanted:
     """What a rollout wants of such a file."""
-    if kind == "databrickscfg":
-        config = Config(
-            str(home), f"https://{model}.cloud.databricks.com", "fmapi", "service_principal", 15, client_id="client"
-        )
-        return workspace_auth(config, "secret", "python3")[0]
+    if kind in FILES:
+        url = URL if kind != "databrickscfg" else f"https://{model}.cloud.databricks.com"
+        documents = wanted_of_parts(str(home), url, models={"claude_code": {"default": model}})
+        (found,) = (one for one in documents if one.path == str(home / FILES[kind]))
+        assert isinstance(found, Wanted)
+        return found
     if kind == "dotenv":
         values: dict[KeyPath, Any] = {
             ("GEMINI_MODEL",): model,
@@ -67,15 +64,13 @@ def wanted(kind: str, home: Path, model: str = "m1") -> Wanted:
             ("GOOGLE_GEMINI_BASE_URL",): URL,
         }
         return Wanted(
-            str(home / ".env"), "dotenv", "claude_code", values=values, superseded=(("GOOGLE_GENAI_USE_VERTEXAI",),)
+            str(home / ".env"), "dotenv", "agent_settings", values=values, superseded=(("GOOGLE_GENAI_USE_VERTEXAI",),)
         )
-    if kind == "shell":
-        blocks: dict[KeyPath, Any] = {
-            ("path",): f'export PATH="$HOME/.local/bin:$PATH"\n# {model}',
-            ("env",): "export A='b'",
-        }
-        return Wanted(str(home / ".bashrc"), "block", "claude_code", values=blocks)
-    return _claude(home, model)[kind]
+    blocks: dict[KeyPath, Any] = {
+        ("path",): f'export PATH="$HOME/.local/bin:$PATH"\n# {model}',
+        ("env",): "export A='b'",
+    }
+    return Wanted(str(home / ".bashrc"), "block", "agent_settings", values=blocks)
 
 
 @pytest.fixture

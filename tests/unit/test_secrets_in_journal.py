@@ -6,23 +6,17 @@ from __future__ import annotations
 
 import json
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import AgentOptions
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import (
-    WORKSPACE_AUTH,
-    agent_documents,
-    workspace_auth,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
 from tests import homes
 from tests.planted import holding
+from tests.unit.homes import owner_of
+from tests.unit.host_story import wanted as wanted_of_parts
 
 SECRET, GREETING = "dose" + 16 * "5e", "planted-s3cr3t of the operator"
 URL = "https://dbc-00000000-0000.cloud.databricks.com"
@@ -37,13 +31,8 @@ def test_the_journal_of_a_killed_run_holds_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     home = homes.lived_in(tmp_path / "home")
-    config = Config(str(home), URL, "fmapi", "service_principal", 15, client_id="id")
-    options = AgentOptions(str(home), str(home), URL, {"anthropic": URL}, config.helper, 15)
-    extra = {"claude_code": {"env": {"CORP_GREETING": GREETING}}}
-    wanted = [
-        *workspace_auth(config, SECRET, sys.executable),
-        *agent_documents(["claude_code"], options, False, extra),
-    ]
+    extra = json.dumps({"claude_code": {"env": {"CORP_GREETING": GREETING}}})
+    wanted = wanted_of_parts(str(home), URL, client_secret=SECRET, extra_settings=extra)
     write, count = transaction._write, 0
 
     def killed(*arguments: Any) -> None:
@@ -55,7 +44,7 @@ def test_the_journal_of_a_killed_run_holds_no_secret(
 
     monkeypatch.setattr(transaction, "_write", killed)
     with pytest.raises(Killed):
-        transaction.bring(owner_of(home), [WORKSPACE_AUTH, *AGENTS], wanted, check=False)
+        transaction.bring(owner_of(home), list(PARTS), wanted, check=False)
     journal = home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json"
     assert json.loads(journal.read_text())["pending"], "nothing was about to be done"
     assert stat.S_IMODE(journal.stat().st_mode) == 0o600

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -136,6 +137,7 @@ def test_when_a_write_fails_what_was_written_is_put_back(
 def test_when_a_change_fails_everything_stays_at_the_state_before_it(
     home: Path, broken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(time, "strftime", lambda *_arguments: "now")  # the ledger is written anew, and says when
     original = tree(home)
     bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     before = tree(home)

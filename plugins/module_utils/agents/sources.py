@@ -36,7 +36,8 @@ _START_SECONDS = 30
 _GLANCE_SECONDS = 0.2
 _WEIGHING_SECONDS = 5
 _LONGEST_OUTPUT = 1 << 16
-_LONGEST_QUOTE = 400
+_QUOTED_LINES = 2
+_LONGEST_QUOTE = 300
 
 _CERTIFICATES_OF_THE_SYSTEM = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -76,8 +77,8 @@ _CAUSES = (
     (r"\bE5\d\d\b|\b5\d\d Server Error", "{registry} has a fault of its own", "Try again later"),
     (
         r"\bE404\b|ETARGET|ENOVERSIONS|No matching distribution|Could not find a version",
-        "{registry} does not have it",
-        "Check {variable} and the version",
+        "{registry} does not have it",  # or does not show it to this user: pip says the same then
+        "Check {variable}, its user name and password if it needs them, and the version",
     ),
 )
 """By what npm and pip print: the cause, and the way out. The first that fits counts: what follows it is often only its consequence."""
@@ -242,7 +243,8 @@ class Pip(Source):
         what = f"{self.package} {version}"
         registry = _Registry("the Python index", settings.pip_index, "coding_agents_pip_index")
         with _scratch() as scratch:
-            environment = _environment(settings, scratch)
+            # pip starts any rustc that it finds, and the first start of one that rustup manages leaves files in the home.
+            environment = {**_environment(settings, scratch), "RUSTUP_HOME": os.path.join(scratch, "rustup")}
             python = self._python(what, environment, settings)
             _run(self.name, [python, "-I", "-m", "venv", directory], environment, what, registry, (directory,))
             environment.update(
@@ -409,10 +411,11 @@ def _weight(places: Sequence[str]) -> tuple[int, int]:
 
 
 def _quoted(output: str) -> str:
-    """What a program said, on one line, without what helps nobody."""
-    lines = [re.sub(r"^npm (error|ERR!) ?", "", line.strip()) for line in output.splitlines()]
-    noise = r"at .*|code \S+|errno \S+|syscall \S+|A complete log of this run.*|\[notice\].*|"
-    return "; ".join(dict.fromkeys(line for line in lines if not re.fullmatch(noise, line.strip())))[:_LONGEST_QUOTE]
+    """The first that a program said, on one line, without what helps nobody."""
+    lines = [re.sub(r"^npm (error|ERR!) ?", "", line.strip()).strip() for line in output.splitlines()]
+    noise = r"at .*|(code|errno|syscall|path)\b.*|A complete log of this run.*|\[notice\].*|\d*"
+    told = dict.fromkeys(line for line in lines if not re.fullmatch(noise, line))
+    return "; ".join([*told][:_QUOTED_LINES])[:_LONGEST_QUOTE]
 
 
 def _environment(settings: Settings, scratch: str) -> dict[str, str]:

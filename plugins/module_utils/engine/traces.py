@@ -14,17 +14,17 @@ from typing import Any
 
 from ..errors import OperatorError
 from . import files
-from .documents import KeyPath
+from .documents import KeyPath, LinkDocument
 from .ledger import Ledger
 from .ownership import Entry, digest, value_digest
 
 NOTE = "there was no ledger: what is known to be ours was taken out, what it had replaced is not known"
 
 
-def content(path: str) -> bytes | None:
-    """A file's bytes, or None where there is none that can be read."""
+def content(path: str, link: bool = False) -> bytes | None:
+    """A file's bytes (or a link's target), or None where there is none that can be read."""
     try:
-        return files.read(path).content
+        return files.read_link(path).content if link else files.read(path).content
     except OperatorError:
         return None
 
@@ -37,8 +37,8 @@ def keys(
 
 
 def whole_file(ledger: Ledger, component: str, path: str, kind: str = "file") -> None:
-    """Enter a file that can only be ours, if it is there."""
-    found = content(path)
+    """Enter a file (or a link) that can only be ours, if it is there."""
+    found = content(path, link=kind == LinkDocument.format)
     if found is not None:
         ours: Entry = {"created": True, "after": digest(found), "undo": [], "note": None}
         ledger.documents[path] = {**_entry(component, kind, {}, ledger.salt), **ours}

@@ -12,11 +12,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, STATE_DIRECTORY
+from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, PROGRAM_NAME, STATE_DIRECTORY
 
 HELPER_NAME = "token-helper"
 FRONT_NAME = "coding-agents"
-PROGRAM_NAME = "coding-agents.pyz"
 CONFIG_NAME = "config.json"
 LOG_NAME = "token-helper.log"
 

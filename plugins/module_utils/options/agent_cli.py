@@ -17,7 +17,7 @@ SPEC: Spec = {
     "npm_registry": {"type": "str"},
 }
 EXAMPLES = {
-    "cli_versions": "{claude_code: '%s'}" % AGENTS["claude_code"].pinned_version,
+    "cli_versions": f"{{claude_code: '{AGENTS['claude_code'].pinned_version}'}}",
     "npm_prefix": "/opt/coding-agents",
     "npm_registry": "https://npm.example.com/",
 }

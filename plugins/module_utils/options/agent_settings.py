@@ -43,7 +43,7 @@ SPEC: Spec = {
 }
 EXAMPLES = {
     "agents": "[claude_code]",
-    "models": "{claude_code: {opus: %s}}" % AGENTS["claude_code"].model_defaults["opus"],
+    "models": f"{{claude_code: {{opus: {AGENTS['claude_code'].model_defaults['opus']}}}}}",
     "extra_settings": "{claude_code: {includeCoAuthoredBy: false}}",
     **{name: str(said["example"]) for name, said in OWN_OPTIONS.items()},
 }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .values import PREFIX, Spec
+from .values import Spec
 
 DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
 SIGN_IN: Spec = {"sign_in_timeout": {"type": "int", "default": 300}}
@@ -26,8 +26,8 @@ def _seconds(value: Any, variable: str) -> list[str]:
 
 CHECKS = {"sign_in_timeout": _seconds}
 
-EARLIER = {name: PREFIX + name for name in SPEC}
-"""Names without the prefix, under which these were set once."""
+EARLIER = frozenset(SPEC)
+"""Set without the prefix once."""
 
 
 def together(given: Mapping[str, Any]) -> list[str]:

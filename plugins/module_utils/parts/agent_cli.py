@@ -63,7 +63,10 @@ class AgentCli(Part):
         ]
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
-        return [f"{one.title} is to be installed into {_prefix(owner, options)}" for one in _to_fetch(owner, options)]
+        """What is linked to already, but not whole. All else shows in the link."""
+        return [
+            f"{one.title} fetched again" for one in _to_fetch(owner, options) if _is_linked(one.directory, one.link)
+        ]
 
     def prepare(self, owner: Owner, options: Options) -> list[str]:
         """Fetch what is missing. Returns the directories that were made for it."""

@@ -136,16 +136,16 @@ class DatabricksOauth(Part):
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         config = config_of(owner, options)
         return {
-            "session": _session(config, asking),
+            "session": _session_of(config, asking),
             "profile": config.profile,
             "token_helper": config.helper,
-            "has_program": _has_program(config, options),
         }
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
         if not check:
             _forget_tokens(owner)
+            _forget_compiled(owner)
             _remove_log(owner)
         return done
 
@@ -263,6 +263,13 @@ def _helper(config: Config) -> bytes:
     return _HELPER.format(cache=shlex.quote(config.cache_file), front=shlex.quote(config.front)).encode()
 
 
+def _session_of(config: Config, asking: bool) -> dict[str, Any]:
+    """The session, and where a person has to do something for it, what."""
+    found = _session(config, asking)
+    person = config.identity == "user" and found["state"] != session.ACTIVE
+    return {**found, "command": config.sign_in_command()} if person else found
+
+
 def _session(config: Config, asking: bool) -> dict[str, Any]:
     """Whether the identity has a token at hand; ``asking`` asks the Databricks CLI, too, which never opens a browser."""
     environment = dict(os.environ)
@@ -291,6 +298,14 @@ def _forget_tokens(owner: Owner, keep: str | None = None) -> None:
             path = os.path.join(owner.cache, name)
             if name.startswith("token-") and not (keep and path.startswith(keep)):
                 files.remove(path)
+
+
+def _forget_compiled(owner: Owner) -> None:
+    """What modules keep to be faster (see loading.py)."""
+    if os.path.isdir(owner.cache):
+        for name in os.listdir(owner.cache):
+            if name.startswith("program-"):
+                files.remove(os.path.join(owner.cache, name))
 
 
 def _remove_log(owner: Owner) -> None:
@@ -351,7 +366,7 @@ def _is_ours(owner: Owner, config: Config, key: str) -> bool:
 
 
 def _sign_out(owner: Owner, check: bool) -> Done:
-    """End the person's sign-in, before the profile that names it goes. A failure holds nothing up: the rest can still be taken away."""
+    """End the person's sign-in, before the profile that names it goes. A failure holds nothing up."""
     try:
         config = Config.load(bare_config(owner).config_file)
     except (OSError, ValueError, TypeError):

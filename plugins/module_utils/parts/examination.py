@@ -16,7 +16,7 @@ from ..host_program.token import TokenError
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
 
-CATEGORIES = ("Dependencies", "Configuration", "Environment", "Auth", "Connectivity", "Models", "Prompt")
+CATEGORIES = ("Dependencies", "Configuration", "Environment", "Connectivity", "Auth", "Models", "Prompt")
 """In the order in which people mend things."""
 
 ROLL_OUT = "Run the rollout"

@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the code of the host program inside a module.
+
+A module of this collection is small: it has its options, its owners and this file. What it does with them is the host program's, which
+stands on every host that was rolled out to, so that a second run carries a digest instead of 400 KB, and compiles nothing: what an
+earlier run had compiled is kept beside the access tokens, for the owner alone. Where the program is missing or another, the module
+says so, and its action plugin calls again with the program's bytes.
+
+Code is loaded after the module has become the owner: whoever can change these files can only change what is done with their own
+rights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import marshal
+import os
+import stat
+import sys
+import zlib
+from base64 import b64decode
+from importlib.machinery import ModuleSpec
+from types import CodeType, ModuleType
+from typing import Any, Dict, Mapping, Tuple  # noqa: UP035
+
+from .engine.owner import Owner
+from .places import PROGRAM_NAME
+
+PACKAGE = "coding_agents"
+COMPILED = "program-"
+"""How the files with compiled code begin, in the owner's cache directory."""
+
+Code = Dict[str, Tuple[bool, CodeType]]  # noqa: UP006
+"""By module: whether it is a package, and its code."""
+
+
+def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
+    """The host program's module ``rollout``; None where the program is neither here as it is wanted nor carried."""
+    digest = carried["program_sha256"]
+    code = _compiled(_compiled_file(owner, digest))
+    if code is None:
+        content = _installed(owner, digest)
+        if content is None and "program" in carried:
+            content = zlib.decompress(b64decode(carried["program"]))
+        if content is None:
+            return None
+        code = _compile(content)
+    _Finder.offer(code)
+    from importlib import import_module
+
+    return import_module(f"{PACKAGE}.rollout")
+
+
+def keep(owner: Owner, digest: str) -> None:
+    """Keep the compiled code for the next run, where the program stands and its cache directory is there."""
+    path = _compiled_file(owner, digest)
+    if not os.path.isdir(owner.cache) or os.path.exists(path):
+        return
+    content = _installed(owner, digest)
+    if content is None:
+        return
+    body = marshal.dumps(_compile(content))
+    temporary = f"{path}.{os.getpid()}"
+    with contextlib.suppress(OSError):  # without it the next run is slower, no more
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(hashlib.sha256(body).digest() + body)
+        for name in os.listdir(owner.cache):
+            if name.startswith(COMPILED) and name != os.path.basename(temporary):
+                os.unlink(os.path.join(owner.cache, name))
+        os.replace(temporary, path)
+
+
+def _compiled_file(owner: Owner, digest: str) -> str:
+    """Its name says for which program and which Python it is."""
+    return os.path.join(owner.cache, f"{COMPILED}{digest[:16]}-{sys.implementation.cache_tag}-{sys.hexversion:x}")
+
+
+def _compiled(path: str) -> Code | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            return None
+        kept = stream.read()
+    if hashlib.sha256(kept[32:]).digest() != kept[:32]:
+        return None
+    found: Code = marshal.loads(kept[32:])  # noqa: S302 # a file that only the owner, who we are, can have written
+    return found
+
+
+def _installed(owner: Owner, digest: str) -> bytes | None:
+    """The bytes of the program that stands here, if it is the wanted one."""
+    try:
+        with open(os.path.join(owner.data, PROGRAM_NAME), "rb") as stream:
+            content = stream.read()
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _compile(content: bytes) -> Code:
+    import io
+    import zipfile  # only where nothing is kept
+
+    code: Code = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            if not name.startswith(f"{PACKAGE}/"):
+                continue
+            module, is_package = name[: -len(".py")].replace("/", "."), name.endswith("/__init__.py")
+            if is_package:
+                module = module[: -len(".__init__")]
+            code[module] = (
+                is_package,
+                compile(archive.read(name), f"{PROGRAM_NAME}/{name}", "exec", dont_inherit=True),
+            )
+    return code
+
+
+class _Finder:
+    """Finds the program's modules in memory."""
+
+    code: Code = {}
+
+    @classmethod
+    def offer(cls, code: Code) -> None:
+        cls.code = code
+        if cls not in sys.meta_path:
+            sys.meta_path.insert(0, cls)
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name not in cls.code:
+            return None
+        return ModuleSpec(name, cls, is_package=cls.code[name][0])
+
+    @classmethod
+    def create_module(cls, spec: ModuleSpec) -> None:
+        return None
+
+    @classmethod
+    def exec_module(cls, module: ModuleType) -> None:
+        exec(cls.code[module.__name__][1], module.__dict__)  # noqa: S102
