@@ -67,7 +67,14 @@ MAPPINGS: list[Any] = [
     {"claude_code": {"opus": None}},
     {"claude_code": {"opus": ["x"]}},
 ]
-MAPPINGS += [{"claude_code": {"opsu": "x"}}, {"claude_code": {"": {}}}, {"clod": {"opus": "x"}}, {"1": 2}, {"a": {"b": {"c": [1, {"d": None}]}}}, {"claude_code": {"env": {"A": SECRET}}}]
+MAPPINGS += [
+    {"claude_code": {"opsu": "x"}},
+    {"claude_code": {"": {}}},
+    {"clod": {"opus": "x"}},
+    {"1": 2},
+    {"a": {"b": {"c": [1, {"d": None}]}}},
+    {"claude_code": {"env": {"A": SECRET}}},
+]
 MAPPINGS += [
     {"claude_code": {"env": {"ANTHROPIC_MODEL": SECRET}}},
     {"claude_code": {"permissions": {"allow": [1, None, "x"]}}},
@@ -111,7 +118,19 @@ RIGHT: dict[str, list[Any]] = {
     "extra_settings": [{}, {"claude_code": {"theme": "dark", "env": {"A": SECRET}}}, '{"claude_code": {"x": 1}}'],
 }
 
-TYPOS = ("modles", "settings_location", "state", "workspaceurl", "host", "ttl", "x", "", "Models", "client_secrets", "workspace_url2")
+TYPOS = (
+    "modles",
+    "settings_location",
+    "state",
+    "workspaceurl",
+    "host",
+    "ttl",
+    "x",
+    "",
+    "Models",
+    "client_secrets",
+    "workspace_url2",
+)
 
 
 def generated(number: int, right: Mapping[str, Sequence[Any]], wild: int) -> dict[str, Any]:

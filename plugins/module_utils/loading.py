@@ -138,7 +138,7 @@ class _Finder:
     def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name not in cls.code:
             return None
-        return ModuleSpec(name, cls, is_package=cls.code[name][0])
+        return ModuleSpec(name, cls, is_package=cls.code[name][0])  # type: ignore[arg-type]
 
     @classmethod
     def create_module(cls, spec: ModuleSpec) -> None:

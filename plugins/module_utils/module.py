@@ -45,8 +45,8 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
             msg=f"{sys.executable} is Python {sys.version.split()[0]}, and fmapi.coding_agents needs "
             f"{'.'.join(map(str, OLDEST_PYTHON))} or newer on a host. Install one, and name it in ansible_python_interpreter"
         )
-    options = dict(module.params)
-    module.params.pop("carried", None)  # Ansible would send it back with the result
+    carried = module.params.pop("carried")  # Ansible would send it back with the result
+    options = {**module.params, **carried.pop("own", {}), "carried": carried}
     if parts:
         options["parts"] = list(parts)
     for name, value in (("https_proxy", options.get("proxy")), ("no_proxy", options.get("no_proxy"))):

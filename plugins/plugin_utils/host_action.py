@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 
 from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import routing
 from ..module_utils.errors import OperatorError
-from ..module_utils.options import control_node, owner
+from ..module_utils.options import agent_settings, control_node, owner
 from ..module_utils.options.values import Spec, as_boolean
 from ..module_utils.parts import PARTS
 from . import asking, carrying, run_store
@@ -126,13 +127,21 @@ class HostAction(ActionBase):
         return result
 
     def _execute(self, options: dict[str, Any], with_program: bool, variables: Mapping[str, Any]) -> dict[str, Any]:
-        carried = carrying.carried(options, with_program)
+        args = {name: value for name, value in options.items() if name not in agent_settings.OWN}
+        args["carried"] = {**carrying.carried(options, with_program), "own": self._own(options)}
         result: dict[str, Any] = self._execute_module(
-            module_args={**options, "carried": carried}, task_vars=variables, wrap_async=bool(self._task.async_val)
+            module_args=args, task_vars=variables, wrap_async=bool(self._task.async_val)
         )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
+
+    def _own(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The agents' own options, in their types: a host's module does not know them (see options/values.py)."""
+        spec = {name: option for name, option in agent_settings.OWN.items() if name in self.OPTIONS}
+        given = {name: value for name, value in options.items() if name in spec}
+        validated: dict[str, Any] = ArgumentSpecValidator(spec).validate(given).validated_parameters
+        return validated
 
     def _parts(self, variables: Mapping[str, Any]) -> list[str] | None:
         """The parts that ``--tags`` and ``--skip-tags`` leave; None for all, an empty list for none. Raises OperatorError."""

@@ -218,7 +218,11 @@ def control(tmp_path: Path) -> ControlNode:
 
 
 def _run(control: ControlNode, added: Added, playbook: str, home: Path, *options: str, **more: Any) -> Play:
-    own = {**added.variables, "coding_agents_home": str(home), **{f"coding_agents_{name}": one for name, one in more.items()}}
+    own = {
+        **added.variables,
+        "coding_agents_home": str(home),
+        **{f"coding_agents_{name}": one for name, one in more.items()},
+    }
     environment = {"ANSIBLE_COLLECTIONS_PATH": str(added.collections)}
     return control.run(playbook, {"host": own}, *options, environment=environment)
 
@@ -329,7 +333,9 @@ def test_what_was_added_is_judged(control: ControlNode, added: Added, tmp_path: 
         "cli_versions": ({"second": "0.9.0"}, "Second Agent 0.9.0 does not work with a workspace"),
         "greeting": (["a"], "coding_agents_greeting is"),
     }
-    said = _run(control, added, "rollout", home, **{name: value for name, (value, _said) in table.items()}).message("host")
+    said = _run(control, added, "rollout", home, **{name: value for name, (value, _said) in table.items()}).message(
+        "host"
+    )
     for _value, words in table.values():
         assert words in said, said
     more = _run(control, added, "rollout", home, colour="red", greting="x").message("host")

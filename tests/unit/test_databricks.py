@@ -15,13 +15,19 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
     certificates,
+)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
     client as databricks,
-    identity as who_asks,
+)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
     errors as workspace_errors,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
+    identity as who_asks,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError, explain
 from databricks.sdk import errors as sdk_errors
 from databricks.sdk.config import Config

@@ -151,7 +151,9 @@ def test_a_vaulted_variable_works_and_is_masked_everywhere(
     yaml.SafeDumper.add_representer(Vaulted, lambda dumper, value: dumper.represent_scalar("!vault", value, style="|"))
     host = {
         "coding_agents_client_secret": Vaulted(vault.encrypt(workspace.client_secret.encode()).decode()),
-        "coding_agents_extra_settings": {"claude_code": {"env": {"CORP": Vaulted(vault.encrypt(planted.encode()).decode())}}},
+        "coding_agents_extra_settings": {
+            "claude_code": {"env": {"CORP": Vaulted(vault.encrypt(planted.encode()).decode())}}
+        },
     }
     more = tmp_path / "vaulted.yml"
     more.write_text(yaml.safe_dump({"all": {"hosts": {"host": host}}}))
@@ -187,8 +189,14 @@ def test_a_variable_that_has_no_value_is_named_with_what_it_lacks(
 @pytest.mark.matrix
 def test_what_is_no_variable_is_refused_with_the_one_that_was_meant(control: ControlNode, home: Path) -> None:
     table = {
-        "typo": ({"coding_agents_modles": {}}, "coding_agents_modles: there is no such variable. Did you mean coding_agents_models?"),
-        "moved": ({"coding_agents_experimental_betas": True}, "It is coding_agents_claude_code_experimental_betas now."),
+        "typo": (
+            {"coding_agents_modles": {}},
+            "coding_agents_modles: there is no such variable. Did you mean coding_agents_models?",
+        ),
+        "moved": (
+            {"coding_agents_experimental_betas": True},
+            "It is coding_agents_claude_code_experimental_betas now.",
+        ),
         "models": ({"coding_agents_models": {"opus": "x"}}, "Write coding_agents_models: {claude_code: {opus: x}}."),
         "key": ({"coding_agents_host": URL}, "What it says is coding_agents_workspace_url here."),
         "state": ({"coding_agents_state": "absent"}, "coding_agents_state: there is no such variable."),
@@ -220,7 +228,9 @@ def test_an_earlier_name_without_the_prefix_is_refused_with_the_new_one(control:
 @pytest.mark.matrix
 def test_the_way_back_needs_nothing_but_the_owner(control: ControlNode, home: Path) -> None:
     before = manifest(str(home))
-    control.run("rollout", {"host": _bare(home, npm_prefix=str(installed(home.parent / "prefix", *AGENTS.values())))}).ok()
+    control.run(
+        "rollout", {"host": _bare(home, npm_prefix=str(installed(home.parent / "prefix", *AGENTS.values())))}
+    ).ok()
     assert differences(before, manifest(str(home)))
     broken = {
         "routing": "turbo",
@@ -229,13 +239,18 @@ def test_the_way_back_needs_nothing_but_the_owner(control: ControlNode, home: Pa
         "token_ttl_minutes": 900,
         "config": "gone.json",
     }
-    play = control.run("uninstall", {"host": {**_bare(home, **broken), "coding_agents_workspace_url": "{{ nobody_set_this }}"}})
+    play = control.run(
+        "uninstall", {"host": {**_bare(home, **broken), "coding_agents_workspace_url": "{{ nobody_set_this }}"}}
+    )
     assert play.ok().changed() == 1
     assert differences(before, manifest(str(home))) == []
 
 
 def test_what_the_way_back_needs_is_judged(control: ControlNode, home: Path) -> None:
-    for wrong, said in (({"home": "/a", "users": ["ada"]}, "are both set"), ({"sign_out": "perhaps"}, "coding_agents_sign_out")):
+    for wrong, said in (
+        ({"home": "/a", "users": ["ada"]}, "are both set"),
+        ({"sign_out": "perhaps"}, "coding_agents_sign_out"),
+    ):
         play = control.run("uninstall", {"host": {f"coding_agents_{name}": value for name, value in wrong.items()}})
         assert said in play.message("host") and play.starts == {"host": 0}
 
@@ -248,7 +263,9 @@ def test_an_authority_of_the_control_node_is_brought_and_taken_away_again(
     control: ControlNode, workspace: Workspace, home: Path, tmp_path: Path
 ) -> None:
     authority = Path(workspace.ca_file).read_text()
-    (tmp_path / "company-ca.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + authority)
+    (tmp_path / "company-ca.pem").write_text(
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" + authority
+    )
     # From where ansible-playbook is started, which is a directory of each run.
     hosts = {"host": _asking(workspace, home, ca_file="../company-ca.pem")}
     before = manifest(str(home))
@@ -284,7 +301,11 @@ def test_an_authority_that_hosts_have_is_used_there(
 
 def _has_no(play: Play, *secrets: str) -> None:
     """Neither the output, nor a callback, nor any file of the run holds one of these; the inventory does."""
-    texts = {str(path): path.read_bytes() for path in play.directory.rglob("*") if path.is_file() and path.name != "inventory.json"}
+    texts = {
+        str(path): path.read_bytes()
+        for path in play.directory.rglob("*")
+        if path.is_file() and path.name != "inventory.json"
+    }
     assert any(path.endswith("record.jsonl") for path in texts) and any(path.endswith("output") for path in texts)
     for secret in secrets:
         assert not [path for path, text in texts.items() if secret.encode() in text], secret
@@ -304,7 +325,9 @@ def test_a_secret_is_in_no_output_result_or_callback(
         "unasked": _asking(workspace, homes.bare(home.parent / "3"), client_secret=f"{planted}secret", preflight=False),
         "wrong": _asking(workspace, home, client_secret=[f"{planted}list"]),
         "pat": _asking(workspace, home, identity="pat", pat=f"{planted}pat"),
-        "patlater": _asking(workspace, homes.bare(home.parent / "4"), identity="pat", pat=f"{planted}p", preflight=False),
+        "patlater": _asking(
+            workspace, homes.bare(home.parent / "4"), identity="pat", pat=f"{planted}p", preflight=False
+        ),
         "text": _asking(workspace, home, extra_settings=f"{planted}text"),
         "conflict": _asking(workspace, home, extra_settings={"claude_code": {"apiKeyHelper": planted}}),
         "specification": _asking(workspace, homes.bare(home.parent / "5"), extra_settings=extra, home="relative/home"),
@@ -312,9 +335,7 @@ def test_a_secret_is_in_no_output_result_or_callback(
     shown = {"ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "1", "ANSIBLE_PIPELINING": "0"}
     secrets = [planted, workspace.client_secret]
     for options in (("--check", "--diff"), ("--diff",)):
-        play = control.run(
-            playbook, hosts, *options, "-vvvv", "--forks", "10", environment=shown, watch=secrets
-        )
+        play = control.run(playbook, hosts, *options, "-vvvv", "--forks", "10", environment=shown, watch=secrets)
         _has_no(play, *secrets)
         assert "msg" in json.dumps(play.results(host="wrong")) and "client_secret" in play.message("wrong")
         assert play.status != 0
@@ -328,7 +349,13 @@ def test_a_secret_that_a_task_gives_is_in_no_output(
     task = _task("databricks_oauth", identity="service_principal", client_id="x", client_secret="{{ planted }}")
     failing = _task("databricks_oauth", client_secret="{{ planted }}", identity="root")
     site = _playbook(tmp_path, _play([{**one, "ignore_errors": True} for one in (task, failing)]))
-    hosts = {"host": {**_bare(home, ca_file=workspace.ca_file), "planted": planted, "coding_agents_workspace_url": workspace.url}}
+    hosts = {
+        "host": {
+            **_bare(home, ca_file=workspace.ca_file),
+            "planted": planted,
+            "coding_agents_workspace_url": workspace.url,
+        }
+    }
     play = control.run(site, hosts, "-vvvv", "--diff", environment={"ANSIBLE_PIPELINING": "0"}, watch=[planted])
     assert len(play.results("databricks_oauth", status="failed")) == 2, play.output
     _has_no(play, planted)

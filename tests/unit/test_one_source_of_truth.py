@@ -73,7 +73,7 @@ def test_an_option_that_is_a_variable_is_the_same_everywhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ACTIONS if name != "run_report"])
 def test_an_action_plugin_fills_the_options_of_its_module(name: str) -> None:
-    assert _plugin("action", name).ActionModule.OPTIONS == _spec(name)
+    assert _spec(name) == _plugin("action", name).ActionModule.OPTIONS
 
 
 def test_every_module_of_hosts_has_an_action_plugin_which_fills_its_options() -> None:

@@ -118,8 +118,14 @@ BAD_INPUT: dict[str, tuple[dict[str, Any], str]] = {
     "identity": ({"coding_agents_identity": "root"}, "coding_agents_identity is 'root'"),
     "secret": ({"coding_agents_client_secret": ""}, "coding_agents_client_secret is not set"),
     "workspaceid": ({"coding_agents_workspace_id": "12x"}, "coding_agents_workspace_id"),
-    "cafile": ({"coding_agents_ca_file": "nowhere/ca.pem"}, "coding_agents_ca_file nowhere/ca.pem: is not on the control"),
-    "ourcafile": ({"coding_agents_preflight_ca_file": "/x.pem"}, "coding_agents_preflight_ca_file /x.pem: is not on the"),
+    "cafile": (
+        {"coding_agents_ca_file": "nowhere/ca.pem"},
+        "coding_agents_ca_file nowhere/ca.pem: is not on the control",
+    ),
+    "ourcafile": (
+        {"coding_agents_preflight_ca_file": "/x.pem"},
+        "coding_agents_preflight_ca_file /x.pem: is not on the",
+    ),
 }
 
 
@@ -175,7 +181,11 @@ def test_a_failure_is_found_once_and_told_to_every_host(workspace: Workspace, tm
 
 
 def test_without_credentials_the_models_are_not_checked_and_that_is_said(workspace: Workspace, tmp_path: Path) -> None:
-    hosts = {"host": variables(workspace, coding_agents_identity="user", coding_agents_models={"claude_code": {"opus": "absent"}})}
+    hosts = {
+        "host": variables(
+            workspace, coding_agents_identity="user", coding_agents_models={"claude_code": {"opus": "absent"}}
+        )
+    }
     run = play(tmp_path, hosts, [CHECK, SHOW])
     assert run.code == 0, run.output
     assert f"host {workspace.url} gateway {workspace.workspace_id} False 0" in run.output

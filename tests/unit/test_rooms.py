@@ -98,10 +98,14 @@ def test_a_file_imports_what_its_room_may(name: str) -> None:
 def test_no_imports_go_round() -> None:
     below: list[str] = []
     for room, allowed in MAY_IMPORT.items():
-        unknown = [one for one in allowed.split() if one.partition(".")[0] in MAY_IMPORT and one.partition(".")[0] not in below]
+        unknown = [
+            one for one in allowed.split() if one.partition(".")[0] in MAY_IMPORT and one.partition(".")[0] not in below
+        ]
         assert not unknown, f"{room} imports from above: {unknown}"
         below.append(room)
-    files = {_room(("", *Path(name).with_suffix("").parts)).removesuffix(".__init__"): name for name in FILES if "/" in name}
+    files = {
+        _room(("", *Path(name).with_suffix("").parts)).removesuffix(".__init__"): name for name in FILES if "/" in name
+    }
     done: set[str] = set()
 
     def follow(one: str, way: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs from npm and from a Python index, with real npm and pip: exactly what was asked for, or an error that begins with the cause."""
+"""Programs from npm and from a Python index, with real npm and pip: what was asked for, or an error that begins with the cause."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_certificates_of_the_operator_are_trusted_beside_the_system_s(
         ("npm error code EAI_AGAIN", "the npm registry is not reachable"),
         ("npm error code CERT_HAS_EXPIRED", "the certificate of the npm registry is not trusted"),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space is left on the disk"),
-        ("WARNING: Retrying after connection broken by 'NewConnectionError('<pip._vendor.'\nERROR: No matching distribution found for x",
+        ("WARNING: Retrying after connection broken by 'NewConnectionError('<pip'\nERROR: No matching distribution found for x",
          "the npm registry is not reachable"),
         ("npm error code 1\nnpm error path /x", "npm ended with status 7"),
         ("", "npm ended with status 7"),
@@ -251,7 +251,7 @@ def test_a_program_is_tried_in_a_home_of_no_account(
     settings: Callable[..., Settings], home: Path, tmp_path: Path
 ) -> None:
     program = tmp_path / COMMAND
-    program.write_text('#!/bin/sh\nmkdir ~/.agent; touch ~/.agent/state "$TMPDIR/x" here; env >%s/env\n' % tmp_path)
+    program.write_text(f'#!/bin/sh\nmkdir ~/.agent; touch ~/.agent/state "$TMPDIR/x" here; env >{tmp_path}/env\n')
     program.chmod(0o755)
     NPM.try_out(str(program), settings(environment={"PATH": "/usr/bin", "SECRET": "s3cr3t"}))
     assert not tree(home)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..agents import AGENTS, check_versions
-from .values import Spec, as_mapping, by_kind
+from .values import Spec, by_kind
 
 SPEC: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
@@ -17,19 +16,11 @@ SPEC: Spec = {
     "npm_registry": {"type": "str"},
 }
 EXAMPLES = {
-    "cli_versions": f"{{claude_code: '{AGENTS['claude_code'].pinned_version}'}}",
+    "cli_versions": "{claude_code: '1.2.3'}",
     "npm_prefix": "/opt/coding-agents",
     "npm_registry": "https://npm.example.com/",
 }
 USE = {"cli_versions": "usual", "npm_registry": "usual"}
-
-
-def _cli_versions(value: Any, variable: str) -> list[str]:
-    versions = as_mapping(value)
-    if versions is None:
-        return by_kind(variable, SPEC["cli_versions"], EXAMPLES["cli_versions"], value)
-    check_versions(versions, AGENTS)
-    return []
 
 
 def _registry(value: Any, variable: str) -> list[str]:
@@ -41,7 +32,7 @@ def _registry(value: Any, variable: str) -> list[str]:
     return found
 
 
-CHECKS = {"cli_versions": _cli_versions, "npm_registry": _registry}
+CHECKS = {"npm_registry": _registry}
 
 
 def together(given: Mapping[str, Any]) -> list[str]:

@@ -9,41 +9,37 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from ..agents import AGENTS
-from ..agents.extra_settings import check_extra_settings
-from .values import Spec, as_list, as_mapping, by_kind, shown
+from .values import Spec, agents, as_list, as_mapping, by_kind, shown
+
+AGENTS = agents()
 
 _OF_AN_AGENT = ("description", "example", "use", "check")
 """What an agent's own option says beyond an argument specification."""
 
-
-def _own() -> dict[str, dict[str, Any]]:
-    return {f"{name}_{option}": said for name, agent in AGENTS.items() for option, said in agent.own_options.items()}
-
-
-OWN_OPTIONS = _own()
+OWN_OPTIONS: dict[str, dict[str, Any]] = {
+    f"{name}_{option}": dict(said) for name, agent in AGENTS.items() for option, said in agent.own_options.items()
+}
 """Each agent's own options by their whole name, with their description and example."""
 
+OWN: Spec = {
+    name: {key: value for key, value in said.items() if key not in _OF_AN_AGENT} for name, said in OWN_OPTIONS.items()
+}
 SPEC: Spec = {
-    "agents": {"type": "list", "elements": "str", "choices": sorted(AGENTS), "default": ["claude_code"]},
-    "models": {
-        "type": "dict",
-        "default": {},
-        "options": {
-            name: {"type": "dict", "options": {slot: {"type": "str"} for slot in agent.model_defaults}}
-            for name, agent in sorted(AGENTS.items())
-        },
-    },
+    "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
+    "models": {"type": "dict", "default": {}},
     # Handed to the host as one text: of a dictionary, Ansible would hide every word and number wherever it appears in a result.
     "extra_settings": {"type": "raw", "no_log": True},
-    **{
-        name: {key: value for key, value in said.items() if key not in _OF_AN_AGENT}
-        for name, said in OWN_OPTIONS.items()
-    },
+    **OWN,
 }
+if AGENTS:
+    SPEC["agents"]["choices"] = sorted(AGENTS)
+    SPEC["models"]["options"] = {
+        name: {"type": "dict", "options": {slot: {"type": "str"} for slot in agent.model_defaults}}
+        for name, agent in sorted(AGENTS.items())
+    }
 EXAMPLES = {
     "agents": "[claude_code]",
-    "models": f"{{claude_code: {{opus: {AGENTS['claude_code'].model_defaults['opus']}}}}}",
+    "models": "{claude_code: {opus: system.ai.claude-opus-4-6}}",
     "extra_settings": "{claude_code: {includeCoAuthoredBy: false}}",
     **{name: str(said["example"]) for name, said in OWN_OPTIONS.items()},
 }
@@ -101,18 +97,9 @@ def _no_agent(name: str, chosen: Any, variable: str) -> str:
     return f"{variable} has {name}, which is no agent. Use only: {', '.join(sorted(AGENTS))}.{hint}"
 
 
-def _extra_settings(value: Any, variable: str) -> list[str]:
-    extra = as_mapping(value)
-    if extra is None:
-        return [f"{variable} is not a dictionary. Give settings by agent, such as {EXAMPLES['extra_settings']}."]
-    check_extra_settings(extra, AGENTS)
-    return []
-
-
 CHECKS = {
     "agents": _agents,
     "models": _models,
-    "extra_settings": _extra_settings,
     **{name: said["check"] for name, said in OWN_OPTIONS.items() if "check" in said},
 }
 

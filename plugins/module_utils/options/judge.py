@@ -12,7 +12,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..agents import AGENTS
+from ..agents import AGENTS, check_versions
+from ..agents.extra_settings import check_extra_settings
 from ..errors import OperatorError
 from . import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
 from .values import PREFIX, Spec, allowed, as_mapping, by_kind
@@ -22,7 +23,30 @@ GROUPS = (workspace, databricks_oauth, agent_settings, agent_cli, owner, control
 VARIABLES: Spec = {name: option for group in GROUPS for name, option in group.SPEC.items()}
 EXAMPLES: Mapping[str, str] = {name: example for group in GROUPS for name, example in group.EXAMPLES.items()}
 USE: Mapping[str, str] = {name: use for group in GROUPS for name, use in group.USE.items()}
-_CHECKS: Mapping[str, Any] = {name: check for group in GROUPS for name, check in group.CHECKS.items()}
+
+
+def _extra_settings(value: Any, variable: str) -> list[str]:
+    extra = as_mapping(value)
+    if extra is None:
+        return [f"{variable} is not a dictionary. Give settings by agent, such as {EXAMPLES['extra_settings']}."]
+    check_extra_settings(extra, AGENTS)
+    return []
+
+
+def _cli_versions(value: Any, variable: str) -> list[str]:
+    versions = as_mapping(value)
+    if versions is None:
+        return by_kind(variable, VARIABLES["cli_versions"], EXAMPLES["cli_versions"], value)
+    check_versions(versions, AGENTS)
+    return []
+
+
+_CHECKS: Mapping[str, Any] = {
+    **{name: check for group in GROUPS for name, check in group.CHECKS.items()},
+    # What the agents' own files know.
+    "cli_versions": _cli_versions,
+    "extra_settings": _extra_settings,
+}
 
 CONFIG_IN_FORCE = "config_in_force"
 """Set by the lookup ``config_file`` beside what the file holds, not by operators: where it was read from."""

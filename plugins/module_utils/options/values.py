@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,19 @@ KINDS = {
     "list": "a list",
     "dict": "a dictionary",
 }
+
+
+def agents() -> Mapping[str, Any]:
+    """The agents by name, where their files are: on the control node. None on hosts.
+
+    No static import: Ansible would carry all agents, and the engine with them, to hosts whose modules only need to know that an option
+    is a dictionary. What is in it has been judged by then.
+    """
+    try:
+        found: Mapping[str, Any] = importlib.import_module("..agents", __package__).AGENTS
+    except ImportError:
+        return {}
+    return found
 
 
 def as_boolean(value: Any) -> bool | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import processes
 from ..engine import files, traces
-from ..engine.documents import FORMATS, MISSING, IniDocument
+from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted
@@ -186,7 +186,7 @@ class DatabricksOauth(Part):
             and told.owns_profile
             and str(section.get("host", "")).rstrip("/") == told.workspace_url
         ):
-            values = {(told.profile, key): value for key, value in section.items()}
+            values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in section.items()}
             traces.keys(ledger, self.name, told.databrickscfg, "ini", values, [(told.profile,)])
         authority = os.path.join(ledger.owner.data, CA_NAME)
         for path in (config.helper, config.front, config.config_file, config.program, authority):
