@@ -39,6 +39,9 @@ options:
       - How long a person on one's own machine may take to sign in, in seconds.
     type: int
     default: 300
+notes:
+  - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
+    C(module_defaults), these over the variable, and the variable over the option's default.
 seealso:
   - module: fmapi.coding_agents.databricks_oauth
 """

@@ -332,7 +332,11 @@ def _named_thing(change: str) -> str:
     if not found:
         return change
     path, rest = found["path"], found["rest"] or ""
-    if " -> " in rest or ("/".join(DATA_DIRECTORY) in path and not rest.startswith("mode ")):
+    if (
+        " -> " in rest
+        or rest.endswith(": removed")
+        or ("/".join(DATA_DIRECTORY) in path and not rest.startswith("mode "))
+    ):
         return re.split(r" -> |: | given back$| removed$", rest)[0]
     return path.rstrip("/").rpartition("/")[2]
 
@@ -543,21 +547,26 @@ def _diffs(hosts: Sequence[_Host], run: Run) -> list[Line]:
         for one in host.diff:
             headers = [host.tilde(str(one.get(name, ""))) for name in ("before_header", "after_header")]
             texts = [str(one.get(name) or "") for name in ("before", "after")]
+            headers.insert(0, str(one.get("kind") or ""))
             key = (*headers, *(host.tilde(text) for text in texts))
             group, own = groups.setdefault(key, (_Group(), []))
             group.add(host.name)
             own.append((*headers, *texts))
     found: list[Line] = []
     for key, (group, own) in groups.items():
-        before_header, after_header, before, after = own[0] if len(set(own)) == 1 else key
+        kind, before_header, after_header, before, after = own[0] if len(set(own)) == 1 else key
         count = f" ({len(group.names)} hosts)" if len(group.names) > 1 else ""
-        path = re.sub(r" \((no file|[0-7]{4})\)$", "", after_header or before_header)
+        path = re.sub(r" \((no file|link|[0-7]{4})\)$", "", after_header or before_header)
         found.append(Line(f"{path} on {_listed(group.names, run, _WITHOUT)}{count}", "title"))
+        if kind == "summary":
+            signs = (("-", before, "removed"), ("+", after, "added"))
+            found += [Line(f"{sign}{text.rstrip()}", tone) for sign, text, tone in signs if text]
+            continue
         shown = _unified(before, after, before_header, after_header, run.context)
         if not shown and before_header != after_header:
             shown = [Line(f"--- before: {before_header}", "removed"), Line(f"+++ after: {after_header}", "added")]
         found += [*shown, Line("")]
-    return found
+    return [*found, Line("")] if found and found[-1].text else found
 
 
 def _unified(before: str, after: str, before_header: str, after_header: str, context: int) -> list[Line]:

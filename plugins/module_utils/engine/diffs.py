@@ -32,7 +32,8 @@ def diff_of(plans: list[Plan], full: bool = False) -> list[dict[str, str]]:
 
 
 def _diff(one: Plan, full: bool) -> dict[str, str]:
-    if one.is_link or (any(one.summaries) and not full):
+    in_one_line = one.is_link or (any(one.summaries) and not full)
+    if in_one_line:
         before, after = (_line(one, *which) for which in zip((one.before, one.after), one.summaries))
     else:
         region = _changed_region(one.before or b"", one.after or b"")
@@ -42,6 +43,8 @@ def _diff(one: Plan, full: bool) -> dict[str, str]:
         "after_header": f"{one.path} ({_kind(one, one.after, one.mode_after)})",
         "before": before,
         "after": after,
+        # For whoever shows it: the texts are a summary, and need no line numbers.
+        **({"kind": "summary"} if in_one_line else {}),
     }
 
 

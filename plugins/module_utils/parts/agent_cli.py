@@ -43,8 +43,15 @@ class _Program(NamedTuple):
     link: str
 
     @property
-    def target(self) -> str:
+    def program(self) -> str:
         return self.agent.source.command_path(self.directory, self.agent.command)
+
+    @property
+    def target(self) -> str:
+        """What the link holds: as it is, if it leads to the program by another name (a home may have several)."""
+        if os.path.islink(self.link) and os.path.realpath(self.link) == os.path.realpath(self.program):
+            return os.readlink(self.link)
+        return self.program
 
     @property
     def title(self) -> str:
@@ -191,7 +198,7 @@ def _stands(one: _Program, ledger: Ledger) -> bool:
     records = [record for record in ledger.packages.values() if record.get("directory") == one.directory]
     complete = any(record.get("complete") for record in records)
     whole = one.agent.source.installed_version(one.directory) == one.version
-    return complete and whole and os.access(one.target, os.X_OK)
+    return complete and whole and os.access(one.program, os.X_OK)
 
 
 def _settings(owner: Owner, options: Options) -> Settings:
@@ -257,7 +264,7 @@ def _fetch(owner: Owner, one: _Program, settings: Settings) -> None:
     ledger.save()
     files.make_directories(parent, owner)
     one.agent.source.fetch(one.version, one.directory, settings)
-    one.agent.source.try_out(one.target, settings)
+    one.agent.source.try_out(one.program, settings)
     ledger.packages[key]["complete"] = True
     ledger.save()
 

@@ -431,11 +431,11 @@ def _known(examination: Examination) -> Check:
     if isinstance(status, str):
         return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
     if status in (401, 403):
-        return Check(
-            *what,
-            FAIL,
-            f"the workspace refuses the token (HTTP {status})",
-            "Run the doctor again: the helper has replaced a token that was revoked. If it stays, give the identity the entitlement "
-            "Workspace access or Consumer access",
+        way_out = (
+            profile.new_token_hint(examination.config)
+            if examination.config.identity == "pat"
+            else "Run the doctor again: the helper has replaced a token that was revoked. If it stays, give the identity the "
+            "entitlement Workspace access or Consumer access"
         )
+        return Check(*what, FAIL, f"the workspace refuses the token (HTTP {status})", way_out)
     return Check(*what, FAIL, f"the workspace answers with HTTP {status}", "Try again in a minute")
