@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,18 +55,58 @@ class Play:
         ]
 
     def actions(self, host: str = "") -> list[str]:
-        """Names of the modules that ran, in order; those that are only Ansible's own control flow left out."""
+        """Names of the modules that ran, in order; Ansible's own control flow and the report at the end left out."""
         return [
             event["action"].removeprefix(f"{COLLECTION}.")
             for event in self.events
             if event["status"] in ("ok", "failed", "unreachable")
             and "include" not in event["action"]
             and "validate_argument_spec" not in event["action"]
+            and event["action"] != f"{COLLECTION}.run_report"
             and (not host or event["host"] == host)
         ]
 
+    @property
+    def told(self) -> str:
+        """The output as one line: displays and reports break lines where their width ends."""
+        return " ".join(self.output.split())
+
+    def report(self) -> list[str]:
+        """The lines of the report at the end of each play of ours; of all of them where there were several."""
+        lines: list[str] = []
+        within = False
+        for line in self.output.splitlines():
+            if line.startswith("TASK [Report] *"):
+                within = True
+            elif within and line.startswith(("ok: [", "fatal: [", "PLAY RECAP *", "PLAY [", "TASK [")):
+                within = False
+            elif within:
+                lines.append(line)
+        return lines
+
+    def shown(self, host: str = "") -> dict[str, str]:
+        """What the report showed with ``--diff``, by file as the report names it (``~/...``): the lines that follow its name.
+
+        :param host: only what this host has; where many have it, they are all named with ``-v`` only.
+        """
+        found: dict[str, str] = {}
+        lines = iter([*self.report(), ""])
+        title = next(lines)
+        for line in lines:
+            own = [line]
+            if line.startswith("--- before: "):
+                own += iter(lambda: next(lines), "")
+            elif not line.startswith(("+", "-")):
+                title = line
+                continue
+            path, _on, names = re.sub(r" \(\d+ hosts\)$", "", title).rpartition(" on ")
+            assert not host or not re.search(r" and \d+ more$", names), f"not all hosts are named, run with -v: {names}"
+            if not host or host in names.split(", "):
+                found[path] = found.get(path, "") + "\n".join([*own, ""])
+        return found
+
     def diffs(self, host: str = "") -> list[dict[str, str]]:
-        """All that ``--diff`` showed: header and text before and after."""
+        """What ``--diff`` showed of each task, header and text before and after. Our own playbooks show it in their report."""
         found: list[dict[str, str]] = []
         for event in self.events:
             if event["status"] == "diff" and (not host or event["host"] == host):
@@ -239,7 +280,7 @@ class Operator:
 
     def doctor(self, home: Path, /, *options: str, prompt: bool = False, **own: Any) -> Play:
         """``doctor`` on one host, however it ends."""
-        return self.control.run("doctor", {"host": {**self.variables(home, **own), "doctor_prompt": prompt}}, *options)
+        return self.control.run("doctor", {"host": self.variables(home, doctor_prompt=prompt, **own)}, *options)
 
     def uninstall(self, home: Path, *options: str) -> Play:
         """``uninstall`` on one host of which nothing but the home is known."""

@@ -32,7 +32,7 @@ def installed_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prefix = tmp_path_factory.mktemp("prefix")
     package = prefix / "lib" / "node_modules" / "@anthropic-ai" / "claude-code"
     package.mkdir(parents=True)
-    manifest = {"name": ClaudeCode.npm_package, "version": ClaudeCode.pinned_version, "bin": {"claude": "cli.js"}}
+    manifest = {"name": ClaudeCode.source.package, "version": ClaudeCode.pinned_version, "bin": {"claude": "cli.js"}}
     (package / "package.json").write_text(json.dumps(manifest))
     (package / "cli.js").write_text(f'#!/bin/sh\necho "$@" >>{prefix}/started\nexit 70\n')
     (package / "cli.js").chmod(0o755)

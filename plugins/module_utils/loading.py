@@ -40,37 +40,48 @@ Code = Dict[str, Tuple[bool, CodeType]]  # noqa: UP006
 def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
     """The host program's module ``rollout``; None where the program is neither here as it is wanted nor carried."""
     digest = carried["program_sha256"]
-    code = _compiled(_compiled_file(owner, digest))
-    if code is None:
-        content = _installed(owner, digest)
-        if content is None and "program" in carried:
-            content = zlib.decompress(b64decode(carried["program"]))
-        if content is None:
-            return None
-        code = _compile(content)
-    _Finder.offer(code)
+    content = _installed(owner, digest)
+    if content is None and "program" in carried:
+        content = zlib.decompress(b64decode(carried["program"]))
+    if content is None:
+        return None  # even where its code is kept: what comes next is to find a program that stands
+    kept = _compiled_file(owner, digest)
+    code = _compiled(kept)
+    _Finder.kept = kept if code is not None else ""
+    _Finder.offer(_compile(content) if code is None else code)
     from importlib import import_module
 
     return import_module(f"{PACKAGE}.rollout")
 
 
+def is_at_hand(owner: Owner, carried: Mapping[str, Any]) -> bool:
+    """Whether :func:`load` finds the program."""
+    return "program" in carried or _installed(owner, carried["program_sha256"]) is not None
+
+
 def keep(owner: Owner, digest: str) -> None:
-    """Keep the compiled code for the next run, where the program stands and its cache directory is there."""
+    """Keep the compiled code for the next run, where the program stands and its cache directory is there.
+
+    In place of what is kept there and was not believed, too.
+    """
     path = _compiled_file(owner, digest)
-    if not os.path.isdir(owner.cache) or os.path.exists(path):
+    if not os.path.isdir(owner.cache) or _Finder.kept == path:
         return
     content = _installed(owner, digest)
     if content is None:
         return
     body = marshal.dumps(_compile(content))
     temporary = f"{path}.{os.getpid()}"
-    with contextlib.suppress(OSError):  # without it the next run is slower, no more
+    try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(hashlib.sha256(body).digest() + body)
         for name in os.listdir(owner.cache):
             if name.startswith(COMPILED) and name != os.path.basename(temporary):
                 os.unlink(os.path.join(owner.cache, name))
         os.replace(temporary, path)
+    except OSError:  # without it the next run is slower, no more
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
 
 
 def _compiled_file(owner: Owner, digest: str) -> str:
@@ -79,16 +90,8 @@ def _compiled_file(owner: Owner, digest: str) -> str:
 
 
 def _compiled(path: str) -> Code | None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            return None
-        kept = stream.read()
-    if hashlib.sha256(kept[32:]).digest() != kept[:32]:
+    kept = _read(path, ours_alone=True)
+    if kept is None or hashlib.sha256(kept[32:]).digest() != kept[:32]:
         return None
     found: Code = marshal.loads(kept[32:])  # noqa: S302 # a file that only the owner, who we are, can have written
     return found
@@ -96,12 +99,23 @@ def _compiled(path: str) -> Code | None:
 
 def _installed(owner: Owner, digest: str) -> bytes | None:
     """The bytes of the program that stands here, if it is the wanted one."""
+    content = _read(os.path.join(owner.data, PROGRAM_NAME), ours_alone=False)
+    return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+
+
+def _read(path: str, ours_alone: bool) -> bytes | None:
+    """What a regular file holds (a pipe would hold us up); with ``ours_alone`` no link, and nobody else may read or write it."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if ours_alone else 0)
     try:
-        with open(os.path.join(owner.data, PROGRAM_NAME), "rb") as stream:
-            content = stream.read()
+        with os.fdopen(os.open(path, flags), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if ours_alone and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+                return None
+            return stream.read()
     except OSError:
         return None
-    return content if hashlib.sha256(content).hexdigest() == digest else None
 
 
 def _compile(content: bytes) -> Code:
@@ -127,6 +141,8 @@ class _Finder:
     """Finds the program's modules in memory."""
 
     code: Code = {}
+    kept = ""
+    """The file that the code was kept in, if it was."""
 
     @classmethod
     def offer(cls, code: Code) -> None:

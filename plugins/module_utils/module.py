@@ -16,7 +16,7 @@ from .defects import defect
 from .engine.owner import Done, Owner, check_home, current_owner, each, owner_named
 from .errors import OperatorError
 from .options import owner
-from .options.values import Spec
+from .options.values import Spec, registry
 from .places import How
 
 OLDEST_PYTHON = (3, 9)
@@ -26,9 +26,13 @@ few aliases that :mod:`typing` spells.
 
 STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
+if registry("parts", "PARTS"):
+    PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
 CARRIED: Spec = {"carried": {"type": "dict", "default": {}, "no_log": False}}
 """What the action plugin brings along."""
 
+_EXPECTED = (OperatorError, ValueError)
+_NO_PROGRAM = {"needs_program": True, "drifted": True}
 _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
 
 
@@ -57,7 +61,8 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     users = options["users"]
     try:
         owners = [owner_named(user) for user in users] if users else [current_owner(options["home"])]
-        done = each(owners, lambda one: _work(check_home(one), verb, options, how), (OperatorError, ValueError))
+        done = _lacking(owners, carried) if not finds_failures else []
+        done = done or each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
     except OperatorError as error:
         module.fail_json(msg=error.told)
     except Exception as error:
@@ -70,15 +75,27 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
         module.exit_json(**result, **({"failed_users": failed, "drifted": True} if failed else {}))
     if len(done) == 1:
         module.fail_json(msg=str(done[0].error), **result)
-    said = "; ".join(f"{user}: {error}" for user, error in failed.items())
-    module.fail_json(msg=f"{len(failed)} of {len(done)} users failed. {said}", failed_users=failed, **result)
+    said = [f"{len(failed)} of {len(done)} users failed: {', '.join(failed)}"]
+    said += [f"{user}: {'. '.join(error.splitlines())}" for user, error in failed.items()]
+    module.fail_json(msg="\n".join(said), failed_users=failed, **result)
+
+
+def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
+    """The answer where one of several owners lacks the program; an empty list where none does.
+
+    Then nobody's work begins: the call that brings the program could not tell any more what had been done in this one.
+    """
+    if len(owners) == 1 or "program" in carried:
+        return []
+    at_hand = each(owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM}, _EXPECTED)
+    return at_hand if any(one.result for one in at_hand) else []
 
 
 def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str, Any]:
     """One owner's part of the result. Raises OperatorError for what an operator or the owner can mend."""
     program = loading.load(one, options["carried"])
     if program is None:
-        return {"needs_program": True, "drifted": True}
+        return {**_NO_PROGRAM}
     try:
         result: dict[str, Any] = getattr(program, verb)(one, options, how)
     except Exception as error:

@@ -84,13 +84,15 @@ class HostAction(ActionBase):
             args.setdefault("parts", parts)
         absent = args.get("state") == "absent"
         names = [name for name in self.OPTIONS if not absent or name in _OF_THE_OWNER]
+        if "workspace_url" in names:
+            names += control_node.CONFIG  # has been read by now; what is wrong with it is told with all else
         options, from_variables = filled(names, args, variables, self._templar)
         answer: dict[str, Any] = {}
         if not absent and "workspace_url" in self.OPTIONS:
             if not options.get("workspace_url"):
                 raise OperatorError(_NO_WORKSPACE)
             answer = self._asked(options, "routing" in from_variables or "routing" in args)
-        for name in control_node.ASKING:
+        for name in (*control_node.ASKING, *(control_node.CONFIG.keys() & from_variables)):
             options.pop(name, None)
         if options.get("extra_settings") and not isinstance(options["extra_settings"], str):
             options["extra_settings"] = json.dumps(options["extra_settings"])

@@ -277,7 +277,8 @@ def _failures(hosts: Sequence[_Host], run: Run) -> list[Line]:
             name = f"{user} on {host.name}" if user else host.name
             key = host.general(cause)
             causes.setdefault(key, _Group()).add(name, *(host.tilde(line.strip()) for line in others))
-            shown.setdefault(key, []).append(host.tilde(cause))
+            # Of a home itself, its name is what may be wrong.
+            shown.setdefault(key, []).append(cause if cause.startswith("home ") else host.tilde(cause))
     found = []
     for key, group in _by_size(causes):
         found += _wrapped(f"Failed: {_one_of(shown[key], key)}", run, "error")
@@ -330,7 +331,7 @@ def _named_thing(change: str) -> str:
     """Of a file its name; of a file of our own, and of a link, what it is for."""
     found = re.match(r"(?P<path>[~/](?:[^:]|:(?! ))*)(?:: (?P<rest>.*)|$)", change, re.DOTALL)
     if not found:
-        return change
+        return change.removesuffix(": removed")
     path, rest = found["path"], found["rest"] or ""
     if (
         " -> " in rest

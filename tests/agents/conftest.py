@@ -28,8 +28,8 @@ __all__ = ["control", "workspace", "workspace_process"]
 _PLAY = """\
 - hosts: all
   gather_facts: false
-  roles:
-    - role: fmapi.coding_agents.toolchain
+  tasks:
+    - fmapi.coding_agents.agent_cli:
 """
 
 
@@ -42,17 +42,16 @@ def missing(what: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def claude_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An npm prefix with Claude Code at the pinned version, made by the role toolchain and kept in the cache."""
+    """An npm prefix with Claude Code at the pinned version, made by the module agent_cli and kept in the cache."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             missing(f"{program} is needed to run Claude Code: apt-get install -y nodejs npm (18 or newer)")
     prefix = cache_directory() / "agents" / f"claude-code-{ClaudeCode.pinned_version}"
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    agent = ClaudeCode()
     with open(f"{prefix}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if agent.installed_by_npm(str(prefix)) != ClaudeCode.pinned_version:
-            scratch = tmp_path_factory.mktemp("toolchain")
+        if ClaudeCode.source.version_of(str(prefix / "bin" / "claude")) != ClaudeCode.pinned_version:
+            scratch = tmp_path_factory.mktemp("agent-cli")
             home = scratch / "home"
             home.mkdir(mode=0o700)
             (scratch / "install.yml").write_text(_PLAY)

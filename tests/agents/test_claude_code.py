@@ -148,7 +148,7 @@ def test_nothing_is_asked_but_the_workspace(
     """Not one packet goes elsewhere, not even a DNS query: rollout, one prompt, a session and the doctor."""
     home = homes.lived_in(tmp_path / "home")
     operator = Operator(control, reachable, claude_prefix)
-    variables = {"host": {**operator.variables(home), "doctor_prompt": True}}
+    variables = {"host": operator.variables(home, doctor_prompt=True)}
     control.run("rollout", variables, command=network.command).ok()
     done = claude.prompt(home, "is anybody there", within=network.command)
     assert done.stdout.strip() == "You said: is anybody there", done.stderr

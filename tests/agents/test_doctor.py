@@ -16,14 +16,15 @@ from tests.agents.claude import Claude
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import Manifest, differences, manifest
 from tests.workspace.client import Workspace
+from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
 OPUS = ClaudeCode.model_defaults["default"]
 
 
-def _checks(play: Play, status: str) -> list[dict[str, Any]]:
-    return [one for result in play.results("agent_doctor") for one in result["checks"] if one["status"] == status]
+def _doctor(operator: Operator, home: Path, **own: Any) -> Play:
+    return operator.doctor(home, report=REPORT, **own)
 
 
 @pytest.fixture
@@ -36,13 +37,13 @@ def home(operator: Operator, tmp_path: Path) -> Path:
 
 def test_all_pass_with_a_real_reply(operator: Operator, home: Path) -> None:
     operator.workspace.clear()
-    play = operator.doctor(home, prompt=True).ok()
-    passed = {(one["category"], one["check"]): one["detail"] for one in _checks(play, "PASS")}
+    play = _doctor(operator, home, prompt=True).ok()
+    passed = {(one["category"], one["check"]): one["detail"] for one in checks(play, "PASS")}
     assert passed["Prompt", "Claude Code"] == "replied: You said: Reply with one short sentence that says hello."
     assert {category for category, _check in passed} == {
         *("Dependencies", "Configuration", "Environment", "Auth", "Connectivity", "Models", "Prompt")
     }
-    assert not _checks(play, "FAIL") and not _checks(play, "WARN")
+    assert not checks(play, "FAIL") and not checks(play, "WARN")
     assert play.changed() == 0
     assert "host: PASS  Prompt" in play.output
     assert [one["status"] for one in operator.workspace.requests("/ai-gateway/anthropic/v1/messages")] == [200]
@@ -56,39 +57,39 @@ def _but_the_cache(home: Path) -> Manifest:
 
 def test_without_a_prompt_the_home_is_only_read(operator: Operator, home: Path) -> None:
     before = _but_the_cache(home)
-    play = operator.doctor(home).ok()
-    assert not _checks(play, "FAIL")
+    play = _doctor(operator, home).ok()
+    assert not checks(play, "FAIL")
     assert play.starts["host"] == 1
     assert differences(before, _but_the_cache(home), times=True) == []
 
 
 def test_a_model_that_is_not_ready(operator: Operator, home: Path) -> None:
     operator.workspace.control(endpoint_state={"name": OPUS, "ready": "NOT_READY"})
-    play = operator.doctor(home).ok()
-    (warning,) = _checks(play, "WARN")
+    play = _doctor(operator, home).ok()
+    (warning,) = checks(play, "WARN")
     assert (warning["category"], warning["check"], warning["detail"]) == ("Models", OPUS, "NOT_READY")
     assert warning["fix"]
 
 
 def test_a_helper_that_is_gone(operator: Operator, home: Path) -> None:
     (home / ".local" / "share" / "fmapi-coding-agents" / "token-helper").unlink()
-    play = operator.doctor(home)
+    play = _doctor(operator, home)
     assert play.status != 0
-    failed = {(one["category"], one["check"]): one for one in _checks(play, "FAIL")}
-    assert "token-helper" in failed["Configuration", "profile and token helper"]["detail"]
+    failed = {(one["category"], one["check"]): one for one in checks(play, "FAIL")}
+    assert "token-helper" in failed["Configuration", "databricks_oauth"]["detail"]
     assert "No such file" in failed["Auth", "token helper"]["detail"]
     assert all("rollout" in one["fix"] for one in failed.values())
     operator.rollout(home).ok()
-    operator.doctor(home).ok()
+    _doctor(operator, home).ok()
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"])
 def test_a_variable_that_outranks_the_settings(operator: Operator, home: Path, name: str) -> None:
     secret = "PLANTED-token-of-an-environment"
-    variables = {"host": operator.variables(home)}
+    variables = {"host": operator.variables(home, report=REPORT)}
     play = operator.control.run("doctor", variables, environment={name: secret})
     assert play.status != 0
-    (failed,) = _checks(play, "FAIL")
+    (failed,) = checks(play, "FAIL")
     assert name in failed["detail"] and failed["fix"] == f"Unset {name}"
     assert secret not in play.output + json.dumps(play.events)
 
@@ -98,9 +99,9 @@ def test_a_token_in_the_settings_that_outranks_the_helper(operator: Operator, ho
     settings = json.loads(path.read_text())
     settings["env"]["ANTHROPIC_AUTH_TOKEN"] = "PLANTED-token-of-the-settings"
     path.write_text(json.dumps(settings))
-    play = operator.doctor(home)
+    play = _doctor(operator, home)
     assert play.status != 0
-    (failed,) = _checks(play, "FAIL")
+    (failed,) = checks(play, "FAIL")
     assert failed["category"] == "Configuration" and ".claude/settings.json" in failed["detail"]
     assert "PLANTED" not in play.output + json.dumps(play.events)
 
@@ -114,24 +115,25 @@ def test_a_client_secret_that_was_revoked(
     with Workspace(state) as first:
         port = first.port
         operator = Operator(control, first, claude_prefix)
-        variables = {"host": {**operator.variables(home), "coding_agents_preflight": False}}
+        variables = {"host": operator.variables(home, preflight=False, report=REPORT)}
         control.run("rollout", variables).ok()
     credentials = json.loads((state / "credentials.json").read_text())
     old = credentials["client_secret"]
     (state / "credentials.json").write_text(json.dumps({**credentials, "client_secret": "dose" + 32 * "b"}))
     with Workspace(state, port=port) as second:
         known = control.run("doctor", variables)
-        (failed,) = _checks(known, "FAIL")
-        assert failed["category"] == "Connectivity" and "refuses the token (HTTP 401)" in failed["detail"]
+        (failed,) = checks(known, "FAIL")
+        assert (failed["category"], failed["check"]) == ("Auth", "identity")
+        assert "refuses the token (HTTP 401)" in failed["detail"]
         for cached in (home / ".cache" / "fmapi-coding-agents").glob("token-*"):
             cached.unlink()
         again = control.run("doctor", variables)
-        (failed,) = _checks(again, "FAIL")
+        (failed,) = checks(again, "FAIL")
         assert failed["category"] == "Auth"
         assert f"{second.url} refused the service principal's client id or secret" in failed["detail"]
         assert "coding_agents_client_secret" in failed["detail"] + failed["fix"]
         with_preflight = control.run("doctor", {"host": {**variables["host"], "coding_agents_preflight": True}})
         assert with_preflight.status != 0
-        assert with_preflight.actions() == ["workspace_info"]
+        assert (with_preflight.actions(), with_preflight.starts["host"]) == (["agent_doctor"], 0)
         assert "client_secret" in with_preflight.message() or "client secret" in with_preflight.message()
         assert old not in known.output + again.output + with_preflight.output

@@ -129,7 +129,7 @@ def programs() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
             tree = Path(scratch) / name
-            package = f"{ClaudeCode.npm_package}@{ClaudeCode.pinned_version}"
+            package = f"{ClaudeCode.source.package}@{ClaudeCode.pinned_version}"
             subprocess.run(
                 ["npm", "install", "--global", "--prefix", str(tree), "--no-audit", "--no-fund", package],
                 stdin=subprocess.DEVNULL,

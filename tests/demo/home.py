@@ -35,6 +35,8 @@ host=https://staging.cloud.databricks.com
     auth_type = databricks-cli
 """
 
+_LOGIN = 'PATH="$HOME/.local/bin:$PATH"\n'
+
 
 def make(home: Path) -> dict[str, str]:
     """Fill ``home``. Returns the secrets planted in it, random ones, by what they are.
@@ -56,6 +58,8 @@ def make(home: Path) -> dict[str, str]:
     _file(home / ".claude" / "CLAUDE.md", "Answer in short sentences.\n", 0o644)
     _file(home / ".claude.json", _STATE, 0o600)
     _file(home / ".databrickscfg", _DATABRICKSCFG % planted, 0o640)
+    for name in (".profile", ".zprofile"):
+        _file(home / name, _LOGIN, 0o644)
     _file(home / ".local" / "bin" / "deploy", "#!/bin/sh\necho deployed\n", 0o755)
     return planted
 

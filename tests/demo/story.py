@@ -489,7 +489,7 @@ class Story:
             facts = {**entry, "mtime_ns": 0}
             if facts == {**self._start.get(path, {}), "mtime_ns": 0}:
                 continue
-            if re.match(r"\.local/lib/node_modules/.+/.+/", path):
+            if re.match(r"\.local/lib/fmapi-coding-agents/[^/]+/[^/]+/", path):
                 status = (self.home / path).lstat()
                 inside, sizes[status.st_ino] = inside + 1, status.st_blocks * 512  # npm links the large one twice
                 continue

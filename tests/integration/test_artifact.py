@@ -17,11 +17,12 @@ from tests.integration.artifact import Installed, tracked
 
 SHIPPED = (
     *("LICENSE", "README.md", "requirements.txt"),
-    *("changelogs/changelog.yaml", "docs/*.md", "docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
+    *("changelogs/changelog.yaml", "docs/*.md", "docs/agents/*.md", "docs/pictures/*.svg"),
+    *("docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
     *("meta/*.yml", "meta/*.txt"),
     "playbooks/*.yml",
-    *("plugins/*/*.py", "plugins/module_utils/*/*.py"),
-    *("roles/*/README.md", "roles/*/defaults/main.yml", "roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
+    *("plugins/*/*.py", "plugins/module_utils/*/*.py", "plugins/module_utils/*/*/*.py"),
+    *("roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
 )
 """Every file of a clone that one of these names is shipped, and no other file is."""
 RELEASED = ("CHANGELOG.md",)

@@ -25,7 +25,10 @@ WRONG_SECRET = "dosePLANTED-wrong-client-secret"
 
 
 class Case(NamedTuple):
-    """``variables`` without the prefix ``coding_agents_``; ``words`` must all stand in the host's message."""
+    """``variables`` without the prefix ``coding_agents_``.
+
+    ``words`` must all stand in the host's message, the first of them in its first line: that is the cause.
+    """
 
     variables: dict[str, Any]
     words: Sequence[str]
@@ -55,22 +58,34 @@ VARIABLES = {
     "ttl-61": Case({"token_ttl_minutes": 61}, ["token_ttl_minutes", "61", "1 to 60"]),
     "ttl-text": Case({"token_ttl_minutes": "soon"}, ["token_ttl_minutes", "soon"]),
     "profile": Case({"profile": "my] profile"}, ["coding_agents_profile", "my] profile"]),
-    "agent": Case({"agents": ["claude_code", "clod"]}, ["clod", "claude_code"]),
+    "agent": Case({"agents": ["claude_code", "clod"]}, ["coding_agents_agents", "clod", "claude_code"]),
+    "no-agent": Case({"agents": []}, ["coding_agents_agents", "playbook uninstall"]),
     "secret-missing": Case({"client_secret": None}, ["coding_agents_client_secret", "vault"]),
     "model-slot": Case(
-        {"models": {"opsu": "x"}}, ["coding_agents_models", "opsu", "default, opus, sonnet, haiku", "Did you mean opus"]
+        {"models": {"claude_code": {"opsu": "x"}}},
+        ["coding_agents_models.claude_code has opsu", "default, opus, sonnet, haiku", "Did you mean opus"],
+    ),
+    "models-without-agent": Case(
+        {"models": {"opus": "x"}}, ["coding_agents_models.opus", "by agent", "{claude_code: {opus: x}}"]
     ),
     "version-denied": Case(
         {"cli_versions": {"claude_code": "2.1.265"}}, ["coding_agents_cli_versions.claude_code", "2.1.265", "2.1.197"]
     ),
     "version-number": Case({"cli_versions": {"claude_code": 2.1}}, ["coding_agents_cli_versions", "in quotes"]),
-    "bool": Case({"experimental_betas": "perhaps"}, ["coding_agents_experimental_betas", "'perhaps'", "true or false"]),
+    "bool": Case(
+        {"claude_code_experimental_betas": "perhaps"},
+        ["coding_agents_claude_code_experimental_betas", "'perhaps'", "true or false"],
+    ),
     "text-is-a-list": Case({"profile": ["a"]}, ["coding_agents_profile", "['a']", "fmapi-coding-agents"]),
     "nothing": Case({"profile": ""}, ["coding_agents_profile is set to nothing", "leave it out"]),
     "registry": Case({"npm_registry": "npm.example.com"}, ["coding_agents_npm_registry", "https://npm.example.com/"]),
     "users-and-home": Case({"users": ["ada"]}, ["coding_agents_users", "coding_agents_home", "both set"]),
     "typo": Case({"modles": {"opus": "x"}}, ["coding_agents_modles", "no such variable", "coding_agents_models?"]),
     "of-the-script": Case({"ttl": 30}, ["coding_agents_ttl", "coding_agents_token_ttl_minutes"]),
+    "moved": Case(
+        {"settings_location": "home"},
+        ["coding_agents_settings_location", "coding_agents_claude_code_settings_location"],
+    ),
     "undefined": Case({"profile": "{{ nobody_set_this }}"}, ["coding_agents_profile", "nobody_set_this"]),
     "extra-conflict": Case(
         {"extra_settings": {"claude_code": {"env": {"ANTHROPIC_BASE_URL": "https://x"}}}},
@@ -78,22 +93,25 @@ VARIABLES = {
     ),
     "extra-agent": Case({"extra_settings": {"clod": {}}}, ["coding_agents_extra_settings.clod", "claude_code"]),
     "sha256": Case({"config_sha256": "abc"}, ["coding_agents_config_sha256", "'abc'", "sha256sum"]),
+    "sha256-of-nothing": Case({"config_sha256": "a" * 64}, ["coding_agents_config_sha256", "coding_agents_config_url"]),
 }
 
-# What the control node cannot know: only the host says it, and it says it in the look.
+# What the control node cannot know: only the host says it.
 OF_THE_HOST = {
-    "home-missing": Case({"home": "/nonexistent/ada"}, ["/nonexistent/ada", "does not exist", "coding_agents_home"]),
-    "home-relative": Case({"home": "ada"}, ["ada", "absolute path", "coding_agents_home"]),
+    "home-missing": Case({"home": "/nonexistent/ada"}, ["/nonexistent/ada: does not exist", "coding_agents_home"]),
+    "home-relative": Case({"home": "ada"}, ["ada: is not an absolute path", "coding_agents_home"]),
     "location": Case(
-        {"settings_location": "/nonexistent/project"}, ["coding_agents_settings_location", "/nonexistent/project"]
+        {"claude_code_settings_location": "/nonexistent/project"},
+        ["coding_agents_claude_code_settings_location /nonexistent/project: is no directory", "Name an existing"],
     ),
-    "broken": Case({}, [".claude/settings.json", "line 2, column 3", "Mend the file"], b'{\n  model: "opus"\n}\n'),
-    "comment": Case({}, [".claude/settings.json", "line 2", "Mend the file"], b'{\n  // mine\n  "model": "opus"\n}\n'),
-    "comma": Case({}, [".claude/settings.json", "line 1", "Mend the file"], b'{"model": "opus",}\n'),
-    "array": Case({}, [".claude/settings.json", "a list", "an object", "Mend the file"], b"[]\n"),
-    "empty": Case({}, [".claude/settings.json", "empty", "Mend the file"], b""),
-    "latin-1": Case({}, [".claude/settings.json", "UTF-8", "line 1, column 12"], b'{"model": "\xe9"}'),
-    "env-is-text": Case({}, [".claude/settings.json", "env", "a string", "an object"], b'{"env": "none"}'),
+    "ca-file": Case({"ca_file": "/nonexistent/ca.pem", "preflight": False}, ["/nonexistent/ca.pem: is not there"]),
+    "broken": Case({}, [".claude/settings.json: line 2, column 3", "Mend the file"], b'{\n  model: "opus"\n}\n'),
+    "comment": Case({}, [".claude/settings.json: line 2", "Mend the file"], b'{\n  // mine\n  "model": "opus"\n}\n'),
+    "comma": Case({}, [".claude/settings.json: line 1", "Mend the file"], b'{"model": "opus",}\n'),
+    "array": Case({}, [".claude/settings.json: line 1", "a list", "an object", "Mend the file"], b"[]\n"),
+    "empty": Case({}, [".claude/settings.json: is empty", "Mend the file"], b""),
+    "latin-1": Case({}, [".claude/settings.json: line 1, column 12", "UTF-8"], b'{"model": "\xe9"}'),
+    "env-is-text": Case({}, [".claude/settings.json: line 1", "env", "a string", "an object"], b'{"env": "none"}'),
 }
 
 
@@ -118,6 +136,7 @@ def _verdict(play: Play, cases: dict[str, Case], before: dict[str, Manifest], tm
     for name, case in cases.items():
         message = play.message(name)
         missing = [word for word in case.words if word not in message]
+        missing += [] if case.words[0] in message.partition("\n")[0] else [f"{case.words[0]} in the first line"]
         if not message or missing:
             lines.append(f"{name}: {missing} not in: {message or 'no failure'}")
         if play.changed(name):
@@ -141,8 +160,11 @@ def test_variables_are_refused_by_the_preflight(operator: Operator, control: Con
     cases = {
         **VARIABLES,
         "model": Case(
-            {"models": {"sonnet": "databricks-claude-sonet-4-6"}},
-            ["databricks-claude-sonet-4-6", "coding_agents_models.sonnet", "did you mean databricks-claude-sonnet-4-6"],
+            {"models": {"claude_code": {"sonnet": "databricks-claude-sonet-4-6"}}},
+            [
+                "databricks-claude-sonet-4-6 (coding_agents_models.claude_code.sonnet)",
+                "did you mean databricks-claude-sonnet-4-6",
+            ],
         ),
         "secret-wrong": Case(
             {"client_secret": WRONG_SECRET}, [operator.workspace.url, "secret", "coding_agents_client_secret"]
@@ -171,7 +193,26 @@ def test_variables_are_refused_without_the_preflight(operator: Operator, control
 def test_what_stands_on_the_host_is_refused(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
     play, lines = _all_refused(operator, control, tmp_path, OF_THE_HOST)
     assert lines == []
-    assert all(count == 1 for name, count in play.starts.items() if name != "good")
+    assert all(0 < count <= 2 for count in play.starts.values()), play.starts
+    told = " ".join(play.report())
+    assert "home /nonexistent/ada: does not exist" in told and "~/.claude/settings.json: is empty" in told
+
+
+def test_what_breaks_after_a_rollout_is_told_by_the_look(
+    operator: Operator, control: ControlNode, tmp_path: Path
+) -> None:
+    cases = {name: case for name, case in OF_THE_HOST.items() if case.settings is not None or name == "location"}
+    hosts = _hosts(operator, tmp_path, {name: Case({}, []) for name in cases})
+    control.run("rollout", hosts).ok()
+    for name, case in cases.items():
+        hosts[name] |= {f"coding_agents_{option}": value for option, value in case.variables.items()}
+        if case.settings is not None:
+            (tmp_path / name / ".claude" / "settings.json").write_bytes(case.settings)
+    before = _manifests(tmp_path, cases)
+    play = control.run("rollout", hosts)
+    assert play.status != 0 and play.changed("good") == 0
+    assert _verdict(play, cases, before, tmp_path) == []
+    assert all(count == 1 for count in play.starts.values()), play.starts
 
 
 @pytest.fixture
@@ -207,6 +248,8 @@ def _as_user(name: str, directory: Path) -> Path:
 def test_a_file_that_cannot_be_read(operator: Operator, control: ControlNode, tmp_path: Path, nobody: str) -> None:
     shutil.copy(operator.workspace.ca_file, tmp_path / "ca.pem")
     (tmp_path / "ca.pem").chmod(0o644)
+    shutil.copytree(operator.prefix, tmp_path / "prefix", symlinks=True)
+    operator.prefix = tmp_path / "prefix"
     python = {"ansible_python_interpreter": str(_as_user(nobody, tmp_path)), "ansible_remote_tmp": "/tmp"}
     paths = {"settings": ".claude/settings.json", "profiles": ".databrickscfg", "state": ".claude.json"}
     hosts, before = {}, {}
@@ -219,8 +262,9 @@ def test_a_file_that_cannot_be_read(operator: Operator, control: ControlNode, tm
     play = control.run("rollout", hosts)
     assert play.status != 0
     for name, path in paths.items():
-        expected = f"{tmp_path / name}/{path}: cannot be read (Permission denied). Check its owner and mode"
-        assert expected in play.message(name), play.output
+        cause, way_out = play.message(name).splitlines()
+        assert cause == f"{tmp_path / name}/{path}: cannot be read (Permission denied)", play.output
+        assert way_out.startswith("Check its owner and mode")
         assert differences(before[name], manifest(str(tmp_path / name)), times=True) == []
 
 
@@ -232,7 +276,8 @@ def test_a_home_of_another_user(operator: Operator, tmp_path: Path) -> None:
     os.chown(home, pwd.getpwnam("nobody").pw_uid, -1)
     before = manifest(str(home))
     play = operator.rollout(home)
-    assert "belongs to nobody" in play.message() and "become_user: nobody" in play.message()
+    cause, way_out = play.message().splitlines()
+    assert cause == f"home {home}: belongs to nobody, the work is done as root" and "become_user: nobody" in way_out
     assert differences(before, manifest(str(home)), times=True) == []
 
 
@@ -291,5 +336,6 @@ def test_every_problem_is_told_at_once(operator: Operator, tmp_path: Path, not_s
         homes.bare(tmp_path / "home"), workspace_url="http://x", token_ttl_minutes=90, profile="a b"
     )
     for name in ("coding_agents_workspace_url", "coding_agents_token_ttl_minutes", "coding_agents_profile"):
-        assert name in play.message()
+        assert [line for line in play.message().splitlines() if line.startswith(f"{name} ")], play.message()
+        assert f"{name} is" in " ".join(play.report()) or f"{name} begins" in " ".join(play.report())
     assert not_started()

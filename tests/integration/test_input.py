@@ -25,7 +25,7 @@ def test_homes_and_names_of_any_language_are_rolled_out_to_and_given_back(
         project = home / f"projekt {name}"
         project.mkdir()
         before[number] = manifest(str(home))
-        hosts[f"host-{number}-größe"] = operator.variables(home, settings_location=str(project) if number % 2 else None)
+        hosts[f"host-{number}-größe"] = operator.variables(home, claude_code_settings_location=str(project) if number % 2 else None)
     first = control.run("rollout", hosts).ok()
     assert all(first.changed(host) > 0 for host in hosts)
     again = control.run("rollout", hosts).ok()

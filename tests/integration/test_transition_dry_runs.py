@@ -23,12 +23,12 @@ from tests.workspace.client import Workspace
 CHANGES: dict[str, dict[str, Any]] = {
     "url": {},  # filled in by the fixture: another workspace with credentials of its own
     "profile": {"profile": "another-name"},
-    "model": {"models": {"default": "databricks-claude-sonnet-4-6", "haiku": "databricks-claude-sonnet-4-6"}},
+    "model": {"models": {"claude_code": {"default": "databricks-claude-sonnet-4-6", "haiku": "databricks-claude-sonnet-4-6"}}},
     "routing": {"routing": "serving_endpoints"},
     "ttl": {"token_ttl_minutes": 30},
-    "location": {"settings_location": "project"},  # the folder of that name beside the home
+    "location": {"claude_code_settings_location": "project"},  # the folder of that name beside the home
     "identity": {"identity": "user", "client_id": None, "client_secret": None},
-    "betas": {"experimental_betas": True},
+    "betas": {"claude_code_experimental_betas": True},
 }
 NOT_COMPARED = (".cache/", ".local/state/")
 """Tokens and the ledger: what stood there before and when is theirs to remember."""
@@ -53,8 +53,8 @@ class Story:
         shown = {}
         for host, own in hosts.items():
             values = dict(own)
-            if "settings_location" in values:
-                values["settings_location"] = str(self.folder / host / "project")
+            if "claude_code_settings_location" in values:
+                values["claude_code_settings_location"] = str(self.folder / host / "project")
             shown[host] = self.operator.variables(self.home(host), **values)
         self.plays[name] = self.operator.control.run(playbook, shown, "--diff", "--forks", "4", *options).ok()
         self.states[name] = self.look()

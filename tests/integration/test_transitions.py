@@ -50,7 +50,7 @@ def test_every_change_of_mind_and_the_way_back(operator: Operator, other_workspa
     operator.rollout(home).ok()
     first = _settings(home)
 
-    chosen: dict[str, Any] = {"models": {"default": "databricks-claude-sonnet-4-6"}}
+    chosen: dict[str, Any] = {"models": {"claude_code": {"default": "databricks-claude-sonnet-4-6"}}}
     operator.rollout(home, **chosen).ok()
     assert _settings(home)["env"]["ANTHROPIC_MODEL"] == "databricks-claude-sonnet-4-6"
 
@@ -60,7 +60,7 @@ def test_every_change_of_mind_and_the_way_back(operator: Operator, other_workspa
     assert environment["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] == "1800000"
     assert environment["ANTHROPIC_BASE_URL"] == f"{operator.workspace.url}/serving-endpoints/anthropic"
 
-    operator.rollout(home, experimental_betas=True).ok()
+    operator.rollout(home, claude_code_experimental_betas=True).ok()
     assert "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS" not in _settings(home)["env"]
 
     operator.rollout(home, profile="another-name").ok()
@@ -217,14 +217,14 @@ def test_settings_in_a_directory(operator: Operator, tmp_path: Path) -> None:
     project.mkdir()
     (project / "README").write_text("mine\n")
     before, untouched = manifest(str(home)), manifest(str(project))
-    operator.rollout(home, settings_location=str(project)).ok()
+    operator.rollout(home, claude_code_settings_location=str(project)).ok()
     assert _settings(project)["apiKeyHelper"] == str(home / HELPER)
     assert not (home / ".claude").exists()
-    assert operator.rollout(home, settings_location=str(project)).ok().changed() == 0
+    assert operator.rollout(home, claude_code_settings_location=str(project)).ok().changed() == 0
     operator.rollout(home).ok()
     assert _settings(home)["apiKeyHelper"] == str(home / HELPER)
     assert differences(untouched, manifest(str(project))) == []
-    operator.rollout(home, settings_location=str(project)).ok()
+    operator.rollout(home, claude_code_settings_location=str(project)).ok()
     operator.uninstall(home).ok()
     assert differences(untouched, manifest(str(project))) == []
     assert differences(before, manifest(str(home))) == []

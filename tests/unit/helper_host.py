@@ -16,8 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth import (
+    front_script,
+    helper_script,
+)
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.program import program
 
 from tests.databricks_cli import fixtures
 from tests.watch import Watch
@@ -38,6 +42,20 @@ OPENERS = (
 TOKEN_LINE = re.compile(r"eyJ[\w.-]{40,}\n")
 DEAD_ON_ARRIVAL = 2
 """Seconds of a token that Go takes for expired when it arrives: its last ten seconds do not count."""
+
+
+def install(config: Config, python: str = sys.executable) -> None:
+    """The files of the rollout: the host program, its configuration, and the two commands in front of it."""
+    contents = {
+        config.program: program(),
+        config.config_file: config.to_json().encode(),
+        config.front: front_script(config, python),
+        config.helper: helper_script(config),
+    }
+    os.makedirs(config.data_directory, exist_ok=True)
+    for path, content in contents.items():
+        Path(path).write_bytes(content)
+        os.chmod(path, 0o700)
 
 
 class Host:
@@ -71,16 +89,7 @@ class Host:
     def install(self, **changes: Any) -> None:
         """The rollout's files, for a changed configuration too."""
         self.config = self.config._replace(**changes)
-        contents = {
-            self.config.helper: build.helper(self.config),
-            self.config.front: build.front(self.config, sys.executable),
-            self.config.program: build.program(),
-            self.config.config_file: self.config.to_json().encode(),
-        }
-        os.makedirs(self.config.data_directory, exist_ok=True)
-        for path, content in contents.items():
-            Path(path).write_bytes(content)
-            os.chmod(path, 0o700)
+        install(self.config)
 
     def profile(self, *lines: str) -> None:
         Path(self.config.databrickscfg).write_text("\n".join([f"[{PROFILE}]", *lines, ""]))

@@ -9,16 +9,15 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
 from tests.databricks_cli import fixtures, person
+from tests.unit.helper_host import install
 from tests.workspace.client import Workspace
 
 LINK = re.compile(r"^  (https://\S+/oidc/v1/authorize\?\S+)$", re.MULTILINE)
@@ -74,15 +73,7 @@ class Home:
     def install(self, **changes: Any) -> None:
         """Put the program there, for a changed configuration too."""
         self.config = self.config._replace(**changes)
-        os.makedirs(self.config.data_directory, exist_ok=True)
-        contents = {
-            self.config.program: build.program(),
-            self.config.config_file: self.config.to_json().encode(),
-            self.config.front: build.front(self.config, sys.executable),
-        }
-        for path, content in contents.items():
-            Path(path).write_bytes(content)
-            os.chmod(path, 0o700)
+        install(self.config)
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """``coding-agents`` with these arguments, to its end."""

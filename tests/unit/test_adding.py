@@ -271,8 +271,6 @@ def test_what_was_added_is_looked_at_rolled_out_examined_and_given_back(
     before = manifest(str(home))
 
     dry = _run(control, added, "rollout", home, "--check", "--diff").ok()
-    (look,) = dry.results("coding_agents_info")
-    assert look["drifted"] and {"greeting", "agent_settings"} <= set(look["drifted_parts"])
     assert '+  "colour": "blue"' in dry.output and "+greeting (sha256" in dry.output
     assert differences(before, manifest(str(home)), times=True) == []
 
@@ -288,11 +286,15 @@ def test_what_was_added_is_looked_at_rolled_out_examined_and_given_back(
     assert healthy["Configuration", "greeting"] == "PASS" and healthy["Environment", "greeting"] == "PASS"
     assert healthy["Configuration", "agent_settings"] == "PASS" and healthy["Dependencies", "Second Agent"] == "PASS"
     assert ("Models", "a-model") in healthy
-    ours[0].write_text(ours[0].read_text().replace("blue", "red"))
-    ours[1].write_text("bah")
+    contents = [path.read_text() for path in ours]
+    for path, edit in zip(ours, (("blue", "red"), ("good evening", "bah")), strict=True):
+        path.write_text(path.read_text().replace(*edit))
     ill = _checks(control, added, home)
     assert ill["Configuration", "greeting"] == ill["Configuration", "agent_settings"] == "FAIL"
-    _run(control, added, "rollout", home).ok()
+    (look,) = _run(control, added, "rollout", home, "--check").ok().results("coding_agents_info")
+    assert look["drifted_parts"] == ["agent_settings", "greeting"]
+    for path, content in zip(ours, contents, strict=True):
+        path.write_text(content)
 
     _run(control, added, "uninstall", home).ok()
     assert differences(before, manifest(str(home))) == []

@@ -19,13 +19,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import auth_state
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests import databricks_cli as cli_stand_in
 from tests.databricks_cli.fixtures import databricks_cli, needs_the_stand_in
 from tests.hosts.tree import differences, manifest
 from tests.unit.helper_host import DEAD_ON_ARRIVAL, PROFILE, TOKEN_LINE, TOKENS, Host, helper_host
+from tests.unit.options_for import options_for, owner_of
 from tests.workspace.client import Workspace
 
 __all__ = ["databricks_cli"]
@@ -573,14 +575,21 @@ def test_the_log_goes_when_it_is_not_wanted_any_more_and_on_uninstall(tmp_path: 
     home = tmp_path / "home"
     (home / ".local").mkdir(parents=True)
     before = manifest(str(home))
-    quiet = Config(
-        str(home), workspace.url, PROFILE, "service_principal", 15, workspace.ca_file, client_id=workspace.client_id
+    owner = owner_of(home)
+    options = options_for(
+        parts=["databricks_oauth"],
+        workspace_url=workspace.url,
+        ca_file=workspace.ca_file,
+        identity="service_principal",
+        client_id=workspace.client_id,
+        client_secret=workspace.client_secret,
     )
-    for config in (quiet._replace(log=True), quiet, quiet._replace(log=True)):
-        auth_state.establish(config, workspace.client_secret, replace_unreadable=False, check=False)
+    config = config_of(owner, options)
+    for wanted in (True, False, True):
+        rollout.apply(owner, {**options, "helper_log": wanted}, How())
         command = [config.front, "token"]
         subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.DEVNULL, check=True)
-        assert os.path.exists(config.log_file) == config.log
-    Path(quiet.log_file + ".1").write_text("older\n")
-    auth_state.withdraw(str(home), check=False)
+        assert os.path.exists(config.log_file) == wanted
+    Path(config.log_file + ".1").write_text("older\n")
+    rollout.withdraw(owner, options_for(workspace_url=None), How())
     assert differences(before, manifest(str(home))) == []

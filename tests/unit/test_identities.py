@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import auth_state
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import (
     oidc_source,
@@ -27,10 +27,14 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import workspace as asking
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import Token, TokenError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.oidc import DatabricksOidcTokenSource, FileIdTokenSource
 
 from tests.hosts.tree import differences, manifest
+from tests.unit.homes import as_nobody
+from tests.unit.options_for import options_for, owner_of
 from tests.workspace.client import Workspace
 
 ISSUER, SUBJECT, AUDIENCE = "https://idp.example.com", "system:serviceaccount:agents:claude", "databricks"
@@ -45,15 +49,20 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Host:
-    """A home, set up in this process as the module does it."""
+    """A home, set up in this process as a module does it."""
 
-    config: Config
+    home: Path
     workspace: Workspace
+    options: dict[str, Any]
 
-    def establish(self, secret: str | None = None, **changes: Any) -> tuple[Host, dict[str, Any]]:
-        config = self.config._replace(**changes)
-        _outcome, found = auth_state.establish(config, secret, replace_unreadable=False, check=False)
-        return Host(config, self.workspace), found
+    @property
+    def config(self) -> Config:
+        return config_of(owner_of(self.home), self.options)
+
+    def establish(self, **changes: Any) -> tuple[Host, dict[str, Any]]:
+        """The same host with changed options, rolled out to, and its session."""
+        ready = Host(self.home, self.workspace, {**self.options, **changes})
+        return ready, rollout.apply(owner_of(self.home), ready.options, How())["session"]
 
     def run(self, *, front: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         command = [self.config.front, front] if front else [self.config.helper]
@@ -78,8 +87,15 @@ class Host:
 def host(tmp_path: Path, workspace: Workspace) -> Host:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    place = (str(home), workspace.url, "fmapi-coding-agents", "workload_identity", 15, workspace.ca_file)
-    return Host(Config(*place, client_id=workspace.client_id, oidc_token_file=str(tmp_path / "oidc")), workspace)
+    options = options_for(
+        parts=["databricks_oauth"],
+        workspace_url=workspace.url,
+        ca_file=workspace.ca_file,
+        identity="workload_identity",
+        client_id=workspace.client_id,
+        oidc_token_file=str(tmp_path / "oidc"),
+    )
+    return Host(home, workspace, options)
 
 
 @pytest.fixture
@@ -210,26 +226,14 @@ def test_a_file_without_a_token(host: Host, tmp_path: Path, content: str | None,
     assert host.workspace.requests() == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's right to read everything")
 def test_a_file_that_the_owner_may_not_read(host: Host, tmp_path: Path) -> None:
-    path = tmp_path / "oidc"
+    path, config = tmp_path / "oidc", host.config
     path.write_text("a.b.c")
     path.chmod(0o000)
     for directory in (tmp_path, *list(tmp_path.parents)[:2]):
         directory.chmod(0o755)
-    child = os.fork()
-    if child == 0:
-        os.setuid(65534)
-        try:
-            oidc_source.read(host.config, {})
-        except TokenError as error:
-            os._exit(
-                0
-                if str(error) == f"the OIDC token file {path} cannot be read (Permission denied). {HINTS['file']}"
-                else 2
-            )
-        os._exit(1)
-    assert os.waitpid(child, 0)[1] == 0
+    told = f"TokenError: the OIDC token file {path} cannot be read (Permission denied). {HINTS['file']}"
+    assert as_nobody(lambda: oidc_source.read(config, {})) == told
 
 
 def test_a_variable_without_a_token(host: Host) -> None:
@@ -338,7 +342,7 @@ def test_other_refusals_of_the_exchange(host: Host, oidc_token: Callable[..., st
 
 def test_a_personal_access_token_is_handed_out_and_replaced_when_it_was_revoked(host: Host) -> None:
     value = host.workspace.mint("user", kind="pat")
-    ready, found = host.establish(value, identity="pat", client_id=None, oidc_token_file=None)
+    ready, found = host.establish(identity="pat", pat=value)
     assert (found["state"], found["expires_at"]) == ("active", None)
     host.workspace.clear()
     assert ready.run().stdout == f"{value}\n" and host.workspace.requests() == [], "tried once, then from the cache"
@@ -358,9 +362,7 @@ def test_a_personal_access_token_is_handed_out_and_replaced_when_it_was_revoked(
 
 
 def test_a_personal_access_token_is_read_anew_after_an_hour(host: Host) -> None:
-    ready, _found = host.establish(
-        host.workspace.mint("user", kind="pat"), identity="pat", client_id=None, oidc_token_file=None
-    )
+    ready, _found = host.establish(identity="pat", pat=host.workspace.mint("user", kind="pat"))
     cache = Path(ready.config.cache_file)
     until, value, expires = cache.read_text().splitlines()
     assert 0 < int(expires) - time.time() <= 3600
@@ -379,21 +381,21 @@ def test_a_person_s_own_profile_is_read_and_never_written(host: Host) -> None:
     profile.write_text(f"# mine\n[ours]\nhost={host.config.workspace_url}/\ntoken = {value}\n")
     profile.chmod(0o640)
     before = manifest(host.config.home)
-    own = {"identity": "pat", "client_id": None, "oidc_token_file": None, "profile": "ours", "owns_profile": False}
-    ready, found = host.establish(None, **own)
+    own = {"identity": "pat", "profile": "ours"}
+    ready, found = host.establish(**own)
     assert found["state"] == "active" and ready.run().stdout == f"{value}\n"
     assert [
         line for line in differences(before, manifest(host.config.home), times=True) if "databrickscfg" in line
     ] == []
     Path(ready.config.home, ".local/state/fmapi-coding-agents/ledger.json").unlink()
-    auth_state.withdraw(ready.config.home, check=False)
+    rollout.withdraw(owner_of(host.home), options_for(workspace_url=None), How())
     assert value in profile.read_text(), "also where the ledger was lost"
 
     profile.write_text(f"[ours]\nhost = {host.config.workspace_url}\n")
     without = f"profile ours in {profile} holds no personal access token. "
     hint = "Make one in the workspace, and put it there as token beside the host"
     with pytest.raises(OperatorError) as error:
-        host.establish(None, **own)
+        host.establish(**own)
     assert str(error.value) == f"{without}{hint}, or set coding_agents_pat"
     with pytest.raises(TokenError) as refused:
         session.request(ready.config, {})
@@ -403,7 +405,7 @@ def test_a_person_s_own_profile_is_read_and_never_written(host: Host) -> None:
 def test_a_refused_personal_access_token_is_not_written(host: Host) -> None:
     before = manifest(host.config.home)
     with pytest.raises(TokenError, match="refuses the personal access token"):
-        host.establish("dapi" + 32 * "0", identity="pat", client_id=None, oidc_token_file=None)
+        host.establish(identity="pat", pat="dapi" + 32 * "0")
     assert differences(before, manifest(host.config.home), times=True) == []
 
 
@@ -422,10 +424,10 @@ def test_databricks_sdk_can_use_the_profile(
     elif auth_type == "file-oidc":
         ready, _found = host.establish(token_audience=AUDIENCE)
     elif auth_type == "oauth-m2m":
-        ready, _found = host.establish(host.workspace.client_secret, identity="service_principal", oidc_token_file=None)
+        ready, _found = host.establish(identity="service_principal", client_secret=host.workspace.client_secret)
     else:
         token = host.workspace.mint("service_principal", kind="pat")
-        ready, _found = host.establish(token, identity="pat", client_id=None, oidc_token_file=None)
+        ready, _found = host.establish(identity="pat", pat=token)
     client = WorkspaceClient(config_file=ready.config.databrickscfg, profile=ready.config.profile)
     assert client.config.auth_type == auth_type
     assert client.current_user.me().user_name == host.workspace.client_id
@@ -452,7 +454,7 @@ def test_each_identity_and_source_has_a_cache_of_its_own(host: Host) -> None:
 
 
 def test_a_profile_of_another_service_principal_is_not_used(host: Host) -> None:
-    ready, _found = host.establish(host.workspace.client_secret, identity="service_principal", oidc_token_file=None)
+    ready, _found = host.establish(identity="service_principal", client_secret=host.workspace.client_secret)
     profile = Path(ready.config.databrickscfg)
     profile.write_text(profile.read_text().replace(host.workspace.client_id, "another"))
     with pytest.raises(TokenError) as error:
@@ -468,13 +470,8 @@ def test_exported_variables_send_nobody_elsewhere(
     """What a shell exports for other work: another workspace, profile, file, identity and secrets."""
     source("file", tmp_path, oidc_token())
     (tmp_path / "cfg").write_text("[DEFAULT]\nhost = https://elsewhere.example.com\ntoken = dapi0\n")
-    secrets = {
-        "service_principal": host.workspace.client_secret,
-        "workload_identity": None,
-        "pat": host.workspace.mint("user", kind="pat"),
-    }
-    changes = {} if identity == "workload_identity" else {"oidc_token_file": None}
-    ready, _found = host.establish(secrets[identity], identity=identity, **changes)
+    secrets = {"client_secret": host.workspace.client_secret, "pat": host.workspace.mint("user", kind="pat")}
+    ready, _found = host.establish(identity=identity, **secrets)
     ready.forget()
     host.workspace.clear()
     exported = {

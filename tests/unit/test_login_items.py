@@ -11,17 +11,19 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import login_item as login_items
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import lost_ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import login_item
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.unit.homes import tree
+from tests.unit.options_for import options_for, owner_of
 from tests.unit.signing_in import recorder, script
 
 MAC, LINUX, WSL = (
@@ -52,7 +54,7 @@ def config(home: str | Path) -> Config:
 
 
 def documents(home: str | Path, platform: tuple[str, str]) -> list[Wanted]:
-    return login_items.documents(config(home), *platform)
+    return login_item.documents(config(home), *platform)
 
 
 def content(wanted: Wanted) -> bytes:
@@ -66,7 +68,7 @@ def content(wanted: Wanted) -> bytes:
 def test_nobody_is_asked_unless_the_operator_wants_it_and_a_person_signs_in(platform: tuple[str, str]) -> None:
     assert len(documents("/home/ada", platform)) == 1
     for other in ({"login_at_start": False}, {"identity": "service_principal"}, {"identity": "pat"}):
-        assert login_items.documents(config("/home/ada")._replace(**other), *platform) == []
+        assert login_item.documents(config("/home/ada")._replace(**other), *platform) == []
 
 
 @pytest.mark.parametrize("home", ODD_HOMES)
@@ -190,19 +192,27 @@ def test_a_new_tab_on_wsl_waits_for_nothing(shell: list[str], tmp_path: Path) ->
 
 @PLATFORMS
 @pytest.mark.parametrize("lost", [False, True], ids=["with its ledger", "without"])
-def test_switching_it_off_leaves_nothing_behind(platform: tuple[str, str], lost: bool, tmp_path: Path) -> None:
+def test_switching_it_off_leaves_nothing_behind(
+    platform: tuple[str, str], lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.system", lambda: platform[0])
+    monkeypatch.setattr("platform.release", lambda: platform[1])
     home = tmp_path / "home"
     home.mkdir()
     (home / ".profile").write_text("export EDITOR=vim\n")
     (home / ".config").mkdir()
     before = tree(home)
-    (wanted,) = documents(home, platform)
-    bring(str(home), [wanted.component], [wanted], False, lost_ledger.rebuild)
+
+    def switch(on: bool) -> dict[str, Any]:
+        return rollout.apply(owner_of(home), options_for(parts=["login_item"], login_at_start=on), How())
+
+    assert switch(True)["documents"] == [documents(home, platform)[0].path]
     assert tree(home) != before
+    assert not switch(True)["changed"]
     if lost:
         shutil.rmtree(home / ".local")
-        assert Ledger.load(str(home)).is_new
-    bring(str(home), [wanted.component], [], False, lost_ledger.rebuild)
+        assert Ledger.load(owner_of(home)).is_new
+    assert switch(False)["changed"]
     left = {path for path in tree(home) if path not in before and not path.startswith(".local")}
     assert left - {"Library", "Library/LaunchAgents", ".config/autostart"} == set()
     assert lost or tree(home) == before

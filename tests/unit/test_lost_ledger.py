@@ -11,50 +11,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import lost_ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AgentOptions
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import Outcome, bring
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.wanted import agent_documents, workspace_auth
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.traces import NOTE
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import bare_config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.unit.homes import tree
+from tests.unit.options_for import URL, carried, options_for, owner_of
 
-URL = "https://dbc-1.cloud.databricks.com"
-COMPONENTS = ("workspace_auth", "claude_code")
+PARTS = ["databricks_oauth", "agent_settings"]
+"""Without the login item and the agents' programs, whose own tests lose the ledger, too."""
+
 SETTINGS = '{\n  "model": "opus",\n  "env": {"EDITOR": "vim"},\n  "permissions": {"allow": ["Read"]}\n}\n'
 PROFILES = "[DEFAULT]\nhost = https://other\ntoken = dapi00000000000000000000000000000000\n"
+PROFILE = "fmapi-coding-agents"
 
 
-def config(home: Path) -> Config:
-    return Config(str(home), URL, "fmapi", "user", 15)
+def wishes(model: str = "m1", **own: Any) -> dict[str, Any]:
+    return options_for(parts=PARTS, models={"claude_code": {"default": model}}, **own)
 
 
-def documents(home: Path, model: str = "m1", ca_file: str | None = None) -> list[Wanted]:
-    options = AgentOptions(
-        str(home),
-        str(home),
-        URL,
-        {"anthropic": f"{URL}/anthropic"},
-        config(home).helper,
-        15,
-        {"default": model},
-        ca_file,
-    )
-    return [*workspace_auth(config(home), None, "python3"), *agent_documents(["claude_code"], options, False)]
+def roll_out(home: Path, **own: Any) -> dict[str, Any]:
+    return rollout.apply(owner_of(home), wishes(**own), How())
 
 
-def roll_out(home: Path, **more: Any) -> Outcome:
-    return bring(str(home), COMPONENTS, documents(home, **more), False, lost_ledger.rebuild)
+def uninstall(home: Path, check: bool = False) -> dict[str, Any]:
+    return rollout.withdraw(owner_of(home), options_for(parts=PARTS, workspace_url=None), How(check))
 
 
-def uninstall(home: Path, check: bool = False) -> Outcome:
-    return bring(str(home), COMPONENTS, [], check, lost_ledger.rebuild)
+def told(result: dict[str, Any]) -> tuple[bool, list[str], list[str]]:
+    return result["changed"], result["changes"], result["warnings"]
+
+
+def documents(home: Path) -> dict[str, Any]:
+    """All but the ledger, and what asking for a token leaves."""
+    return {path: one for path, one in tree(home).items() if not path.startswith((".local/state", ".cache"))}
 
 
 def lose(home: Path) -> None:
-    shutil.rmtree(Path(Ledger(str(home)).directory))
+    shutil.rmtree(owner_of(home).state)
+
+
+def helper(home: Path) -> str:
+    return bare_config(owner_of(home)).helper
 
 
 def settings(home: Path) -> Any:
@@ -72,32 +72,39 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
-@pytest.mark.parametrize("ca_file", [None, "/etc/ssl/ours.pem"])
-def test_a_rollout_without_its_ledger_is_silent(home: Path, ca_file: str | None) -> None:
-    roll_out(home, ca_file=ca_file)
+@pytest.mark.parametrize("authority", [None, "on the host", "brought"])
+def test_a_rollout_without_its_ledger_is_silent(home: Path, authority: str | None) -> None:
+    own: dict[str, Any] = {}
+    if authority == "on the host":
+        (home / "company.pem").write_text("certificates\n")
+        own = {"ca_file": str(home / "company.pem")}
+    elif authority == "brought":
+        own = {"ca_file": "/not/here.pem", "carried": carried(ca="certificates\n")}
+    roll_out(home, **own)
     lose(home)
-    before = {path: entry for path, entry in tree(home).items() if ".local/state" not in path}
-    again = roll_out(home, ca_file=ca_file)
-    assert (again.changed, again.changes, again.notes) == (False, [], [])
-    assert {path: entry for path, entry in tree(home).items() if ".local/state" not in path} == before
-    assert not roll_out(home, ca_file=ca_file).changed
+    before = documents(home)
+    look = rollout.look(owner_of(home), wishes(**own), How(check=True))
+    assert (look["drifted"], look["changes"]) == (False, [])
+    assert told(roll_out(home, **own)) == (False, [], [])
+    assert documents(home) == before
+    assert told(roll_out(home, **own)) == (False, [], [])
 
 
 def test_an_uninstall_without_its_ledger_takes_ours_says_so_and_leaves_the_owner_s(home: Path) -> None:
     roll_out(home)
     lose(home)
-    told = uninstall(home, check=True)
+    foretold = uninstall(home, check=True)
     done = uninstall(home)
-    assert (told.changes, told.notes) == (done.changes, done.notes)
-    assert any(lost_ledger.NOTE in note and "settings.json" in note for note in done.notes)
-    assert any(lost_ledger.NOTE in note and ".databrickscfg" in note for note in done.notes)
+    assert told(foretold) == told(done)
+    assert any(NOTE in warning and "settings.json" in warning for warning in done["warnings"])
+    assert any(NOTE in warning and ".databrickscfg" in warning for warning in done["warnings"])
     left = settings(home)
     # That WebSearch is denied may be the owner's wish as well: only what can be nobody else's is taken.
     assert left == {**json.loads(SETTINGS), "permissions": {"allow": ["Read"], "deny": ["WebSearch"]}}
     assert (home / ".databrickscfg").read_text() == PROFILES
-    assert not os.path.exists(config(home).data_directory)
-    assert not uninstall(home).changed
-    assert Ledger.load(str(home)).is_empty
+    assert not os.path.exists(owner_of(home).data)
+    assert told(uninstall(home)) == (False, [], [])
+    assert Ledger.load(owner_of(home)).is_empty
 
 
 def test_an_uninstall_after_the_loss_and_another_rollout_still_says_what_it_cannot_know(home: Path) -> None:
@@ -106,10 +113,10 @@ def test_an_uninstall_after_the_loss_and_another_rollout_still_says_what_it_cann
     roll_out(home, model="m2")
     assert settings(home)["env"]["ANTHROPIC_MODEL"] == "m2"
     done = uninstall(home)
-    assert any(lost_ledger.NOTE in note and "settings.json" in note for note in done.notes)
+    assert any(NOTE in warning and "settings.json" in warning for warning in done["warnings"])
     assert settings(home)["env"] == {"EDITOR": "vim"} and "apiKeyHelper" not in settings(home)
     assert (home / ".databrickscfg").read_text() == PROFILES
-    assert not os.path.exists(config(home).data_directory)
+    assert not os.path.exists(owner_of(home).data)
 
 
 def test_a_value_of_ours_that_somebody_changed_before_the_loss_goes_with_the_rest(home: Path) -> None:
@@ -126,7 +133,7 @@ def test_settings_with_somebody_else_s_helper_are_not_ours(home: Path) -> None:
     roll_out(home)
     lose(home)
     path = home / ".claude/settings.json"
-    path.write_text(path.read_text().replace(config(home).helper, "/opt/other/helper"))
+    path.write_text(path.read_text().replace(helper(home), "/opt/other/helper"))
     before = path.read_bytes()
     uninstall(home)
     assert path.read_bytes() == before
@@ -140,7 +147,7 @@ def test_a_profile_that_names_another_workspace_by_now_is_left(home: Path) -> No
     before = path.read_bytes()
     uninstall(home)
     assert path.read_bytes() == before
-    assert not os.path.exists(config(home).helper)
+    assert not os.path.exists(helper(home))
 
 
 def test_from_a_host_that_never_had_us_nothing_is_taken(home: Path) -> None:
@@ -150,11 +157,10 @@ def test_from_a_host_that_never_had_us_nothing_is_taken(home: Path) -> None:
         "env": {"ANTHROPIC_BASE_URL": "https://theirs", "ANTHROPIC_MODEL": "x"},
     }
     path.write_text(json.dumps(theirs))
-    (home / ".databrickscfg").write_text(PROFILES + f"\n[fmapi]\nhost = {URL}\n")
+    (home / ".databrickscfg").write_text(PROFILES + f"\n[{PROFILE}]\nhost = {URL}\n")
     before = tree(home)
     for check in (True, False):
-        done = uninstall(home, check)
-        assert (done.changed, done.changes, done.notes) == (False, [], [])
+        assert told(uninstall(home, check)) == (False, [], [])
     assert tree(home) == before
 
 
@@ -165,11 +171,11 @@ def test_a_file_that_cannot_be_read_hides_nothing_else(home: Path, broken: str) 
     path = {
         "settings": home / ".claude/settings.json",
         "profiles": home / ".databrickscfg",
-        "program's configuration": Path(config(home).config_file),
+        "program's configuration": Path(bare_config(owner_of(home)).config_file),
     }[broken]
     path.write_text("{ broken")
     uninstall(home)
     assert path.exists() == (broken != "program's configuration")
-    assert not os.path.exists(config(home).helper)
+    assert not os.path.exists(helper(home))
     if broken != "settings":
         assert settings(home)["env"] == {"EDITOR": "vim"}

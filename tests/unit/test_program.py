@@ -68,30 +68,39 @@ def _sources() -> dict[str, str]:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-def _imported(name: str, source: str) -> Iterator[tuple[str, str]]:
-    """For each name that a file imports from the program: the two files of which one must have it."""
+ENTRIES = {"__main__.py", "coding_agents/rollout.py"}
+"""What people and agents start, and what modules load."""
+
+
+def _imported(name: str, source: str) -> Iterator[set[str]]:
+    """For each name that a file imports from the program: the files of which one must have it."""
     for node in ast.walk(ast.parse(source, name)):
         if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("coding_agents.")):
             here = Path(name).parent.parts
             above = here[: len(here) - node.level + 1] if node.level else ()
             module = "/".join((*above, *(node.module or "").split("."))).rstrip("/")
-            yield from ((f"{module}.py", f"{module.replace('.', '/')}/{one.name}.py") for one in node.names)
+            for one in node.names:
+                yield {f"{module}/{one.name}.py", f"{module}/{one.name}/__init__.py", f"{module}.py", f"{module}/__init__.py"}
+
+
+def _closure(sources: dict[str, str], entries: set[str]) -> set[str]:
+    """All files that are loaded with some, those of their packages among them."""
+    reached: set[str] = set()
+    ahead = set(entries)
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
+        ahead |= {f"{parent}/__init__.py" for parent in Path(name).parents if parent.name}
+        for candidates in _imported(name, sources[name]):
+            assert candidates & set(sources), f"{name} imports {' or '.join(sorted(candidates))}"
+            ahead |= candidates & set(sources)
+        ahead -= reached
+    return reached
 
 
 def test_the_program_holds_what_it_imports_and_nothing_else() -> None:
     sources = _sources()
-    reached: set[str] = set()
-    ahead = {"__main__.py"}
-    while ahead:
-        name = ahead.pop()
-        reached.add(name)
-        for candidates in _imported(name, sources[name]):
-            found = set(candidates) & set(sources)
-            assert found, f"{name} imports {' or '.join(candidates)}"
-            ahead |= found - reached
-    packages = {name for name in sources if name.endswith("/__init__.py")}
-    assert set(sources) - packages == reached
-    assert not any(sources[name] for name in packages), "a package's own __init__ would bring more along"
+    assert _closure(sources, ENTRIES) == set(sources)
     assert all(name == "__main__.py" or name.startswith("coding_agents/") for name in sources)
     assert not [name for name, source in sources.items() if re.search(r"^\s*(import|from) ansible", source, re.M)]
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import session, token_cache
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import Token, TokenError
 
+from tests.unit.helper_host import install
 from tests.workspace.client import Workspace
 
 TOKENS = "/oidc/v1/token"
@@ -30,13 +29,7 @@ class Host:
         self.workspace = workspace
         place = (str(home), workspace.url, "fmapi", "service_principal", 15, workspace.ca_file)
         self.config = Config(*place, client_id=workspace.client_id)
-        os.makedirs(self.config.data_directory)
-        Path(self.config.helper).write_bytes(build.helper(self.config))
-        Path(self.config.front).write_bytes(build.front(self.config, sys.executable))
-        for program in (self.config.helper, self.config.front):
-            Path(program).chmod(0o700)
-        Path(self.config.program).write_bytes(build.program())
-        Path(self.config.config_file).write_text(self.config.to_json())
+        install(self.config)
         self.profile(workspace.client_secret)
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(home)}
 

@@ -14,8 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program as build
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth import (
+    front_script,
+    helper_script,
+)
 
 SHELLS = [
     ["sh"],
@@ -50,8 +53,8 @@ class Host:
             (self.path / name).symlink_to(str(shutil.which(name)))
 
     def install(self, python: str) -> None:
-        Path(self.config.helper).write_bytes(build.helper(self.config))
-        Path(self.config.front).write_bytes(build.front(self.config, python))
+        Path(self.config.helper).write_bytes(helper_script(self.config))
+        Path(self.config.front).write_bytes(front_script(self.config, python))
         for program in (self.config.helper, self.config.front):
             os.chmod(program, 0o700)
 
@@ -244,8 +247,8 @@ def test_the_program_s_exit_status_and_error_come_through(shell: list[str], host
 
 
 def test_the_helper_is_small_and_the_same_for_the_same_host(host: Host) -> None:
-    for text in (build.helper(host.config), build.front(host.config, "/usr/bin/python3")):
-        assert text in (build.helper(host.config), build.front(host.config, "/usr/bin/python3"))
+    for text in (helper_script(host.config), front_script(host.config, "/usr/bin/python3")):
+        assert text in (helper_script(host.config), front_script(host.config, "/usr/bin/python3"))
         assert text.startswith(b"#!/bin/sh\n")
         assert text.count(b"\n") < 30
 

@@ -73,6 +73,15 @@ class Agent:
     dialects: tuple[str, ...] = ()
     """The wire dialects that it speaks: their base URLs must be known."""
     model_defaults: Mapping[str, str] = {}
+    """By choice of a model: what it is without the operator's word."""
+    model_slots: Mapping[str, str] = {}
+    """By choice of a model: what it is for, in one sentence."""
+    reasons: Mapping[KeyPath, str] = {}
+    """Why each key of its documents is written, for the documentation."""
+    renewal = ""
+    """How it comes to a new token, in one sentence."""
+    measured = ""
+    """What was measured with which version, in one sentence."""
     own_options: Mapping[str, Mapping[str, Any]] = {}
     """Options that only this agent knows, by a name without the agent's: an argument specification each, with ``description`` (a
     list of sentences) and ``example`` (a value as it stands in YAML).

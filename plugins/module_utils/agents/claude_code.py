@@ -57,6 +57,37 @@ class ClaudeCode(Agent):
         "sonnet": "databricks-claude-sonnet-4-6",
         "haiku": "databricks-claude-haiku-4-5",
     }
+    model_slots = {
+        "default": "The model that a session begins with.",
+        "opus": "The model behind the alias opus.",
+        "sonnet": "The model behind the alias sonnet.",
+        "haiku": "The model behind the alias haiku, also used for small tasks in the background.",
+    }
+    reasons = {
+        ("hasCompletedOnboarding",): "A theme picker would block the first start.",
+        ("apiKeyHelper",): "The command that prints a token: no token stands in the settings.",
+        (
+            "permissions",
+            "deny",
+        ): "Gateways refuse the vendor's web search; only the bare name C(WebSearch) removes the tool.",
+        ("env", "ANTHROPIC_BASE_URL"): "Requests go to the workspace.",
+        ("env", "ANTHROPIC_MODEL"): "The model that a session begins with.",
+        ("env", "ANTHROPIC_DEFAULT_OPUS_MODEL"): "The vendor's names of models mean nothing to a workspace.",
+        ("env", "ANTHROPIC_DEFAULT_SONNET_MODEL"): "The vendor's names of models mean nothing to a workspace.",
+        ("env", "ANTHROPIC_DEFAULT_HAIKU_MODEL"): "The vendor's names of models mean nothing to a workspace.",
+        ("env", "ANTHROPIC_CUSTOM_HEADERS"): "The workspace counts the request as a coding agent's.",
+        ("env", "CLAUDE_CODE_API_KEY_HELPER_TTL_MS"): "How long a token is kept before the helper is asked again.",
+        (
+            "env",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+        ): "Else it talks to its vendor in the background, and updates itself.",
+        ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"): "Gateways may refuse experimental headers.",
+        ("env", "NODE_EXTRA_CA_CERTS"): "The private certificate authority, where one is named.",
+        ("env", "HTTPS_PROXY"): "The way to the workspace, where a proxy is named.",
+        ("env", "NO_PROXY"): "What the proxy is not for.",
+    }
+    renewal = "It runs the token helper again when the time to live has passed, and at once after HTTP 401."
+    measured = "With 2.1.197: first answer, expired tokens in a long session at 401 and 403, refused models."
 
     own_options = {
         "settings_location": {

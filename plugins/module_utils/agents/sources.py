@@ -27,6 +27,8 @@ _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 _PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
 """Of the environment, beside what npm and pip are set to by it. All of it may hold secrets that no package's script should see."""
 
+_NODE = "Install Node.js 18 or newer with npm"
+
 _TIMEOUT_SECONDS = 600
 _ANSWER_SECONDS = 15
 """How long a registry may take to begin an answer. It is asked twice."""
@@ -121,6 +123,10 @@ class Source:
         """Where a command of the package is, once it was fetched into ``directory``."""
         return os.path.join(directory, "bin", command)
 
+    def needed(self, settings: Settings) -> str:
+        """What has to be installed on the host before anything can be fetched, as a sentence; empty where all is there."""
+        return ""
+
     def try_out(self, program: str, settings: Settings) -> None:
         """Start it once, to say its version: a package can be whole and its program of no use here. Raises OperatorError."""
         with _scratch() as scratch:
@@ -183,10 +189,13 @@ class Npm(Source):
         except (OSError, ValueError, KeyError, AttributeError):
             return None
 
+    def needed(self, settings: Settings) -> str:
+        return "" if shutil.which("npm", path=_search_path(settings)) else _NODE
+
     def _npm(self, verb: str, package: str, directory: str, settings: Settings) -> None:
         npm = shutil.which("npm", path=_search_path(settings))
         if npm is None:
-            way_out = "Install Node.js 18 or newer with npm, or install the agent yourself and run again"
+            way_out = f"{_NODE}, or install the agent yourself and run again"
             raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
         registry = _Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
         with _scratch() as scratch:

@@ -84,7 +84,7 @@ def bring(
 
 def _load(owner: Owner, rebuild: Callable[[Ledger], None] | None) -> Ledger:
     ledger = Ledger.load(owner)
-    if ledger.is_new and rebuild is not None:
+    if rebuild is not None and not (ledger.documents or ledger.pending):
         rebuild(ledger)
     return ledger
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .values import Spec, by_kind
+from .values import Spec, by_kind, registry
 
 SPEC: Spec = {
     "cli_versions": {"type": "dict", "default": {}},
     "npm_prefix": {"type": "path"},
     "npm_registry": {"type": "str"},
 }
+_PINNED = ", ".join(
+    f"{name}: '{agent.pinned_version}'" for name, agent in [*registry("agents", "AGENTS").items()][:1]
+)
 EXAMPLES = {
-    "cli_versions": "{claude_code: '1.2.3'}",
+    "cli_versions": f"{{{_PINNED}}}",
     "npm_prefix": "/opt/coding-agents",
     "npm_registry": "https://npm.example.com/",
 }

@@ -9,9 +9,9 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from .values import Spec, agents, as_list, as_mapping, by_kind, shown
+from .values import Spec, as_list, as_mapping, by_kind, registry, shown
 
-AGENTS = agents()
+AGENTS = registry("agents", "AGENTS")
 
 _OF_AN_AGENT = ("description", "example", "use", "check")
 """What an agent's own option says beyond an argument specification."""

@@ -34,14 +34,14 @@ KINDS = {
 }
 
 
-def agents() -> Mapping[str, Any]:
-    """The agents by name, where their files are: on the control node. None on hosts.
+def registry(room: str, name: str) -> Mapping[str, Any]:
+    """A registry of another room, where its files are: on the control node. Empty on hosts.
 
-    No static import: Ansible would carry all agents, and the engine with them, to hosts whose modules only need to know that an option
-    is a dictionary. What is in it has been judged by then.
+    No static import: Ansible would carry all agents and parts, and the engine with them, to hosts whose modules only need the form of
+    an option. What is in it has been judged by then.
     """
     try:
-        found: Mapping[str, Any] = importlib.import_module("..agents", __package__).AGENTS
+        found: Mapping[str, Any] = getattr(importlib.import_module(f"..{room}", __package__), name)
     except ImportError:
         return {}
     return found

@@ -128,16 +128,19 @@ class AgentCli(Part):
         return Done(changes, [])
 
     def checks(self, examination: Examination) -> Iterator[Check]:
+        path: str | None = None
         for one in _programs(examination.owner, examination.options, _ledger(examination.owner)):
             check = ("Dependencies", one.agent.title)
             if one.found is None:
-                yield Check(*check, FAIL, "is not installed", ROLL_OUT)
+                yield Check(*check, FAIL, "is not installed", _way_to(one.agent, examination))
             elif not one.agent.accepts(one.found.version):
-                yield Check(*check, FAIL, f"{one.found.version} does not work with a workspace", ROLL_OUT)
+                said = f"{one.found.version} does not work with a workspace"
+                yield Check(*check, FAIL, said, _way_to(one.agent, examination))
             else:
                 yield Check(*check, PASS, f"{one.found.version or 'of unknown version'} ({one.found.path})")
                 if one.found.path == one.link and one.version and not examination.offline:
-                    yield from _on_path(examination, one)
+                    path = _path_of_person(examination.owner) if path is None else path
+                    yield from _on_path(one, path)
 
     def traces(self, ledger: Ledger) -> None:
         """Only the usual prefix is known then."""
@@ -336,7 +339,7 @@ def _fate(name: str, record: Mapping[str, Any]) -> tuple[str, str]:
     agent = AGENTS.get(name.partition("/")[0])
     title, version = (agent.title if agent else name), record["version"]
     if "directory" in record or agent is None:
-        return f"{title}: {version} removed", ""
+        return f"{title} {version}: removed", ""
     now = agent.source.installed_version(record["prefix"])
     if now is None:
         return f"{title}: was already gone", ""
@@ -360,9 +363,14 @@ def _give_back(name: str, record: Mapping[str, Any], previous: str, settings: Se
 # -- the doctor --------------------------------------------------------------------------------------------------------
 
 
-def _on_path(examination: Examination, one: _Program) -> Iterator[Check]:
+def _way_to(agent: Agent, examination: Examination) -> str:
+    """What brings the program: a rollout cannot where what it fetches with is not there."""
+    needed = agent.source.needed(_settings(examination.owner, examination.options))
+    return f"{needed}, then run the rollout" if needed else ROLL_OUT
+
+
+def _on_path(one: _Program, path: str) -> Iterator[Check]:
     """Whether the person who types the command gets our program."""
-    path = _path_of_person(examination.owner)
     check, directory = ("Dependencies", f"{one.agent.title} on PATH", WARN), os.path.dirname(one.link)
     first = shutil.which(one.agent.command, path=path) if path else one.link
     way_out = f'Put it in front, for example in ~/.profile: PATH="{directory}:$PATH"'

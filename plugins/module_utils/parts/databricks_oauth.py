@@ -107,8 +107,8 @@ class DatabricksOauth(Part):
             ),
             _file(config.program, _program(config, options), 0o700, f"host program {VERSION}"),
             _file(config.config_file, config.to_json().encode(), PRIVATE, "host program's configuration"),
-            _file(config.front, _front(config, sys.executable), 0o700, "command coding-agents"),
-            _file(config.helper, _helper(config), 0o700, "token helper"),
+            _file(config.front, front_script(config, sys.executable), 0o700, "command coding-agents"),
+            _file(config.helper, helper_script(config), 0o700, "token helper"),
         ]
 
     def prepare(self, owner: Owner, options: Options) -> Token | None:
@@ -249,7 +249,7 @@ def _program(config: Config, options: Options) -> bytes:
     return f"host program {carried.get('program_sha256')}".encode()
 
 
-def _front(config: Config, python: str) -> bytes:
+def front_script(config: Config, python: str) -> bytes:
     """The command for people and login items; ``python`` is the interpreter that the rollout runs on."""
     return _FRONT.format(
         config=shlex.quote(config.config_file),
@@ -258,7 +258,7 @@ def _front(config: Config, python: str) -> bytes:
     ).encode()
 
 
-def _helper(config: Config) -> bytes:
+def helper_script(config: Config) -> bytes:
     """The command for agents: the cache first, which needs no Python."""
     return _HELPER.format(cache=shlex.quote(config.cache_file), front=shlex.quote(config.front)).encode()
 
