@@ -93,8 +93,11 @@ def _compiled(path: str) -> Code | None:
     kept = _read(path, ours_alone=True)
     if kept is None or hashlib.sha256(kept[32:]).digest() != kept[:32]:
         return None
-    found: Code = marshal.loads(kept[32:])  # noqa: S302 # a file that only the owner, who we are, can have written
-    return found
+    try:
+        found = marshal.loads(kept[32:])  # noqa: S302 # a file that only the owner, who we are, can have written
+    except (EOFError, TypeError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _installed(owner: Owner, digest: str) -> bytes | None:

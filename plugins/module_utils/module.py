@@ -68,11 +68,11 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     except Exception as error:
         module.fail_json(**defect(error))
     result = merged(done)
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)
+    # Not by module.warn(): ansible-core 2.19 and newer show that at once, and keep it from the action plugin.
+    result["notes"] = result.pop("warnings", [])
     failed = {one.owner.user: one.error for one in done if one.error}
     if not failed or (finds_failures and len(failed) < len(done)):
-        module.exit_json(**result, **({"failed_users": failed, "drifted": True} if failed else {}))
+        module.exit_json(**{**result, **({"failed_users": failed, "drifted": True} if failed else {})})
     if len(done) == 1:
         module.fail_json(msg=str(done[0].error), **result)
     said = [f"{len(failed)} of {len(done)} users failed: {', '.join(failed)}"]
@@ -87,7 +87,9 @@ def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
     """
     if len(owners) == 1 or "program" in carried:
         return []
-    at_hand = each(owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM}, _EXPECTED)
+    at_hand = each(
+        owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM}, _EXPECTED
+    )
     return at_hand if any(one.result for one in at_hand) else []
 
 

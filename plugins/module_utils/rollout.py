@@ -10,6 +10,7 @@ Each function returns an owner's part of a module's result.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -74,12 +75,16 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
             outcome = bring(owner, names, _wanted(parts, owner, options), False, _traces)
         except BaseException:
             for part, what in reversed(prepared):
-                part.abandon(owner, options, what)
+                with contextlib.suppress(OperatorError):  # what failed first is to be told; the ledger knows what stays
+                    part.abandon(owner, options, what)
             raise
         for part, what in prepared:
             part.after(owner, options, what)
     result = _result(outcome, how, missing)
     result.update(_facts(parts, owner, options, asking=not how.check))
+    lacking = result.get("session", {}).get("state", session.ACTIVE) != session.ACTIVE
+    if lacking and not how.check:
+        result["warnings"].append(result["session"]["detail"])
     result["documents"] = [one.path for one in outcome.plans if one.entry is not None]
     return result
 
@@ -87,8 +92,10 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Give back all that the chosen parts brought, in one transaction. The ledger says what that is; without one, traces do."""
     parts = _chosen(options)
+    names = [part.name for part in parts]
+    bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
     before = [part.before_withdrawal(owner, options, how.check) for part in parts]
-    outcome = bring(owner, [part.name for part in parts], [], how.check, _traces)
+    outcome = bring(owner, names, [], how.check, _traces)
     after = [part.after_withdrawal(owner, options, how.check) for part in parts]
     result = _result(outcome, how, [])
     result["changes"] = [

@@ -103,6 +103,12 @@ class HostAction(ActionBase):
         routing = options.get("routing")
         undecided = routing == "auto" or (routing == "gateway_host" and not options.get("workspace_id"))
         wanted = as_boolean(options.get("preflight", True)) is not False
+        if undecided and not wanted:
+            raise OperatorError(
+                "is not set, and with coding_agents_preflight false nobody looks it up, as routing gateway_host needs",
+                "coding_agents_workspace_id",
+                "Set it: it is the number after ?o= in the address bar of the workspace",
+            )
         if not (undecided or (self.ASKS_WORKSPACE and wanted)):
             return {}
         answer = asking.ask(options, routing_is_set)
@@ -180,13 +186,15 @@ class HostAction(ActionBase):
         self, result: dict[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Leave for the report what it will say; where none follows, the result says it."""
-        warnings = [*answer.get("warnings", ()), *result.get("warnings", ())]
+        warnings = [*answer.get("warnings", ()), *result.get("warnings", ()), *result.pop("notes", ())]
         if not variables.get(REPORTED):
             host = variables.get("inventory_hostname")
             return {**result, "warnings": [f"{host}: {one}" for one in warnings]} if warnings else result
+        if result.get("failed") and not result.get("msg"):
+            result["msg"] = _said_by(result.get("exception"))
         self._remembered({**result, "warnings": warnings}, answer, variables)
-        if not result.get("failed"):
-            # What a session lacks, a file's lines: said once for all hosts at the end.
+        if not result.get("failed") or _is_defect(result):
+            # What a session lacks, a file's lines: said once for all hosts at the end. What leads to a defect is said here alone.
             return {name: value for name, value in result.items() if name not in ("warnings", "diff")}
         if not hasattr(AnsibleActionFail, "omit_exception_key") or self._task.failed_when or self._task.until:
             return {"failed": True, "msg": result["msg"]}
@@ -207,6 +215,19 @@ class HostAction(ActionBase):
         if "programs" in entry:
             entry["programs"] = {agent: one.get("version") for agent, one in entry["programs"].items()}
         run_store.remember(str(variables.get("inventory_hostname")), entry)
+
+
+def _said_by(exception: Any) -> str:
+    """Of a module that broke down before it could say anything, ansible-core 2.19 and newer have only this."""
+    said = getattr(getattr(exception, "event", None), "msg", None)
+    return str(said or "the module ended without a message")
+
+
+def _is_defect(result: Mapping[str, Any]) -> bool:
+    """Whether a failure holds more than its message: what a module that broke down printed, or a traceback."""
+    exception = result.get("exception")
+    traceback = getattr(getattr(exception, "event", None), "formatted_traceback", exception)
+    return "module_stderr" in result or (isinstance(traceback, str) and bool(traceback))
 
 
 class Told(AnsibleActionFail):

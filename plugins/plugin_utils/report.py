@@ -113,7 +113,9 @@ class _Host:
         self.changes = _unique(change for one in changers for change in _list(one, "changes"))
         self.changed = bool(self.changes) or any(one.get("changed") for one in changers)
         self.diff: list[Mapping[str, str]] = [part for one in changers for part in _list(one, "diff")]
-        self.warnings = _unique(str(warning) for one in entries for warning in _list(one, "warnings"))
+        told = {one.get("detail") for one in self.sessions if one.get("state") in _MUST_SIGN_IN}  # with the command, under Next
+        warnings = [str(warning) for one in entries for warning in _list(one, "warnings")]
+        self.warnings = _unique(warning for warning in warnings if warning not in told)
 
     def failures(self) -> list[tuple[str, str]]:
         """User (or none) and message of each. A failed check is none: it is told by itself."""

@@ -179,7 +179,7 @@ def test_variables_are_refused_by_the_preflight(operator: Operator, control: Con
 def test_variables_are_refused_without_the_preflight(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
     cases = {
         **VARIABLES,
-        "routing-auto": Case({"routing": "auto"}, ["auto", "preflight", "gateway"]),
+        "routing-auto": Case({"routing": "auto"}, ["coding_agents_routing is auto", "preflight", "another routing"]),
         "secret-wrong": Case(
             {"client_secret": WRONG_SECRET}, [operator.workspace.url, "secret", "coding_agents_client_secret"]
         ),
@@ -249,6 +249,7 @@ def test_a_file_that_cannot_be_read(operator: Operator, control: ControlNode, tm
     shutil.copy(operator.workspace.ca_file, tmp_path / "ca.pem")
     (tmp_path / "ca.pem").chmod(0o644)
     shutil.copytree(operator.prefix, tmp_path / "prefix", symlinks=True)
+    (tmp_path / "prefix").chmod(0o755)
     operator.prefix = tmp_path / "prefix"
     python = {"ansible_python_interpreter": str(_as_user(nobody, tmp_path)), "ansible_remote_tmp": "/tmp"}
     paths = {"settings": ".claude/settings.json", "profiles": ".databrickscfg", "state": ".claude.json"}

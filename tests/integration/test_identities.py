@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from tests import databricks_cli, homes
 from tests.control_node import ControlNode, Operator
 from tests.databricks_cli.fixtures import sign_in
 from tests.hosts.tree import differences, manifest
+from tests.written_reports import REPORT, checks
 
 PROFILE = "fmapi-coding-agents"
 ISSUER, SUBJECT, AUDIENCE = "https://idp.example.com", "repo:example/agents:ref:main", "databricks"
@@ -132,10 +134,11 @@ def test_each_identity_leaves_the_home_as_it_was(operator: Operator, control: Co
     before = {name: manifest(str(home)) for name, home in places.items()}
     hosts = {name: operator.variables(home, **wanted[name][0]) for name, home in places.items()}
 
-    dry = control.run("rollout", hosts, "--check", "--diff", watch=secrets).ok()
+    dry = control.run("rollout", hosts, "--check", "--diff", "-v", watch=secrets).ok()
     for name, home in places.items():
         assert differences(before[name], manifest(str(home)), times=True) == []
-        assert wanted[name][1] in "\n".join(one["after"] for one in dry.diffs(name)).replace("\r", "")
+        added = re.findall(r"^\+(.*?)(?:\^M)?$", dry.shown(name)["~/.databrickscfg"], re.MULTILINE)
+        assert wanted[name][1] in "\n".join(added)
     assert not any(secret in dry.output + json.dumps(dry.events) for secret in secrets)
     control.run("rollout", hosts, watch=secrets).ok()
     control.run("uninstall", {name: {"coding_agents_home": str(home)} for name, home in places.items()}).ok()
@@ -180,10 +183,10 @@ def test_a_source_that_only_agents_have_is_no_error(operator: Operator, tmp_path
     home = homes.bare(tmp_path / "home")
     own: dict[str, Any] = {"identity": "workload_identity", "client_secret": None, "oidc_token_env": VARIABLE}
     play = operator.rollout(home, **own).ok()
-    (session,) = (one["session"] for one in play.results("databricks_oauth"))
+    (session,) = (one["session"] for one in play.results("coding_agents"))
     said = f"the environment variable {VARIABLE} is not set in this process"
     assert session["state"] == "unknown" and session["detail"].startswith(said)
-    assert said in play.output, "as a warning"
+    assert f"Warning: {said}" in play.told
     doctor = operator.doctor(home, **own).ok()
     (check,) = (one for one in doctor.results("agent_doctor")[0]["checks"] if one["check"] == "token helper")
     assert (check["status"], check["detail"]) == (
@@ -210,9 +213,7 @@ def test_a_personal_access_token_stays_in_its_place_and_the_doctor_warns(
     own = {"identity": "pat", "pat": pat, **NOBODY}
     hosts = {"host": operator.variables(home, **own)}
     rollout = control.run("rollout", hosts, "-vvv", "--diff", watch=[pat]).ok()
-    assert rollout.results("workspace_info")[0]["user_name"] == operator.workspace.user_name, (
-        "the preflight asks with it"
-    )
+    assert f"asked as {operator.workspace.user_name}" in rollout.told, "the preflight asks with it"
     doctor = control.run("doctor", hosts, "-vvv", watch=[pat]).ok()
     (check,) = (one for one in doctor.results("agent_doctor")[0]["checks"] if one["status"] == "WARN")
     assert check["check"] == "personal access token" and check["fix"].startswith("Prefer coding_agents_identity user")
@@ -226,11 +227,11 @@ def test_a_personal_access_token_stays_in_its_place_and_the_doctor_warns(
 
     operator.workspace.control(revoke_tokens=True)
     _tokens(home)[0].with_name(_tokens(home)[0].name + ".served").unlink(missing_ok=True)
-    revoked = operator.doctor(home, preflight=False, **own)
-    (check,) = (one for one in revoked.results("agent_doctor")[0]["checks"] if one["check"] == operator.workspace.url)
+    revoked = operator.doctor(home, preflight=False, report=REPORT, **own)
+    (check,) = (one for one in checks(revoked) if one["check"] == "identity")
     assert revoked.status != 0 and "refuses the token (HTTP 401)" in check["detail"]
-    again = operator.doctor(home, preflight=False, **own)
-    (check,) = (one for one in again.results("agent_doctor")[0]["checks"] if one["check"] == "token helper")
+    again = operator.doctor(home, preflight=False, report=REPORT, **own)
+    (check,) = (one for one in checks(again) if one["check"] == "token helper")
     assert "refuses the personal access token" in check["detail"] and check["fix"] == ""
 
 
@@ -240,12 +241,12 @@ def test_what_cannot_be_meant_is_refused(operator: Operator, control: ControlNod
     wanted: dict[str, tuple[dict[str, Any], str]] = {
         "none": (workload, "exactly one of"),
         "two": ({**workload, "oidc_token_file": "/a", "oidc_token_env": "B"}, "exactly one of"),
-        "file": ({**workload, "oidc_token_file": "a/b"}, "coding_agents_oidc_token_file a/b: is no absolute path"),
-        "command": ({**workload, "oidc_token_command": ["cat", "/a"]}, f"{command} cat: is no absolute path"),
-        "env": ({**workload, "oidc_token_env": "A=b"}, "coding_agents_oidc_token_env A=b: is no name of a variable"),
-        "client": ({**workload, "oidc_token_file": "/a", "client_id": "a b"}, "coding_agents_client_id: holds a char"),
+        "file": ({**workload, "oidc_token_file": "a/b"}, "coding_agents_oidc_token_file a/b is no absolute path"),
+        "command": ({**workload, "oidc_token_command": ["cat", "/a"]}, f"{command} cat is no absolute path"),
+        "env": ({**workload, "oidc_token_env": "A=b"}, "coding_agents_oidc_token_env is 'A=b', which is no name of a variable"),
+        "client": ({**workload, "oidc_token_file": "/a", "client_id": "a b"}, "coding_agents_client_id holds a char"),
         "own": ({"identity": "pat", **NOBODY}, "holds no personal access token"),
-        "pat": ({"identity": "pat", "pat": "dapi 0", "preflight": False, **NOBODY}, "coding_agents_pat: holds a char"),
+        "pat": ({"identity": "pat", "pat": "dapi 0", "preflight": False, **NOBODY}, "coding_agents_pat holds a char"),
     }
     _nothing_is_written(operator, control, tmp_path, wanted)
 
@@ -275,8 +276,8 @@ def test_the_file_is_in_the_home_of_each_user(operator: Operator, control: Contr
         {"identity": "pat", "pat": operator.workspace.mint("user", kind="pat")},
     ):
         values = {"ca_file": str(user.parent / "ca.pem"), "home": None, "users": [USER], "client_secret": None, **own}
-        play = control.run("rollout", {"host": operator.variables(Path("/"), **values)}, "--tags", "auth").ok()
-        assert play.results("databricks_oauth")[0]["session"]["state"] == "active"
+        play = control.run("rollout", {"host": operator.variables(Path("/"), **values)}, "--tags", "databricks_oauth").ok()
+        assert play.results("coding_agents")[0]["session"]["state"] == "active"
         assert all(path.stat().st_uid == user.stat().st_uid for path in user.rglob("*"))
         if "oidc_token_file" in own:
             assert _profiles(user)[PROFILE]["oidc_token_filepath"] == str(user / "oidc")

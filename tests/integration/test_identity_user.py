@@ -49,10 +49,10 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
     command = f"{home}/.local/share/fmapi-coding-agents/coding-agents login"
 
     rollout = operator.rollout(home, identity="user").ok()
-    session = rollout.results("databricks_oauth")[0]["session"]
+    session = rollout.results("coding_agents")[0]["session"]
     assert session["state"] == "unknown", "no keyring here, so nobody can tell"
     assert command in session["detail"]
-    assert command in rollout.output
+    assert f"Warning: {session['detail']}".replace(str(home), "~") in rollout.told
     assert dict(_profiles(home)[PROFILE]) | {"host": url} == dict(_profiles(home)[PROFILE])
     assert "client_secret" not in _profiles(home)[PROFILE]
     assert not operator.workspace.requests("/oidc/v1/authorize")
@@ -75,7 +75,7 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
         cached.unlink()
     store = home / ".databricks" / "token-cache.json"
     store.write_text(re.sub(r'"expiry": *"\d{4}', '"expiry": "2020', store.read_text()))
-    ended = operator.rollout(home, identity="user", token_ttl_minutes=20).ok().results("databricks_oauth")[0]["session"]
+    ended = operator.rollout(home, identity="user", token_ttl_minutes=20).ok().results("coding_agents")[0]["session"]
     assert ended["state"] == "expired", ended
     assert command in ended["detail"]
 

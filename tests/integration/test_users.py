@@ -237,14 +237,18 @@ def story(
         told = Story(folder, operator)
         everybody = [*GOOD, *BAD]
         told.states["start"] = {user: _manifest(user) for user in everybody}
-        told.run("dry", "rollout", everybody, "--check", "--diff")
+        told.run("dry", "rollout", everybody, "--check", "--diff", "-vvv")
         told.run("rollout", "rollout", everybody, "--diff", "-vvv")
         told.run("second", "rollout", list(GOOD))
         yield told
     finally:
         if process is not None:
             subprocess.run(["umount", str(folder / "home" / "fmapi-closed")], check=True)
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:  # it does not always notice that its mount is gone
+                process.kill()
+                process.wait(10)
         _remove_users()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -258,29 +262,56 @@ def _settings(user: str) -> dict[str, Any]:
 
 def test_a_dry_run_for_all_users_writes_nothing_and_says_what_the_run_does(story: Story) -> None:
     assert [line for user in (*GOOD, *BAD) for line in story.changes(user, "start", "dry", times=True)] == []
-    texts = [
-        {
-            (one["after_header"], one["before"], one["after"])
-            for one in play.diffs()
-            if "fmapi-good" in one["after_header"]
-        }
-        for play in (story.plays["dry"], story.plays["rollout"])
-    ]
-    assert texts[0] == texts[1] and len(texts[0]) == 7
+    shown = {name: story.plays[name].shown("host") for name in ("dry", "rollout")}
+    assert shown["dry"] == shown["rollout"]
+    ours = ("coding-agents", "coding-agents.pyz", "config.json", "token-helper")
+    files = {f"~/.local/share/fmapi-coding-agents/{name}" for name in ours}
+    assert set(shown["dry"]) == files | {"~/.databrickscfg", "~/.claude.json", "~/.claude/settings.json"}
 
 
 def test_one_users_trouble_leaves_the_others_finished_and_is_named(story: Story) -> None:
-    play = story.plays["rollout"]
-    assert play.status != 0
-    for user, what in BAD.items():
-        (said,) = (part for part in play.message().split("; ") if f"{user}: " in part)
-        assert what in said, f"{user}: {said}"
+    # By then, the file that the link leads to is its owner's alone.
+    in_rollout = {**BAD, "fmapi-cfglink": ".databrickscfg: cannot be read (Permission denied)"}
+    for play, wrong in ((story.plays["dry"], BAD), (story.plays["rollout"], in_rollout)):
+        assert play.status != 0
+        first, *lines = play.message().splitlines()
+        assert first == f"{len(BAD)} of {len(GOOD) + len(BAD)} users failed: {', '.join(BAD)}"
+        for user, what in wrong.items():
+            (said,) = (line for line in lines if line.startswith(f"{user}: "))
+            assert what in said, f"{user}: {said}"
+            assert f"{user} on host" in " ".join(play.report())
+        for user in GOOD:
+            assert f"{user}: " not in play.message() and f"{user} on host" not in " ".join(play.report())
+    for user in BAD:
         assert story.changes(user, "start", "rollout", times=True) == [], user
     for user in GOOD:
-        assert f"{user}: " not in play.message()
         assert _settings(user)["apiKeyHelper"] == f"{pwd.getpwnam(user).pw_dir}/{HELPER}"
     assert story.plays["second"].ok().changed() == 0
+    assert story.plays["second"].starts == {"host": 1}
     assert [line for user in GOOD for line in story.changes(user, "rollout", "second")] == []
+
+
+def test_a_file_that_breaks_later_holds_up_nobody_either(story: Story) -> None:
+    """The look finds it, the others' drift is mended, then the task fails and names it; the report does, too."""
+    settings = Path(pwd.getpwnam("fmapi-other").pw_dir, ".claude", "settings.json")
+    helper = Path(pwd.getpwnam("fmapi-good").pw_dir, HELPER)
+    kept, status = settings.read_bytes(), settings.stat()
+    helper.unlink()
+    settings.write_text("{")
+    try:
+        variables = story.variables(["fmapi-other", "fmapi-good"])
+        play = story.operator.control.run("rollout", {"host": variables})
+        assert play.status == 2, play.output
+        (look,) = play.results("coding_agents_info", status="ok")
+        assert list(look["failed_users"]) == ["fmapi-other"] and look["drifted_parts"] == ["databricks_oauth"]
+        assert play.message().splitlines()[0] == "1 of 2 users failed: fmapi-other"
+        assert play.starts == {"host": 2}
+        assert settings.read_text() == "{" and helper.stat().st_uid == pwd.getpwnam("fmapi-good").pw_uid
+        report = " ".join(play.report())
+        assert report.count("fmapi-other on host") == 1 and "Changed: token helper" in report
+    finally:
+        settings.write_bytes(kept)
+        os.utime(settings, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_files_belong_to_their_user_and_secrets_to_nobody_else(story: Story) -> None:
@@ -341,7 +372,9 @@ def test_a_user_that_does_not_exist_is_refused_before_anything_is_touched(story:
     for playbook in ("rollout", "uninstall"):
         play = story.operator.control.run(playbook, {"host": story.variables(["fmapi-good", "fmapi-nobody-here"])})
         assert play.status != 0
-        assert "coding_agents_users fmapi-nobody-here: is no user of this host. Correct the name" in play.message()
+        cause, way_out = play.message().splitlines()
+        assert cause == "coding_agents_users fmapi-nobody-here: is no user of this host"
+        assert way_out.startswith("Correct the name")
     assert [line for user in GOOD for line in differences(before[user], _manifest(user), times=True)] == []
 
 

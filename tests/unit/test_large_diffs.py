@@ -33,8 +33,8 @@ def test_of_a_huge_file_the_changed_lines_are_shown_with_some_around() -> None:
 
 @pytest.mark.parametrize("where", range(12))
 def test_a_change_is_found_wherever_it_is(where: int) -> None:
-    data = {f"key{number:06}": number for number in range(80_000)}
-    name = f"key{[0, 1, 2, 3, 4000, 4096, 40_000, 65_535, 79_996, 79_997, 79_998, 79_999][where]:06}"
+    data = {f"item{number:06}": number for number in range(80_000)}
+    name = f"item{[0, 1, 2, 3, 4000, 4096, 40_000, 65_535, 79_996, 79_997, 79_998, 79_999][where]:06}"
     before, after = _shown(data, 1, **{name: -data[name]} if data[name] else {name: 7})
     assert f'"{name}": {data[name]}' in before and f'"{name}": {data[name]}' not in after
     assert len(before.splitlines()) <= 9 and len(after.splitlines()) <= 9

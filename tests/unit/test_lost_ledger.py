@@ -41,7 +41,9 @@ def uninstall(home: Path, check: bool = False) -> dict[str, Any]:
 
 
 def told(result: dict[str, Any]) -> tuple[bool, list[str], list[str]]:
-    return result["changed"], result["changes"], result["warnings"]
+    """What was changed, and what the owner should know of their files; that nobody has signed in here is another matter."""
+    session = result.get("session", {}).get("detail")
+    return result["changed"], result["changes"], [one for one in result["warnings"] if one != session]
 
 
 def documents(home: Path) -> dict[str, Any]:

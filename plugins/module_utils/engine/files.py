@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -21,6 +22,26 @@ from .owner import Owner
 
 _AT_FDCWD = -100
 _TEMPORARY = ".fmapi-tmp-"
+_LONGEST_BEGINNING = 100
+"""So many bytes of a file's name are in that of its temporary: a name can be as long as the file system lets it."""
+_ACL = "system.posix_acl_access"
+_MOUNTS = "/proc/self/mountinfo"
+_STORAGE_IS_AWAY = frozenset(
+    getattr(errno, name, 0)  # not each system has all of them
+    for name in (
+        "EIO",
+        "ESTALE",
+        "ENOTCONN",
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "ETIMEDOUT",
+        "EREMOTEIO",
+        "ENOMEDIUM",
+        "ENOKEY",
+    )
+)
 
 
 class Found(NamedTuple):
@@ -30,8 +51,15 @@ class Found(NamedTuple):
     mode: int | None
 
 
-class NoLink(OperatorError):
-    """Something else stands in the place of a link."""
+class Away(OperatorError):
+    """What stands at a path cannot be told now: a link on the way leads nowhere, or the storage behind it does not answer.
+
+    That is never the same as a file that is gone.
+    """
+
+
+class SomethingElse(OperatorError):
+    """Something else stands in the place of a file or of a link."""
 
 
 class ChangedMeanwhile(Exception):
@@ -43,41 +71,77 @@ def read(path: str) -> Found:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        if os.path.islink(path):
-            raise OperatorError(
-                f"is a symbolic link to {os.readlink(path)}, which does not exist", path, "Mend the link, or remove it"
-            ) from None
+        check_reachable(path)
         return Found(None, None)
     except NotADirectoryError:
-        raise OperatorError("cannot be: a part of its path is a file", path, "Move that file away") from None
+        raise SomethingElse("cannot be: a part of its path is a file", path, "Move that file away") from None
     except OSError as error:
-        raise unusable(error, path, "read") from None
+        raise _unreadable(error, path) from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise OperatorError("is not a regular file", path, "Move it away")
+        raise SomethingElse("is not a regular file", path, "Move it away")
     with os.fdopen(descriptor, "rb") as stream:
         try:
             return Found(stream.read(), stat.S_IMODE(status.st_mode))
         except OSError as error:
-            raise unusable(error, path, "read") from None
+            raise _unreadable(error, path) from None
 
 
 def read_link(path: str) -> Found:
-    """Read a symbolic link itself, whether its target is there or not. Raises NoLink where something else stands."""
+    """Read a symbolic link itself, whether its target is there or not. Raises SomethingElse where none stands."""
     try:
         return Found(os.fsencode(os.readlink(path)), None)
     except FileNotFoundError:
+        check_reachable(os.path.dirname(path), path)
         return Found(None, None)
     except NotADirectoryError:
-        raise OperatorError("cannot be: a part of its path is a file", path, "Move that file away") from None
+        raise SomethingElse("cannot be: a part of its path is a file", path, "Move that file away") from None
     except OSError as error:
         if error.errno == errno.EINVAL:
             kind = "directory" if os.path.isdir(path) else "file"
-            raise NoLink(
+            raise SomethingElse(
                 f"is a {kind}, where a symbolic link is to stand", path, f"Move the {kind} away and run again"
             ) from None
-        raise unusable(error, path, "read") from None
+        raise _unreadable(error, path) from None
+
+
+def check_reachable(path: str, what: str = "") -> None:
+    """Raise Away where nothing is found at ``path`` because a symbolic link on the way leads nowhere: its disk may be back tomorrow.
+
+    ``what`` is the file that this is about, if it is another.
+    """
+    at, what = path, what or path
+    while at != os.path.dirname(at):
+        if os.path.islink(at) and not os.path.exists(at):
+            said = f"is a symbolic link to {os.readlink(at)}, which does not exist"
+            if at == what:
+                raise Away(said, what, "Mend the link, or remove it")
+            raise Away(f"cannot be reached: {at} {said}", what, "Bring back what it leads to, or remove the link")
+        at = os.path.dirname(at)
+
+
+def is_mounted(path: str) -> bool:
+    """Whether a file system, or a part of one, is mounted at this very path (a real one)."""
+    return path in mount_points() or os.path.ismount(path)
+
+
+def mount_point(path: str, points: frozenset[str]) -> str:
+    """The nearest place at or above a real path where something is mounted; ``points`` is what :func:`mount_points` has said."""
+    while not (path in points or os.path.ismount(path) or path == os.path.dirname(path)):
+        path = os.path.dirname(path)
+    return path
+
+
+def mount_points() -> frozenset[str]:
+    """Where something is mounted, parts of the same file system, too; nothing where the system has no list of them."""
+    try:
+        with open(_MOUNTS, "rb") as stream:
+            fields = [line.split(b" ") for line in stream]
+    except OSError:
+        return frozenset()
+    found = (re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), one[4]) for one in fields)
+    return frozenset(os.fsdecode(one) for one in found)
 
 
 def place(path: str, link: bool = False) -> str:
@@ -87,51 +151,18 @@ def place(path: str, link: bool = False) -> str:
     return os.path.realpath(path)
 
 
-def check_replaceable(path: str) -> None:
-    """Raise OperatorError for a file that is there and that we should not replace, although the system might let us.
-
-    A rename needs no leave of the file itself, only of its directory: it would ignore that its owner made it read-only, and it
-    would follow a symbolic link to another user's file.
-    """
-    try:
-        status = os.stat(path)
-    except OSError:
-        return
-    if not status.st_mode & stat.S_IWUSR:
-        raise OperatorError("is read-only", path, "If it may be changed, give its owner leave to write (chmod u+w)")
-    if os.path.islink(path) and status.st_uid != os.geteuid():
-        raise OperatorError(
-            f"is a symbolic link to {os.path.realpath(path)}, which belongs to another user", path, "Replace the link"
-        )
-
-
-def check_directory(path: str, link: bool = False) -> None:
-    """Raise OperatorError where no file can be put at ``path``, so that a dry run says so, and a run before it has begun."""
-    directory = os.path.dirname(place(path, link))
-    while not os.path.lexists(directory):
-        directory = os.path.dirname(directory)
-    if os.path.isdir(directory) and not os.access(directory, os.W_OK | os.X_OK):
-        status = os.stat(directory)
-        # Where its owner may write by its mode, something else forbids it: mostly an immutable flag.
-        allowed_by_mode = os.geteuid() in (0, status.st_uid) and status.st_mode & 0o300 == 0o300
-        reason = errno.EPERM if allowed_by_mode else errno.EACCES
-        if os.statvfs(directory).f_flag & os.ST_RDONLY:
-            reason = errno.EROFS
-        raise unusable(OSError(reason, os.strerror(reason)), directory, "written to")
-
-
 def replace(path: str, content: bytes, mode: int, expected: Found | None = None) -> None:
     """Put ``content`` at ``path`` in one step: whoever looks sees the old file or the new one.
 
-    A symbolic link stays one: its target is replaced. Owner, group and extended attributes (ACLs among them) of a file that was
-    there stay. With ``expected``, the file must still be as it was read: raises ChangedMeanwhile otherwise. Where the system can
-    exchange two files in one step, the old file is looked at after it was taken away, so that no rename of another program is
-    lost; what remains is a program that had opened the old file and writes into it after that look. Elsewhere the file is
-    compared right before the rename.
+    A symbolic link stays one: its target is replaced. Owner, group and extended attributes (ACLs among them) of a file that was there
+    stay; entries that only the directory's default ACL gives go. With ``expected``, the file must still be as it was read: raises
+    ChangedMeanwhile otherwise. Where the system can exchange two files in one step, the old file is looked at after it was taken
+    away, so that no rename of another program is lost; what remains is a program that had opened the old file and writes into it after
+    that look. Elsewhere the file is compared right before the rename.
     """
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
-    temporary = _temporary(target)
+    temporary = temporary_name(target)
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -178,7 +209,7 @@ def replace_link(path: str, target: str, expected: Found | None = None) -> None:
         except OSError as error:
             raise unusable(error, where, "written") from None
         return
-    temporary = _temporary(where)
+    temporary = temporary_name(where)
     try:
         os.symlink(target, temporary)
         ours = _identity(temporary)
@@ -243,6 +274,8 @@ def make_directories(directory: str, owner: Owner) -> list[str]:
             remove_empty_directories(made)
             raise unusable(error, path, "made") from None
         made.append(path)
+        if inside:
+            _drop_acl(path)
     return made
 
 
@@ -257,20 +290,40 @@ def remove_empty_directories(directories: Iterable[str]) -> None:
 
 def remove_leftovers(path: str, link: bool = False) -> None:
     """Remove what a run that was killed left beside ``path``."""
+    for leftover in leftovers(path, link):
+        _unlink(leftover)
+
+
+def leftovers(path: str, link: bool = False) -> list[str]:
+    """What a run that was killed left beside ``path``."""
     directory, name = os.path.split(place(path, link))
     try:
         names = os.listdir(directory)
     except OSError:
-        return
-    for leftover in names:
-        if leftover.startswith(f".{name}{_TEMPORARY}"):
-            _unlink(os.path.join(directory, leftover))
+        return []
+    return [os.path.join(directory, one) for one in names if one.startswith(_beginning(name))]
 
 
-def _temporary(path: str) -> str:
+def move(path: str, to: str) -> None:
+    """Give a file another place on its file system, in one step."""
+    try:
+        os.rename(path, to)
+        _sync_directory(os.path.dirname(to))
+    except OSError as error:
+        raise unusable(error, to, "written") from None
+
+
+def temporary_name(path: str) -> str:
     """A name beside ``path`` that nobody uses (``tempfile`` would do the same, and takes longer to import than a look to plan)."""
     directory, name = os.path.split(path)
-    return os.path.join(directory, f".{name}{_TEMPORARY}{os.urandom(8).hex()}")
+    return os.path.join(directory, f"{_beginning(name)}{os.urandom(8).hex()}")
+
+
+def _beginning(name: str) -> str:
+    """How the names of a file's temporaries begin."""
+    whole = os.fsencode(name)
+    short = name if len(whole) <= _LONGEST_BEGINNING else whole[:_LONGEST_BEGINNING].decode("utf-8", "ignore")
+    return f".{short}{_TEMPORARY}"
 
 
 def unusable(error: OSError, path: str, verb: str) -> OperatorError:
@@ -287,7 +340,23 @@ def unusable(error: OSError, path: str, verb: str) -> OperatorError:
     return OperatorError(f"cannot be {verb} ({error.strerror or error})", path, way_out)
 
 
+def _unreadable(error: OSError, path: str) -> OperatorError:
+    told = unusable(error, path, "read")
+    if error.errno not in _STORAGE_IS_AWAY:
+        return told
+    way_out = "The disk, or the way to it, has a fault: see the system's log, mend it and run again"
+    return Away(told.what, told.where, way_out)
+
+
+def _drop_acl(file: str | int) -> None:
+    """Take away the entries that a directory with a default ACL gives to what is made in it: the mode is all that we want."""
+    if hasattr(os, "removexattr"):
+        with contextlib.suppress(OSError):
+            os.removexattr(file, _ACL)
+
+
 def _copy_ownership(source: str, descriptor: int) -> None:
+    _drop_acl(descriptor)
     try:
         status = os.stat(source)
     except FileNotFoundError:
@@ -307,7 +376,7 @@ def _copy_ownership(source: str, descriptor: int) -> None:
 def _is_link_still(path: str, expected: Found) -> bool:
     try:
         return read_link(path) == expected
-    except NoLink:
+    except SomethingElse:
         return False
 
 

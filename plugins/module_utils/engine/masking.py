@@ -1,26 +1,36 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Know a secret when we see one: for the diffs that operators read, and for what the ledger must not keep."""
+"""What a diff shows of somebody's file: our own values, other people's names, and no value of theirs that is not plainly harmless.
+
+What is a secret cannot be told from a value or its name: there are passwords in URLs, in header lists, in comments, in commands. So
+nothing is looked for. A value is shown because it is ours, or because it is ``true``, ``null``, a short number, or a word that stands
+in many people's files; all else is hidden, and so is each line that is not understood.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, FrozenSet, Tuple  # noqa: UP035
 
 MASK = "********"
 CHANGED = MASK + " (value changed)"
 
+Ours = FrozenSet[Tuple[str, str]]  # noqa: UP006
+"""What may be shown: the last name of a key of ours, and its value as JSON text."""
+
 _SECRET_NAME = re.compile(
-    r"token|secret|password|passwd|passphrase|credential|authorization|(?<![a-z])keys?(?![a-z])|_key|key_|apikey"
-    r"|(?-i:[a-z]Keys?(?![a-z]))",
+    r"token|secret|password|passwd|passphrase|passcode|credential|authorization|cookie|(?<![a-z])keys?(?![a-z])|_key|key_|apikey"
+    r"|(?<![a-z])(?:pin|otp|pwd|auth)(?![a-z])|(?-i:[a-z](?:Keys?|Pin|Otp|Pwd|Auth)(?![a-z]))",
     re.IGNORECASE,
 )
 _HARMLESS_NAMES = frozenset(
     (
         "apiKeyHelper",
+        "auth_type",
         "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
         "MAX_THINKING_TOKENS",
@@ -31,6 +41,16 @@ _HARMLESS_NAMES = frozenset(
         "token_ttl_minutes",
     )
 )
+_HARMLESS_VALUES: dict[str, frozenset[str]] = {
+    "theme": frozenset(("dark", "light", "auto", "dark-ansi", "light-ansi", "dark-daltonized", "light-daltonized")),
+    "model": frozenset(("default", "opus", "sonnet", "haiku", "opusplan", "best")),
+    "editorMode": frozenset(("normal", "vim", "emacs")),
+    "defaultMode": frozenset(("default", "acceptEdits", "plan", "auto", "dontAsk", "bypassPermissions")),
+    "type": frozenset(("command", "http", "stdio", "sse", "local", "remote")),
+    "auth_type": frozenset(("pat", "oauth-m2m", "databricks-cli", "file-oidc", "env-oidc", "azure-cli")),
+}
+"""Words that say the same in everybody's file, by the name of their key."""
+
 _JWT = r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?"
 _PAT = r"(?:dapi|dose|dkea)[0-9a-f]{16,}(?:-\d+)?"
 _SHAPES = re.compile(
@@ -38,13 +58,36 @@ _SHAPES = re.compile(
 )
 _SECRET_DIGITS = 6
 """A number of fewer digits is no secret: a port, a limit."""
+
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
-# Every string is one match, a member's or not, closed or not: so none is looked for inside another, in time without end.
-_MEMBER = re.compile(
-    rf"(?P<name>{_STRING}?)(?:\s*:\s*(?:(?P<value>{_STRING})|(?P<list>\[\s*{_STRING}(?:\s*,\s*{_STRING})*\s*\])))?"
+_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},]|[^\s\[\]{{}},:\"]+")
+_IS_NAME = re.compile(r"\s*:")
+_PLAIN_NAME = re.compile(r"[\w.@/$+-]{1,100}")
+_RANDOM_NAME = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{32,}")
+_PUNCTUATION = re.compile(r"[\s\[\]{},]*")
+# Of lines: a name in letters of both cases may be the end of something in base64, which has an equals sign, too.
+_LINE_NAME = r"[a-z][a-z0-9_.-]{0,63}|[A-Z][A-Z0-9_]{0,63}"
+_SECTION = re.compile(r"(?P<start>[ \t]*)\[(?P<name>[^\]\r\n]*)\](?P<rest>.*)")
+_KEY = re.compile(
+    r"(?P<indent>[ \t]*)(?P<name>[^=:\s#;\[][^=:]*?)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>.*?)(?P<end>[ \t]*)"
 )
-_NAMES = re.compile(r"\s*:")
-_ANY_STRING = re.compile(_STRING)
+_VARIABLE = re.compile(
+    rf"(?P<start>[ \t]*(?:export[ \t]+)?(?P<name>{_LINE_NAME})[ \t]*=[ \t]*)"
+    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'][^\r\n]*|(?=[\r\n]|\Z))(?P<rest>[^\r\n]*)",
+    re.DOTALL,
+)
+_OPEN_QUOTE = re.compile(r"[^\r\n=]*=[ \t]*[\"']")
+_BLOCK = re.compile(
+    r"(?ms)^(?P<begin>[ \t]*# >>> fmapi\.coding_agents (?P<name>[\w.-]+) >>>(?: \(no line end before\))?[ \t]*\r?\n)"
+    r"(?P<body>.*?)(?P<end>^[ \t]*# <<< fmapi\.coding_agents (?P=name) <<<[ \t]*$)"
+)
+_LINE = re.compile(r"[^\r\n]+")
+_LONGEST_LINE = 1 << 12
+"""A longer one is hidden as a whole, where lines are looked at: nobody reads it in a diff."""
+
+# Of a text that is ours as a whole. Every string is one match, a member's or not, closed or not: so none is looked for inside another,
+# in time without end.
+_MEMBER = re.compile(rf"(?P<name>{_STRING}?)(?:\s*:\s*(?P<value>{_STRING}))?")
 _ASSIGNMENT = re.compile(
     r"(?m)^[^\S\n]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_.-]+)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>[^\s][^\r\n]*)"
 )
@@ -62,51 +105,231 @@ def is_databricks_token(value: Any) -> bool:
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return str(claims["iss"]).rstrip("/").endswith("/oidc")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
-def masked_pair(before: str, after: str, private: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """Two texts of one file for a diff, secrets replaced; one that differs between them shows as changed, not as the same.
+def masked_pair(kind: str, before: str, after: str, ours: Ours = frozenset(), whole: bool = True) -> tuple[str, str]:
+    """Two texts of one file, of the format ``kind``, for a diff. What differs between them shows as changed, not as the same.
 
-    ``private`` are texts that are not shown either, whatever their names: where one is a whole string of JSON.
+    Without ``whole`` they are parts of files, from the beginning of a line to the end of one, in which nothing can be parsed.
     """
-    private -= {one for one in private if one in ("", "true", "false") or (one.isdigit() and len(one) < _SECRET_DIGITS)}
-    known: dict[str, list[str]] = {}
-    return _masked(before, known, private, first=True), _masked(after, known, private, first=False)
+    masker = _Masker(kind, ours, whole)
+    shown = masker.text(before)
+    masker.is_first = False
+    return _as_changed((before, after), (shown, masker.text(after)))
 
 
-def _masked(text: str, known: dict[str, list[str]], private: frozenset[str], first: bool) -> str:
-    def is_private(value: str) -> bool:
-        try:
-            return bool(private) and json.loads(f'"{value}"', strict=False) in private
-        except ValueError:
-            return False
+def masked_wholes(before: str, after: str, is_ours: tuple[bool, bool]) -> tuple[str, str]:
+    """The same for a file that is ours as a whole before, after, or both: our own text but for secrets, and nothing of another's."""
+    shown = [_own_text(text) if ours else hidden(text) for text, ours in zip((before, after), is_ours)]
+    return _as_changed((before, after), (shown[0], shown[1]))
+
+
+def hidden(text: str) -> str:
+    """A text of which nothing but the number of its lines is to be known."""
+    return _LINE.sub(lambda line: line[0] if _PUNCTUATION.fullmatch(line[0]) else MASK, text)
+
+
+def _as_changed(texts: tuple[str, str], shown: tuple[str, str]) -> tuple[str, str]:
+    """Two texts that differ do not look the same."""
+    if texts[0] == texts[1] or shown[0] != shown[1]:
+        return shown
+    at = shown[1].find(MASK)
+    return shown[0], shown[1][:at] + CHANGED + shown[1][at + len(MASK) :] if at >= 0 else f"{shown[1]}{CHANGED}\n"
+
+
+class _Masker:
+    """One file's texts, the one before and then the one after."""
+
+    def __init__(self, kind: str, ours: Ours, whole: bool) -> None:
+        self.ours = ours
+        self.whole = whole
+        self.is_first = True
+        self._known: dict[tuple[str, ...], set[str]] = {}
+        """What was hidden in the first text, by key."""
+        self._text: Callable[[str], str] = {
+            "json": self._json,
+            "ini": self._ini,
+            "dotenv": self._dotenv,
+            "block": self._blocks,
+        }.get(kind, hidden)
+
+    def text(self, text: str) -> str:
+        return _SHAPES.sub(MASK, self._text(text))
+
+    def _value(self, path: tuple[str, ...], raw: str, value: Any) -> str:
+        """What stands for a value: itself, or a mask. ``raw`` is how it is spelled."""
+        name = path[-1] if path else ""
+        if not _is_secret(name) and (name, _json_text(value)) in self.ours:
+            return raw
+        if value is None or isinstance(value, bool) or value in ("", "true", "false"):
+            return raw
+        if not any(map(_is_secret, path)):
+            is_number = isinstance(value, (int, float)) or (
+                isinstance(value, str) and value.isascii() and value.isdigit()
+            )
+            if is_number and sum(one.isdigit() for one in raw) < _SECRET_DIGITS and len(raw) < 2 * _SECRET_DIGITS:
+                return raw
+            if isinstance(value, str) and value in _HARMLESS_VALUES.get(name, ()):
+                return raw
+        return self._mask(path, raw)
+
+    def _mask(self, path: tuple[str, ...], raw: str) -> str:
+        if self.is_first:
+            self._known.setdefault(path, set()).add(raw)
+            return MASK
+        return CHANGED if path in self._known and raw not in self._known[path] else MASK
+
+    # -- formats ---------------------------------------------------------------------------------------------------
+
+    def _json(self, text: str) -> str:
+        if self.whole:
+            try:
+                json.loads(text[1:] if text.startswith("\ufeff") else text)
+            except (ValueError, RecursionError):
+                return hidden(text)
+        shown, end = [], 0
+        above: list[str] = []
+        """Names of the containers that are open; a list's elements have its name."""
+        name = ""
+        for token in _TOKEN.finditer(text):
+            shown.append(_between(text[end : token.start()]))
+            one, end = token[0], token.end()
+            if one in "{[":
+                above.append(name)
+                name = name if one == "[" else ""
+            elif one in "}]":
+                name = above.pop() if above else ""
+            elif one == ",":
+                pass
+            elif one[0] == '"' and _IS_NAME.match(text, end):
+                name = _decoded(one)
+                one = one if self._shows_name(name, above) else f'"{MASK}"'
+            else:
+                value = _decoded(one)
+                path = tuple(part for part in (*above, name) if part)
+                masked = self._value(path, one, value)
+                one = masked if masked is one or one[0] != '"' else f'"{masked}"'
+            shown.append(one)
+        return "".join((*shown, _between(text[end:])))
+
+    def _shows_name(self, name: str, above: list[str]) -> bool:
+        return _is_plain(name) and not any(map(_is_secret, above))
+
+    def _ini(self, text: str) -> str:
+        """Line by line; one that is deeper than its key continues the key's value."""
+        if not self.whole:
+            return hidden(text)
+        section, depth = "", -1
+        shown = []
+        for line in text.split("\n"):
+            bom = "\ufeff" if line.startswith("\ufeff") else ""
+            body = line[len(bom) :].rstrip("\r")
+            end, indent = line[len(bom) + len(body) :], len(body) - len(body.lstrip(" \t"))
+            short = body if len(body) <= _LONGEST_LINE else ""
+            header, key = _SECTION.fullmatch(short), _KEY.fullmatch(short)
+            if header:
+                section, depth = header["name"].strip(), -1
+                rest = f" {self._mask((section, ']'), header['rest'])}" if header["rest"].strip() else ""
+                body = f"{header['start']}[{section if _is_plain(section.replace(' ', '_')) else MASK}]{rest}"
+            elif body.strip()[:1] in ("#", ";"):
+                body = f"{body[: indent + 1]} {self._mask((section, '#'), body)}"
+            elif body.strip() and 0 <= depth < indent:
+                body = body[:indent] + self._mask((section, "..."), body)
+            elif key and re.fullmatch(_LINE_NAME, key["name"]) and _is_plain(key["name"]):
+                depth = indent
+                body = body[: key.start("value")] + self._value((section, key["name"]), key["value"], key["value"])
+            elif body.strip():
+                depth = indent
+                body = body[:indent] + self._mask((section, ""), body)
+            shown.append(bom + body + end)
+        return "\n".join(shown)
+
+    def _dotenv(self, text: str) -> str:
+        shown, at = [], 0
+        while self.whole and at < len(text):
+            entry = _VARIABLE.match(text, at)
+            line = text.find("\n", at) + 1 or len(text)
+            if entry:
+                rest = f" {MASK}" if entry["rest"].strip() else ""
+                name = entry["start"] if _is_plain(entry["name"]) else f"{MASK}="
+                shown += [name, self._variable(entry["name"], entry["value"]), rest]
+                line = text.find("\n", entry.end()) + 1 or len(text)
+                shown.append(text[entry.end() : line])
+            elif _OPEN_QUOTE.match(text, at):
+                break  # all that follows may be inside it
+            else:
+                shown.append(hidden(text[at:line]))
+            at = line
+        return "".join((*shown, hidden(text[at:])))
+
+    def _variable(self, name: str, raw: str) -> str:
+        """A value with its quotes. One that is not ours, or has more than one line, keeps the number of its lines."""
+        if raw[:1] in ("'", '"'):
+            inside = raw[1:-1]
+            shown = self._value((name,), inside, _unescaped(inside, raw[0]))
+            return raw if shown is inside else shown + "\n".join([""] + [MASK] * inside.count("\n"))
+        bare = re.split(r"\s#", raw, maxsplit=1)[0].rstrip()
+        shown = self._value((name,), bare, bare)
+        return shown if bare == raw else f"{shown} {MASK}"
+
+    def _blocks(self, text: str) -> str:
+        """Of a shell's file nothing but our own blocks."""
+        shown, end = [], 0
+        for block in _BLOCK.finditer(text):
+            body = block["body"].replace("\r\n", "\n")
+            value = body[:-1] if body.endswith("\n") else body
+            is_ours = (block["name"], _json_text(value)) in self.ours
+            shown += [hidden(text[end : block.start()]), block["begin"]]
+            shown += [block["body"] if is_ours else hidden(block["body"]), block["end"]]
+            end = block.end()
+        return "".join((*shown, hidden(text[end:])))
+
+
+def _is_secret(name: str) -> bool:
+    return name not in _HARMLESS_NAMES and bool(_SECRET_NAME.search(name))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is a name as keys have them, and not something that was put in the place of one."""
+    return bool(_PLAIN_NAME.fullmatch(name)) and not _RANDOM_NAME.fullmatch(name) and not _SHAPES.search(name)
+
+
+def _between(text: str) -> str:
+    """What stands between tokens is space and colons, or of a part that was cut out of a file, something that nobody knows."""
+    return text if not text.strip(" \t\r\n:\ufeff") else hidden(text)
+
+
+def _decoded(token: str) -> Any:
+    try:
+        return json.loads(token, strict=False)
+    except (ValueError, RecursionError):
+        return token
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _unescaped(text: str, quote: str) -> str:
+    escapes = {"n": "\n", "r": "\r", "t": "\t"} if quote == '"' else {}
+    return re.sub(r"\\(.)", lambda match: escapes.get(match[1], match[1]), text, flags=re.DOTALL)
+
+
+def _own_text(text: str) -> str:
+    """Our own text: known secrets are hidden by the name of their key, or by their shape."""
 
     def shown(name: str, value: str) -> str:
-        if is_private(value):
-            if first:
-                known.setdefault("", []).append(value)
-            return CHANGED if not first and value not in known.get("", ()) else MASK
-        if name in _HARMLESS_NAMES or not _SECRET_NAME.search(name):
-            return value
-        if value in ("", "true", "false") or value.isdigit():
-            return value
-        if first:
-            known.setdefault(name, []).append(value)
-        return CHANGED if not first and name in known and value not in known[name] else MASK
+        return MASK if _is_secret(name) and value not in ("", "true", "false") and not value.isdigit() else value
 
     def member(match: re.Match[str]) -> str:
-        name, start, end = match["name"][1:-1], match.end("name") - match.start(), match.end() - match.start()
-        if end == start:  # an element of a list, or the name of a member that is no text
-            hidden = is_private(name) and not _NAMES.match(match.string, match.end())
-            return f'"{shown("", name)}"' if hidden else match[0]
-        return match[0][:start] + _ANY_STRING.sub(lambda one: f'"{shown(name, one[0][1:-1])}"', match[0][start:end])
+        if match["value"] is None:
+            return match[0]
+        start = match.start("value") - match.start()
+        return f'{match[0][:start]}"{shown(match["name"][1:-1], match["value"][1:-1])}"'
 
     def assignment(match: re.Match[str]) -> str:
-        start = match.start("value") - match.start()
-        return match[0][:start] + shown(match["name"], match["value"])
+        return match[0][: match.start("value") - match.start()] + shown(match["name"], match["value"])
 
-    text = _MEMBER.sub(member, text)
-    text = _ASSIGNMENT.sub(assignment, text)
-    return _SHAPES.sub(MASK, text)
+    return _SHAPES.sub(MASK, _ASSIGNMENT.sub(assignment, _MEMBER.sub(member, text)))

@@ -9,10 +9,9 @@ want, put in what we want, remember what stood there. Uninstalling is the same r
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Callable, Dict, NamedTuple  # noqa: UP035
 
 from ..errors import OperatorError
@@ -83,8 +82,10 @@ class Plan:
         self.entry = entry
         self.backup: str | None = None
         """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
-        self.masked: frozenset[str] = frozenset()
-        """Texts that stand under masked keys, before or after."""
+        self.entry_before = entry
+        self.wanted: Wanted | None = None
+        self.salt = ""
+        """With the two above, for a diff: which values are ours, before and after."""
         self.summaries = ("", "")
         """Of a whole file that is ours before, and after: what it is; empty for one that is not ours, or has no summary."""
         self.notes: list[str] = []
@@ -136,7 +137,7 @@ def plan(
             result = _withdraw(path, content, mode, entry or {}, salt, backup)
         else:
             result = _bring(path, content, mode, entry, wanted, salt)
-        result.masked = _masked(result, entry, wanted)
+        result.entry_before, result.wanted, result.salt = entry, wanted, salt
         result.summaries = _summaries(content, entry, wanted)
         return result
     except DocumentError as error:
@@ -255,34 +256,11 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
     }
 
 
-def _masked(result: Plan, entry: Entry | None, wanted: Wanted | None) -> frozenset[str]:
-    """All text under the keys that are to be masked, or were when they were set: in a withdrawal only the entry knows them."""
-    keys = {tuple(record["path"]) for record in (entry or {}).get("values", ()) if record.get("masked")}
-    keys |= wanted.masked if wanted is not None else frozenset()
-    found: set[str] = set()
-    for content in (result.before, result.after) if keys and result.changed else ():
-        if content is None or not _is_readable(FORMATS[result.format], content):
-            continue
-        document = FORMATS[result.format](content)
-        for key in keys:
-            with contextlib.suppress(WrongContainer):
-                found.update(_texts(document.get(key)))
-    return frozenset(found)
-
-
 def _summaries(content: bytes | None, entry: Entry | None, wanted: Wanted | None) -> tuple[str, str]:
     """What the file is before and after, where it is ours as a whole."""
     after = wanted.summary if wanted is not None else ""
     is_ours = entry is not None and digest(content) == entry["after"]
     return (entry.get("summary") or after if entry is not None and is_ours else "", after)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, dict)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
 
 
 def _satisfied(document: Document, entry: Entry, wanted: Wanted, salt: str) -> bool:

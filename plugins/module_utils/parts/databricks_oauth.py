@@ -87,6 +87,7 @@ class DatabricksOauth(Part):
             _refuse_foreign_profile(owner, config)
         else:
             _require_own_token(owner, config)
+        _require_places(config)
         in_profile = Wanted(
             path=config.databrickscfg,
             format="ini",
@@ -315,10 +316,26 @@ def _remove_log(owner: Owner) -> None:
             files.remove(one)
 
 
+def _missing_directories(config: Config) -> list[str]:
+    """Of those that the host program writes into."""
+    wanted = [config.cache_directory, *([os.path.dirname(config.log_file)] if config.log else [])]
+    return [one for one in wanted if not os.path.isdir(one)]
+
+
+def _require_places(config: Config) -> None:
+    """Raise OperatorError where one of them cannot be made: before anything is written, and in a dry run, too."""
+    for directory in _missing_directories(config):
+        above = directory
+        while not os.path.isdir(above):
+            if os.path.lexists(above):
+                raise OperatorError("is not a directory", above, "Move it away")
+            above = os.path.dirname(above)
+        files.check_directory(directory)
+
+
 def _make_directories(owner: Owner, config: Config) -> None:
-    """Those that the host program writes into: made here, so that the ledger knows which directories go on uninstall."""
-    wanted = [config.cache_directory] + ([os.path.dirname(config.log_file)] if config.log else [])
-    missing = [one for one in wanted if not os.path.isdir(one)]
+    """Made here, so that the ledger knows which directories go on uninstall."""
+    missing = _missing_directories(config)
     if not missing:
         return
     with locked(owner):
