@@ -22,7 +22,8 @@ def defect(error: BaseException) -> dict[str, str]:
         lines[:0] = [*traceback.format_tb(one.__traceback__), f"{_named(one)}\n"]
         one = one.__cause__ or one.__context__
     return {
-        "msg": f"A defect of fmapi.coding_agents: {_named(error)}. Please report it with the lines that -vvv shows",
+        "msg": f"A defect of fmapi.coding_agents: {_named(error)}. Report it with what the same command shows with "
+        "ANSIBLE_DISPLAY_TRACEBACK=error before it and -vvv behind it",
         "exception": "".join(lines),
     }
 

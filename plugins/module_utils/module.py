@@ -58,11 +58,11 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
             os.environ[name] = value
             os.environ.pop(name.upper(), None)
     how = How(module.check_mode, module._diff, module._verbosity > 0)
-    users = options["users"]
     try:
-        owners = [owner_named(user) for user in users] if users else [current_owner(options["home"])]
+        owners, missing = _owners(options)
         done = _lacking(owners, carried) if not finds_failures else []
         done = done or each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
+        done += missing
     except OperatorError as error:
         module.fail_json(msg=error.told)
     except Exception as error:
@@ -80,12 +80,32 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     module.fail_json(msg="\n".join(said), failed_users=failed, **result)
 
 
+def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done]]:
+    """The owners that this host has, and what is to be said of those that it has not: their lack is nobody else's."""
+    if not options["users"]:
+        return [current_owner(options["home"])], []
+    owners: list[Owner] = []
+    missing: list[Done] = []
+    for user in dict.fromkeys(options["users"]):
+        try:
+            owners.append(owner_named(user))
+        except OperatorError as error:
+            unknown = Owner(user, -1, -1, "")
+            if options.get("state") == "absent":
+                missing.append(
+                    Done(unknown, {"warnings": [f"{error.where}: {error.what}: nothing to give back"]}, None)
+                )
+            else:
+                missing.append(Done(unknown, {}, error.told))
+    return owners, missing
+
+
 def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
     """The answer where one of several owners lacks the program; an empty list where none does.
 
     Then nobody's work begins: the call that brings the program could not tell any more what had been done in this one.
     """
-    if len(owners) == 1 or "program" in carried:
+    if len(owners) < 2 or "program" in carried:
         return []
     at_hand = each(
         owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM}, _EXPECTED
@@ -113,8 +133,8 @@ def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str,
 
 def merged(done: list[Done]) -> dict[str, Any]:
     """One result of all owners': lists are joined; the rest stands under ``owners``, and above for the only one."""
-    parts = {one.owner.user: dict(one.result) for one in done}
-    result: dict[str, Any] = {"changed": False, "homes": [one.owner.home for one in done]}
+    parts = {one.owner.user: {**one.result, **({"error": one.error} if one.error else {})} for one in done}
+    result: dict[str, Any] = {"changed": False, "homes": [one.owner.home for one in done if one.owner.home]}
     for part in parts.values():
         result["changed"] = part.pop("changed", False) or result["changed"]
         for name in ("drifted", "needs_program"):
@@ -128,5 +148,6 @@ def merged(done: list[Done]) -> dict[str, Any]:
     sessions = {user: part["session"] for user, part in parts.items() if "session" in part}
     result["sessions"] = [{**one, "user": user} for user, one in sessions.items() if "command" in one]
     if len(done) == 1:
+        parts[done[0].owner.user].pop("error", None)  # is the message
         return {**result, **parts[done[0].owner.user]}
     return {**result, "owners": parts}

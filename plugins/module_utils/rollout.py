@@ -13,21 +13,21 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .engine.diffs import diff_of
 from .engine.ledger import Ledger
 from .engine.owner import Owner
 from .engine.ownership import Wanted
-from .engine.transaction import Outcome, bring
+from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session
 from .host_program.browser import is_wsl
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from .parts import PARTS
-from .parts.base import Part
+from .parts.base import NOTHING, Done, Part
 from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
 from .places import How
@@ -61,26 +61,32 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Bring all chosen parts to the wanted state: all or none.
 
     What can be refused is refused before anything is fetched, and what is fetched before anything is written. Raises OperatorError,
-    TokenError, ValueError.
+    TokenError, ValueError; a failure after something was written is an ``error`` in the result, which says that it was.
     """
     parts = _chosen(options)
     names = [part.name for part in parts]
     outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
     missing = [one for part in parts for one in part.missing(owner, options)]
+    errors: list[str] = []
     if not how.check:
         prepared: list[tuple[Part, Any]] = []
         try:
             for part in parts:
                 prepared.append((part, part.prepare(owner, options)))
             outcome = bring(owner, names, _wanted(parts, owner, options), False, _traces)
-        except BaseException:
+        except BaseException as error:
             for part, what in reversed(prepared):
                 with contextlib.suppress(OperatorError):  # what failed first is to be told; the ledger knows what stays
                     part.abandon(owner, options, what)
+            if isinstance(error, Unfinished):
+                return {"changed": True, "error": error.told}
             raise
         for part, what in prepared:
-            part.after(owner, options, what)
-    result = _result(outcome, how, missing)
+            try:
+                part.after(owner, options, what)
+            except OperatorError as error:
+                errors.append(f"all files are as wanted, what follows from it was not done: {error.told}")
+    result = _result(outcome, how, missing, errors)
     result.update(_facts(parts, owner, options, asking=not how.check))
     lacking = result.get("session", {}).get("state", session.ACTIVE) != session.ACTIVE
     if lacking and not how.check:
@@ -90,14 +96,21 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
 
 def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    """Give back all that the chosen parts brought, in one transaction. The ledger says what that is; without one, traces do."""
+    """Give back all that the chosen parts brought, in one transaction. The ledger says what that is; without one, traces do.
+
+    It goes as far as it can: what stays is an ``error`` in the result, and the next one finishes it.
+    """
     parts = _chosen(options)
     names = [part.name for part in parts]
     bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
-    before = [part.before_withdrawal(owner, options, how.check) for part in parts]
-    outcome = bring(owner, names, [], how.check, _traces)
-    after = [part.after_withdrawal(owner, options, how.check) for part in parts]
-    result = _result(outcome, how, [])
+    errors: list[str] = []
+    before = [_withdrawn(part.before_withdrawal, owner, options, how, errors) for part in parts]
+    try:
+        outcome = bring(owner, names, [], how.check, _traces)
+    except Unfinished as error:
+        return {"changed": True, "error": error.told}
+    after = [_withdrawn(part.after_withdrawal, owner, options, how, errors) for part in parts]
+    result = _result(outcome, how, [], [*(f"not given back: {one}" for one in outcome.left), *errors])
     result["changes"] = [
         *(change for one in before for change in one.changes),
         *result["changes"],
@@ -185,12 +198,24 @@ def _traces(ledger: Ledger) -> None:
         part.traces(ledger)
 
 
-def _result(outcome: Outcome, how: How, missing: list[str]) -> dict[str, Any]:
+def _withdrawn(
+    step: Callable[[Owner, Options, bool], Done], owner: Owner, options: Options, how: How, errors: list[str]
+) -> Done:
+    """What a part has done on the way back; what it could not do holds nothing else up."""
+    try:
+        return step(owner, options, how.check)
+    except OperatorError as error:
+        errors.append(error.told)
+        return NOTHING
+
+
+def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -> dict[str, Any]:
     """Changed, the changes in words, the diff if it was asked for; notes become warnings, so that nobody misses them."""
     result = {
         "changed": outcome.changed or bool(missing),
         "changes": [*outcome.changes, *missing],
         "warnings": list(outcome.notes),
+        **({"error": "\n".join(errors)} if errors else {}),
     }
     return {**result, "diff": diff_of(outcome.plans, full=how.verbose)} if how.diff else result
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from . import carrying, run_store
 
@@ -78,5 +77,3 @@ def _ask(about: Mapping[str, Any]) -> dict[str, Any]:
             only_hosts = f"coding_agents_ca_file {about['ca_file_of_hosts']} is not on the control node"
             error = OperatorError(error.what, error.where, f"{only_hosts}: name one in coding_agents_preflight_ca_file")
         return {"failed": True, "msg": str(error)}
-    except Exception as error:
-        return {"failed": True, **defect(error)}

@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible import context
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import routing
+from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options import agent_settings, control_node, owner
 from ..module_utils.options.values import Spec, as_boolean
@@ -63,6 +64,10 @@ class HostAction(ActionBase):
         except AnsibleConnectionFailure as error:
             self._remembered({"unreachable": True, "msg": str(error)}, answer, variables)
             raise
+        except AnsibleError:
+            raise
+        except Exception as error:  # its own text may be the value that was not expected, a secret
+            result = {"failed": True, **defect(error)}
         return self._reported(result, answer, variables)
 
     def told(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,9 @@ OWN_PLAYBOOK = """\
   gather_facts: false
 {vars_files}
   tasks:
-    - name: Check
+    - name: Roll out
       ansible.builtin.import_role:
-        name: fmapi.coding_agents.preflight
-    - name: Show
-      ansible.builtin.debug:
-        msg: "profile={{{{ coding_agents_profile }}}} ttl={{{{ coding_agents_token_ttl_minutes }}}}"
+        name: fmapi.coding_agents.coding_agents
 """
 LOADED = "  vars_files:\n    - \"{{ lookup('fmapi.coding_agents.config_file') }}\""
 
@@ -124,10 +121,12 @@ def test_a_playbook_of_one_s_own_reads_it_by_the_lookup_and_is_refused_without(
     hosts = {"host": operator.variables(home, config=path, profile="of-inventory")}
     (tmp_path / "loaded.yml").write_text(OWN_PLAYBOOK.format(vars_files=LOADED))
     (tmp_path / "not.yml").write_text(OWN_PLAYBOOK.format(vars_files=""))
-    assert "profile=of-file ttl=20" in control.run(tmp_path / "loaded.yml", hosts).ok().output
     refused = control.run(tmp_path / "not.yml", hosts)
-    assert refused.status != 0
+    assert refused.status != 0 and refused.starts == {"host": 0}
     assert (
         "this play does not read it" in refused.message()
         and "lookup('fmapi.coding_agents.config_file')" in refused.message()
     )
+    control.run(tmp_path / "loaded.yml", hosts).ok()
+    assert _settings(home)["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] == "1200000"
+    assert "[of-file]" in (home / ".databrickscfg").read_text()

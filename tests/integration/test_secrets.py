@@ -23,17 +23,29 @@ PLAY = """\
   hosts: all
   gather_facts: false
   tasks:
+    - name: Ask the workspace
+      fmapi.coding_agents.workspace_info:
+      register: workspace
+    - name: Look
+      fmapi.coding_agents.coding_agents_info:
+      register: look
+    - name: Give everything back
+      fmapi.coding_agents.coding_agents:
+        state: absent
+      register: given_back
+    - name: Bring it about again
+      fmapi.coding_agents.coding_agents:
+      register: brought
+    - name: Examine
+      fmapi.coding_agents.agent_doctor:
+      register: doctor
     - name: Keep them as facts
       ansible.builtin.set_fact:
         cacheable: true
-        kept_look: "{{ look_result }}"
-        kept_auth: "{{ workspace_auth_result | default({}) }}"
-        kept_agents: "{{ agents_result | default({}) }}"
-        kept_doctor: "{{ doctor_result }}"
-        kept_preflight: "{{ preflight_result }}"
+        kept: "{{ [__coding_agents_look, workspace, look, given_back, brought, doctor] }}"
     - name: Print them
       ansible.builtin.debug:
-        msg: "{{ [kept_look, kept_auth, kept_agents, kept_doctor, kept_preflight] }} port 11 is true"
+        msg: "{{ kept }} port 11 is true"
     - name: Keep the home as the rollout left it, for the test to look at
       ansible.builtin.command:
         argv: [cp, -a, "{{ coding_agents_home }}", "{{ coding_agents_home }}-rolled-out"]
@@ -47,12 +59,9 @@ FAILING = """\
   tasks:
     - name: Roll out
       block:
-        - name: Preflight
+        - name: Look, and bring about
           ansible.builtin.import_role:
-            name: fmapi.coding_agents.preflight
-        - name: Look
-          ansible.builtin.import_role:
-            name: fmapi.coding_agents.look
+            name: fmapi.coding_agents.coding_agents
       rescue:
         - name: Keep the failure
           ansible.builtin.set_fact:
@@ -92,7 +101,7 @@ def _token_caches(home: Path) -> list[str]:
 def test_no_secret_leaves_its_place(
     operator: Operator, control: ControlNode, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Dry run, then rollout, doctor, results as facts and uninstall in one, as loud as Ansible can be."""
+    """Dry run, then rollout, doctor, modules whose results become facts, and uninstall in one, as loud as Ansible can be."""
     home, other = homes.lived_in(tmp_path / "home"), homes.lived_in(tmp_path / "other")
     for one in (home, other):
         path = (one / ".claude" / "settings.json").resolve()
@@ -122,15 +131,13 @@ def test_no_secret_leaves_its_place(
 
     # Nothing else is hidden.
     assert "port 11 is true" in everything.output
-    for play in (dry, everything):
-        diff = next(
-            one for one in play.diffs("host") if "settings.json" in one["after_header"] and "vim" in one["before"]
-        )
-        assert '"OTHER_SERVICE_API_KEY": "***' in diff["before"], "the diff shows the lines, masked"
-        for readable in ('"port": 11', '"on": true', '"command": "true"'):
-            assert readable in diff["before"] and readable in diff["after"]
+    (_given_back, brought) = (one for one in everything.diffs("host") if "settings.json" in one["after_header"])
+    for diff in (brought["after"], *(play.shown("host")["~/.claude/settings.json"] for play in (dry, everything))):
+        assert '"OTHER_SERVICE_API_KEY": "***' in diff, "the lines are shown, masked"
+        for readable in ('"model": "opus"', '"port": 11', '"on": true'):
+            assert readable in diff, "also where they stood before"
         for readable in ('"cleanupPeriodDays": 11', '"CORP_PORT": "11"', '"CORP_FLAG": "true"'):
-            assert readable in diff["after"]
+            assert readable in diff
 
     settings, profiles = "dotfiles/claude-settings.json", ".databrickscfg"
     rolled_out = tmp_path / "home-rolled-out"
@@ -175,14 +182,19 @@ def test_no_secret_in_failures(
         "wrong-on-host": operator.variables(
             homes.lived_in(tmp_path / "wrong2"), client_secret=wrong, preflight=False, ca_file="/nonexistent/ca.pem"
         ),
+        "refused": operator.variables(homes.lived_in(tmp_path / "wrong5"), client_secret=wrong, preflight=False),
         "wrong-options": operator.variables(homes.lived_in(tmp_path / "wrong3"), client_secret=wrong, identity="x"),
     }
     (tmp_path / "failing.yml").write_text(FAILING)
-    play = control.run(tmp_path / "failing.yml", hosts, "-vvvv", "--diff", environment=loud(tmp_path), watch=[*planted])
+    plays = [
+        control.run(playbook, hosts, "-vvvv", "--diff", environment=loud(tmp_path), watch=[*planted])
+        for playbook in (tmp_path / "failing.yml", "rollout")
+    ]
     found = leaks(tmp_path, planted)
     record_property("secrets_planted", len(planted))
     record_property("secrets_found", len(found))
     assert found == set()
-    assert play.status != 0
-    assert all(play.message(host) for host in hosts), play.output
+    for play in plays:
+        assert play.status != 0
+        assert all(play.message(host) for host in hosts), play.output
     assert list((tmp_path / "retry").iterdir()), "there is no retry file to search"

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,93 +26,94 @@ def {name}(*given, **more):
     except KeyError as error:
         raise RuntimeError(f"did not expect {{given}}") from error
 """
-DEFECTS = {"edge.py": ["config_of", "credentials_of", "documents_of"], "preflight.py": ["check"]}
+ON_BOTH = {"parts/context.py": ["config_of"], "parts/agent_settings.py": ["agent_options"], "workspace/preflight.py": ["check"]}
+"""Functions that are given a secret: of the host's work, and of the preflight, which is the control node's."""
+BEFORE_ALL = {"options/judge.py": ["problems"]}
+"""On the control node, before the module is called."""
 
 PLAY = """\
 - name: Every module that is given a secret
   hosts: all
   gather_facts: false
-  module_defaults:
-    group/fmapi.coding_agents.workspace:
-      workspace_url: "{{ coding_agents_workspace_url }}"
-  vars:
-    extra: "{{ coding_agents_extra_settings | to_json }}"
   tasks:
     - name: The control node
-      fmapi.coding_agents.workspace_info: &credentials
-        identity: service_principal
-        client_id: "{{ coding_agents_client_id }}"
-        client_secret: "{{ coding_agents_client_secret }}"
+      fmapi.coding_agents.workspace_info:
       ignore_errors: true
       register: control_node
     - name: The look
       fmapi.coding_agents.coding_agents_info:
-        <<: *credentials
-        home: "{{ coding_agents_home }}"
-        extra_settings: "{{ extra }}"
+        preflight: false
       ignore_errors: true
       register: look
+    - name: Everything
+      fmapi.coding_agents.coding_agents:
+        preflight: false
+      ignore_errors: true
+      register: everything
     - name: The profile
       fmapi.coding_agents.databricks_oauth:
-        <<: *credentials
-        home: "{{ coding_agents_home }}"
       ignore_errors: true
       register: profile
     - name: The settings
       fmapi.coding_agents.agent_settings:
-        home: "{{ coding_agents_home }}"
-        extra_settings: "{{ extra }}"
       ignore_errors: true
       register: settings
     - name: The doctor
       fmapi.coding_agents.agent_doctor:
-        <<: *credentials
-        home: "{{ coding_agents_home }}"
-        extra_settings: "{{ extra }}"
+        preflight: false
       ignore_errors: true
       register: doctor
     - name: Keep what was said
       ansible.builtin.set_fact:
         cacheable: true
-        kept: "{{ [control_node, look, profile, settings, doctor] }}"
+        kept: "{{ [control_node, look, everything, profile, settings, doctor] }}"
     - name: Print it
       ansible.builtin.debug:
         var: kept
 """
 
 
-@pytest.mark.matrix
-def test_a_traceback_holds_no_secret(
-    operator: Operator, control: ControlNode, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    broken = tmp_path / "collections" / "ansible_collections" / "fmapi" / "coding_agents"
-    for part in ("meta", "plugins", "galaxy.yml"):
+def _broken(directory: Path, defects: Mapping[str, list[str]]) -> None:
+    """The collection with these defects, below ``directory``."""
+    broken = directory / "ansible_collections" / "fmapi" / "coding_agents"
+    for part in ("meta", "playbooks", "plugins", "roles", "galaxy.yml"):
         source, target = REPOSITORY / part, broken / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    for file, names in DEFECTS.items():
+    for file, names in defects.items():
         with open(broken / "plugins" / "module_utils" / file, "a", encoding="utf-8") as stream:
             stream.writelines(RAISES.format(name=name) for name in names)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("defects", [ON_BOTH, BEFORE_ALL], ids=["in the work", "before it"])
+def test_a_traceback_holds_no_secret(
+    operator: Operator,
+    control: ControlNode,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    defects: Mapping[str, list[str]],
+) -> None:
+    _broken(tmp_path / "collections", defects)
     home = homes.lived_in(tmp_path / "home")
     planted = {operator.workspace.client_secret, SECRET}
     (tmp_path / "all.yml").write_text(PLAY)
-    play = control.run(
-        tmp_path / "all.yml",
-        {"host": operator.variables(home, extra_settings={"claude_code": {"env": {"CORP_GREETING": SECRET}}})},
-        "-vvvv",
-        environment={**loud(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")},
-        watch=[*planted],
-    ).ok()
+    hosts = {"host": operator.variables(home, extra_settings={"claude_code": {"env": {"CORP_GREETING": SECRET}}})}
+    environment = {**loud(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
+    modules = control.run(tmp_path / "all.yml", hosts, "-vvvv", environment=environment, watch=[*planted]).ok()
+    rollout = control.run("rollout", hosts, "-vvvv", environment=environment, watch=[*planted])
     found = leaks(tmp_path, planted)
     record_property("secrets_planted", len(planted))
     record_property("secrets_found", len(found))
     assert found == set()
-    failed = play.results(status="failed")
-    assert len(failed) == 5
-    for one in failed:
+    assert rollout.status == 2
+    assert len(modules.results(status="failed")) == 6
+    for one in (*modules.results(status="failed"), *rollout.results(status="failed")):
         assert one["msg"].startswith("A defect of fmapi.coding_agents: RuntimeError."), one["msg"]
-    for name in ("config_of", "documents_of", "check"):
-        assert f"in {name}\n" in play.output.replace("\\n", "\n"), f"the traceback does not lead to {name}"
+    for name in (name for names in defects.values() for name in names):
+        assert f"in {name}\n" in modules.output.replace("\\n", "\n"), f"the traceback does not lead to {name}"
+    last = [*defects.values()][-1][0]
+    assert f"in {last}\n" in rollout.output.replace("\\n", "\n")

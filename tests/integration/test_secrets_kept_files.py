@@ -1,16 +1,17 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible leaves in a host's temporary directory: nothing with a secret, even when it is told to leave everything."""
+"""What stays in a host's temporary directory: nothing, unless Ansible is told to keep it. Then docs/secrets.md is right about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests import homes
-from tests.control_node import ControlNode, Operator
+from tests.control_node import REPOSITORY, ControlNode, Operator
 from tests.planted import holding, leaks
 
 SECRET, ENDPOINT_TOKEN = "planted-s3cr3t of the operator", "dapi" + 16 * "7c"
@@ -34,41 +35,65 @@ PLAY = """\
 """
 
 
+class _Run:
+    """The whole play on one host whose temporary directory is ``remote``."""
+
+    def __init__(
+        self, operator: Operator, control: ControlNode, directory: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.remote = directory / "remote"
+        self.planted = {operator.workspace.client_secret, SECRET, ENDPOINT_TOKEN}
+        home = homes.lived_in(directory / "home")
+        extra = {"claude_code": {"env": {"CORP_GREETING": SECRET}}}
+        variables = {**operator.variables(home, extra_settings=extra), "endpoint_token": ENDPOINT_TOKEN}
+        (directory / "all.yml").write_text(PLAY)
+        control.run(
+            directory / "all.yml",
+            {"host": {**variables, "ansible_remote_tmp": str(self.remote)}},
+            "-vvvv",
+            environment=environment,
+            watch=[*self.planted],
+        ).ok()
+
+
 @pytest.mark.matrix
-def test_kept_remote_files_hold_no_secret(
-    operator: Operator, control: ControlNode, tmp_path: Path, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize("pipelining", ["0", "1"])
+def test_no_file_stays(
+    operator: Operator,
+    control: ControlNode,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    pipelining: str,
 ) -> None:
-    """With that setting Ansible pipelines nothing, whatever else is set."""
-    home = homes.lived_in(tmp_path / "home")
-    planted = {operator.workspace.client_secret, SECRET, ENDPOINT_TOKEN}
-    extra = {"claude_code": {"env": {"CORP_GREETING": SECRET}}}
-    variables = {**operator.variables(home, extra_settings=extra), "endpoint_token": ENDPOINT_TOKEN}
-    remote = tmp_path / "remote"
-    (tmp_path / "all.yml").write_text(PLAY)
-    control.run(
-        tmp_path / "all.yml",
-        {"host": {**variables, "ansible_remote_tmp": str(remote)}},
-        "-vvvv",
-        environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"},
-        watch=[*planted],
-    ).ok()
-    kept = {path.name for path in remote.rglob("AnsiballZ_*")}
-    assert kept == {"AnsiballZ_ping.py", "AnsiballZ_agent_cli.py"}, "what gets no secret, and nothing else"
-    found = holding(remote, planted) | leaks(tmp_path, planted)
-    record_property("secrets_planted", len(planted))
+    run = _Run(operator, control, tmp_path, {"ANSIBLE_PIPELINING": pipelining})
+    found = holding(tmp_path / "remote", run.planted) | leaks(tmp_path, run.planted)
+    record_property("secrets_planted", len(run.planted))
     record_property("secrets_found", len(found))
     assert found == set()
+    assert run.remote.is_dir() or pipelining == "1", "no file was sent at all"
+    assert list(run.remote.rglob("*")) == []
 
 
-def test_without_pipelining_no_file_stays(operator: Operator, control: ControlNode, tmp_path: Path) -> None:
-    home = homes.lived_in(tmp_path / "home")
-    variables = {**operator.variables(home), "endpoint_token": ENDPOINT_TOKEN}
-    remote = tmp_path / "remote"
-    (tmp_path / "all.yml").write_text(PLAY)
-    control.run(
-        tmp_path / "all.yml",
-        {"host": {**variables, "ansible_remote_tmp": str(remote)}},
-        environment={"ANSIBLE_PIPELINING": "0"},
-    ).ok()
-    assert remote.is_dir(), "no file was sent at all"
-    assert list(remote.rglob("*")) == []
+def test_what_ansible_is_told_to_keep_is_what_the_page_warns_of(
+    operator: Operator, control: ControlNode, tmp_path: Path
+) -> None:
+    """With that setting Ansible pipelines nothing, whatever else is set; it is the operator's, and we say what it means."""
+    page = " ".join((REPOSITORY / "docs" / "secrets.md").read_text().split())
+    (warning,) = re.findall(r"\| `ANSIBLE_KEEP_REMOTE_FILES=1` \| (.+?) \|", page)
+    for said in (
+        "keeps that file",
+        "all its options in plain text, a client secret among them",
+        "`~/.ansible/tmp` unless `remote_tmp` says otherwise",
+        "whatever `pipelining` says",
+        "Nobody removes it, not even `uninstall`",
+    ):
+        assert said in warning
+    assert "do not use `ANSIBLE_KEEP_REMOTE_FILES` on hosts with secrets" in page
+
+    run = _Run(operator, control, tmp_path, {"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_PIPELINING": "1"})
+    kept = holding(run.remote, run.planted)
+    assert kept, "it is as the page says"
+    assert leaks(tmp_path, run.planted) == set(), "and on the host alone"
+    for path in (run.remote / name for name in kept):
+        closed = [one for one in (path, *path.parents) if one.is_relative_to(run.remote)]
+        assert any(one.stat().st_mode & 0o077 == 0 for one in closed), path

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import signal
 import subprocess
 import time
@@ -66,13 +67,14 @@ def test_on_one_s_own_machine_the_playbook_signs_in_and_shows_the_link(laptop: L
     workspace = laptop.operator.workspace
     before = laptop.play("sign_in").ok()
     assert states(before) == ["not_set_up"]
-    assert "run the playbook rollout first" in before.output
+    nothing = "nothing is rolled out here: run the playbook rollout first"
+    assert f"Cannot sign in yet ({nothing}): {USER} on laptop" in before.told
 
     laptop.play("rollout").ok()
     dry = laptop.play("sign_in", "--check").ok()
     assert states(dry) == ["unknown"]
-    assert f"{laptop.home}/{FRONT} login" in dry.output
-    assert f"0 of 1 have to sign in, 1 may have to ({USER} on laptop)" in dry.output
+    assert re.search(rf"May have to sign in \([^)]+\): {USER} on laptop -> {laptop.home}/{FRONT} login ok:", dry.told)
+    assert "Has to sign in" not in dry.output
     assert person.opened(laptop.directory) == []
 
     done = laptop.play("sign_in").ok()
@@ -80,12 +82,13 @@ def test_on_one_s_own_machine_the_playbook_signs_in_and_shows_the_link(laptop: L
     (link,) = person.opened(laptop.directory)
     assert f"laptop:   {link}\n" in done.output
     assert f"laptop: signed in as {workspace.user_name} to {workspace.url}\n" in done.output
-    assert "0 of 1 have to sign in" in done.output
+    assert f"Signed in (signed in as {workspace.user_name} to {workspace.url}): {USER} on laptop" in done.told
+    assert "to sign in" not in " ".join(done.report())
     assert done.changed("laptop") == 1
 
     again = laptop.play("sign_in").ok()
     assert (states(again), again.changed("laptop")) == (["signed_in"], 0)
-    assert f"{USER} on laptop is signed in" in again.output
+    assert f"Signed in (a token can be had): {USER} on laptop" in again.told
     assert len(person.opened(laptop.directory)) == 1
 
 
@@ -146,8 +149,7 @@ def test_a_host_without_a_person_is_said_to_need_nobody(laptop: Laptop) -> None:
     laptop.operator.control.run("rollout", {"robot": values}).ok()
     play = laptop.operator.control.run("sign_in", {"robot": {"coding_agents_home": str(laptop.home)}}).ok()
     assert states(play) == ["no_person_needed"]
-    assert f"{USER} on robot needs nobody to sign in (identity service_principal)" in play.output
-    assert "0 of 1 have to sign in" in play.output
+    assert f"Nobody needs to sign in (identity service_principal): {USER} on robot" in play.told
 
 
 def test_a_session_s_login_item_comes_with_the_rollout_and_goes_with_it(laptop: Laptop) -> None:
@@ -155,7 +157,7 @@ def test_a_session_s_login_item_comes_with_the_rollout_and_goes_with_it(laptop: 
     play = laptop.play("rollout", login_at_start=True).ok()
     entry = laptop.home / ENTRY
     assert f'Exec="{laptop.home}/{FRONT}" "login" "--quiet" "--wait" "120"\n' in entry.read_text()
-    assert any(ENTRY in change for result in play.results("databricks_oauth") for change in result["changes"])
+    assert any(ENTRY in change for result in play.results("coding_agents") for change in result["changes"])
     assert laptop.play("rollout", login_at_start=True).ok().changed("laptop") == 0
     assert laptop.play("doctor", "--check", login_at_start=True).ok()
 
@@ -188,9 +190,9 @@ def test_uninstalling_signs_out_when_it_is_asked_to(laptop: Laptop) -> None:
     assert _tokens_at_the_cli(laptop)
     dry = laptop.play("uninstall", "--check", sign_out=True).ok()
     assert _tokens_at_the_cli(laptop)
-    assert "profile fmapi-coding-agents: signed out" in dry.results("databricks_oauth")[0]["changes"]
+    assert "profile fmapi-coding-agents: signed out" in dry.results("coding_agents")[0]["changes"]
     play = laptop.play("uninstall", sign_out=True).ok()
-    assert "profile fmapi-coding-agents: signed out" in play.results("databricks_oauth")[0]["changes"]
+    assert "profile fmapi-coding-agents: signed out" in play.results("coding_agents")[0]["changes"]
     assert not _tokens_at_the_cli(laptop)
     assert "fmapi-coding-agents" not in _profiles(laptop.home)
     assert laptop.play("uninstall", sign_out=True).ok().changed("laptop") == 0
@@ -211,5 +213,5 @@ def test_uninstalling_leaves_the_sign_in_unless_asked_and_a_failing_sign_out_sto
     (broken / "databricks").chmod(0o755)
     path = os.pathsep.join([str(laptop.operator.control.programs), str(broken), "/usr/bin", "/bin"])
     play = laptop.play("uninstall", sign_out=True, environment={"PATH": path}).ok()
-    assert "profile fmapi-coding-agents could not be signed out (Error: no way)" in play.output
+    assert "Warning: ~: profile fmapi-coding-agents could not be signed out (Error: no way)" in play.told
     assert "fmapi-coding-agents" not in _profiles(laptop.home)

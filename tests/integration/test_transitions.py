@@ -17,6 +17,7 @@ from tests import homes
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
+from tests.written_reports import REPORT, checks
 
 HELPER = ".local/share/fmapi-coding-agents/token-helper"
 
@@ -84,7 +85,7 @@ def test_every_change_of_mind_and_the_way_back(operator: Operator, other_workspa
 
     person = operator.rollout(home, identity="user", client_id=None, client_secret=None).ok()
     assert dict(_profiles(home)["fmapi-coding-agents"]) == {"host": operator.workspace.url}
-    (session,) = (one["session"] for one in person.results("databricks_oauth"))
+    (session,) = (one["session"] for one in person.results("coding_agents"))
     assert session["state"] in ("absent", "unknown")
     assert "/coding-agents login" in session["detail"], session
     assert _tokens(home) == [], "the service principal's token is not kept for a person"
@@ -115,8 +116,8 @@ def test_edits_in_between_stay(operator: Operator, tmp_path: Path) -> None:
     }
     assert left["model"] == "sonnet" and left["permissions"]["deny"] == ["Read(./.env)"]
     assert "apiKeyHelper" not in left
-    notes = [note for one in play.results("agent_settings") for note in one.get("notes", []) + one.get("warnings", [])]
-    assert any("env.ANTHROPIC_MODEL was changed since" in note for note in notes), play.output
+    assert "env.ANTHROPIC_MODEL was changed since we set it: left as it is" in play.told
+    assert "[WARNING]" not in play.output, "once, at the end"
 
 
 def test_two_workspaces_in_one_play(
@@ -183,7 +184,7 @@ def test_a_databricks_token_in_the_settings_goes_for_good(
     token = operator.workspace.mint("user", kind=kind)
     home = homes.of_an_older_tool(tmp_path / "home", operator.workspace.url, ANTHROPIC_AUTH_TOKEN=token)
     play = operator.rollout(home, "--diff", "-vvv").ok()
-    assert "held a Databricks token" in play.output and "will not be given back" in play.output
+    assert "held a Databricks token" in play.told and "will not be given back" in play.told
     assert token not in play.output + json.dumps(play.events)
     if not untouched:
         settings = _settings(home)
@@ -256,22 +257,21 @@ def test_links_of_a_dotfile_manager_stay(operator: Operator, tmp_path: Path) -> 
 
 def test_a_short_time_to_live_is_warned_about(operator: Operator, tmp_path: Path) -> None:
     play = operator.rollout(homes.bare(tmp_path / "home"), "--check", token_ttl_minutes=4).ok()
-    warnings = [text for one in play.results("workspace_info") for text in one.get("warnings", [])]
-    assert any("token_ttl_minutes" in text for text in warnings), warnings
+    assert play.told.count("coding_agents_token_ttl_minutes is 4") == 1, play.output
 
 
 def test_the_doctor_of_a_bare_host(operator: Operator, tmp_path: Path) -> None:
     """Before any rollout it says what is missing and what to do, and writes nothing."""
     home = homes.bare(tmp_path / "home")
     before = manifest(str(home))
-    play = operator.doctor(home)
+    play = operator.doctor(home, report=REPORT)
     assert play.status != 0
-    (result,) = play.results("agent_doctor")
-    failed = {(one["category"], one["check"]) for one in result["checks"] if one["status"] == "FAIL"}
+    failed = {(one["category"], one["check"]) for one in checks(play, "FAIL")}
     assert failed == {
-        ("Configuration", "profile and token helper"),
-        ("Configuration", "agents' settings"),
+        ("Configuration", "databricks_oauth"),
+        ("Configuration", "agent_settings"),
         ("Auth", "token helper"),
     }
-    assert all(one["fix"] for one in result["checks"] if one["status"] == "FAIL")
+    assert all(one["fix"] for one in checks(play, "FAIL"))
+    assert play.message().startswith("Configuration, databricks_oauth: "), "the first of them, in the first line"
     assert differences(before, manifest(str(home)), times=True) == []

@@ -49,7 +49,7 @@ WAYS_OUT = {
     "EACCES": "Check its owner and mode",
     "EIO": "The disk, or the way to it, has a fault",
 }
-ERROR = re.compile(r"errors\.OperatorError: (?P<where>.+?): (?P<what>.+)")
+ERROR = re.compile(r"\.(?:OperatorError|Unfinished): (?P<where>.+?): (?P<what>.+)")
 LEDGER = ".local/state/fmapi-coding-agents/ledger.json"
 
 Tree = dict[str, tuple[str, int, bytes]]

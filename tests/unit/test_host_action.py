@@ -160,7 +160,7 @@ def test_a_vaulted_variable_works_and_is_masked_everywhere(
     variables = _asking(workspace, home)
     del variables["coding_agents_client_secret"]
     options = ("-i", str(more), "--vault-password-file", str(password), "-vvv", "--diff")
-    play = control.run("rollout", {"host": variables}, *options).ok()
+    play = control.run("rollout", {"host": variables}, *options, environment=ALL_SHOWN).ok()
     assert f"client_secret = {workspace.client_secret}" in (home / PROFILES).read_text()
     assert json.loads((home / SETTINGS).read_text())["env"]["CORP"] == planted
     _has_no(play, workspace.client_secret, planted, "planted", json.dumps(planted)[1:-1])
@@ -188,7 +188,7 @@ def test_a_variable_that_has_no_value_is_named_with_what_it_lacks(
 
 @pytest.mark.matrix
 def test_what_is_no_variable_is_refused_with_the_one_that_was_meant(control: ControlNode, home: Path) -> None:
-    table = {
+    table: dict[str, tuple[dict[str, Any], str]] = {
         "typo": (
             {"coding_agents_modles": {}},
             "coding_agents_modles: there is no such variable. Did you mean coding_agents_models?",
@@ -299,6 +299,10 @@ def test_an_authority_that_hosts_have_is_used_there(
     assert not (home / ".local/share/fmapi-coding-agents/ca.pem").exists()
 
 
+ALL_SHOWN = {"ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "1", "ANSIBLE_INJECT_INVOCATION": "1", "ANSIBLE_PIPELINING": "0"}
+"""What makes Ansible say most: arguments in the output, options in results, modules as files."""
+
+
 def _has_no(play: Play, *secrets: str) -> None:
     """Neither the output, nor a callback, nor any file of the run holds one of these; the inventory does."""
     texts = {
@@ -332,10 +336,9 @@ def test_a_secret_is_in_no_output_result_or_callback(
         "conflict": _asking(workspace, home, extra_settings={"claude_code": {"apiKeyHelper": planted}}),
         "specification": _asking(workspace, homes.bare(home.parent / "5"), extra_settings=extra, home="relative/home"),
     }
-    shown = {"ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "1", "ANSIBLE_PIPELINING": "0"}
     secrets = [planted, workspace.client_secret]
     for options in (("--check", "--diff"), ("--diff",)):
-        play = control.run(playbook, hosts, *options, "-vvvv", "--forks", "10", environment=shown, watch=secrets)
+        play = control.run(playbook, hosts, *options, "-vvvv", "--forks", "10", environment=ALL_SHOWN, watch=secrets)
         _has_no(play, *secrets)
         assert "msg" in json.dumps(play.results(host="wrong")) and "client_secret" in play.message("wrong")
         assert play.status != 0
@@ -356,7 +359,7 @@ def test_a_secret_that_a_task_gives_is_in_no_output(
             "coding_agents_workspace_url": workspace.url,
         }
     }
-    play = control.run(site, hosts, "-vvvv", "--diff", environment={"ANSIBLE_PIPELINING": "0"}, watch=[planted])
+    play = control.run(site, hosts, "-vvvv", "--diff", environment=ALL_SHOWN, watch=[planted])
     assert len(play.results("databricks_oauth", status="failed")) == 2, play.output
     _has_no(play, planted)
 
@@ -479,9 +482,7 @@ def test_tags_and_tasks_can_be_listed(control: ControlNode, home: Path, playbook
     listed = said.rpartition("TASK TAGS: [")[2].partition("]")[0]
     assert {one.strip() for one in listed.split(",") if one.strip()} - {"always"} == tags
     said = control.run(playbook, {"host": _bare(home)}, "--list-tasks").ok().output
-    lines = [
-        line.partition("TAGS:")[0].strip().rpartition(" : ")[2] for line in said.splitlines() if "TAGS: [" in line
-    ]
+    lines = [line.partition("TAGS:")[0].strip().rpartition(" : ")[2] for line in said.splitlines() if "TAGS: [" in line]
     assert lines[-len(tasks) :] == tasks
 
 

@@ -32,8 +32,8 @@ def variables(workspace: Workspace, **more: Any) -> dict[str, Any]:
     }
 
 
-CHECK = {"name": "Check", "fmapi.coding_agents.workspace_info": {}, "register": "checked"}
-SHOW = {
+CHECK: dict[str, Any] = {"name": "Check", "fmapi.coding_agents.workspace_info": {}, "register": "checked"}
+SHOW: dict[str, Any] = {
     "name": "Show the result",
     "ansible.builtin.debug": {
         "msg": "{{ inventory_hostname }} {{ checked.workspace_url }} {{ checked.routing }} {{ checked.workspace_id }} "
@@ -59,7 +59,7 @@ def test_five_hosts_on_two_workspaces_ask_each_workspace_once(
     }
     secrets = {workspace.client_secret, second_workspace.client_secret}
     kept = tmp_path / "kept"
-    keep = {
+    keep: dict[str, Any] = {
         "name": "Keep what the run left in its temporary directory",
         "ansible.builtin.set_fact": {
             "kept": '{{ lookup(\'ansible.builtin.pipe\', \'find LOCAL -name "fmapi-*" -printf "%m %f\\n"; '
@@ -70,7 +70,7 @@ def test_five_hosts_on_two_workspaces_ask_each_workspace_once(
         "run_once": True,
     }
     kept.mkdir()
-    show = {
+    show: dict[str, Any] = {
         "name": "Show what was kept",
         "ansible.builtin.debug": {"msg": "{{ kept | join(' ; ') }}"},
         "run_once": True,

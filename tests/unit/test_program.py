@@ -80,7 +80,12 @@ def _imported(name: str, source: str) -> Iterator[set[str]]:
             above = here[: len(here) - node.level + 1] if node.level else ()
             module = "/".join((*above, *(node.module or "").split("."))).rstrip("/")
             for one in node.names:
-                yield {f"{module}/{one.name}.py", f"{module}/{one.name}/__init__.py", f"{module}.py", f"{module}/__init__.py"}
+                yield {
+                    f"{module}/{one.name}.py",
+                    f"{module}/{one.name}/__init__.py",
+                    f"{module}.py",
+                    f"{module}/__init__.py",
+                }
 
 
 def _closure(sources: dict[str, str], entries: set[str]) -> set[str]:

@@ -60,7 +60,9 @@ def _imported(name: str) -> Iterator[tuple[str, ...]]:
             above = here[: len(here) - node.level + 1] if node.level else ()
             module = (*above, *(node.module or "").split(".")) if node.module else above
             # A name may be a module or stand in one: only the files tell.
-            yield from ((*module, one.name) if above and _is_module((*module, one.name)) else module for one in node.names)
+            yield from (
+                (*module, one.name) if above and _is_module((*module, one.name)) else module for one in node.names
+            )
 
 
 def _is_module(parts: tuple[str, ...]) -> bool:

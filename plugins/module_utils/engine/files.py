@@ -186,10 +186,10 @@ def replace(path: str, content: bytes, mode: int, expected: Found | None = None)
             os.replace(temporary, target)
         _sync_directory(directory)
     except OSError as error:
-        _unlink(temporary)
+        discard(temporary)
         raise unusable(error, target, "written") from None
     except BaseException:
-        _unlink(temporary)
+        discard(temporary)
         raise
 
 
@@ -224,10 +224,10 @@ def replace_link(path: str, target: str, expected: Found | None = None) -> None:
             os.replace(temporary, where)
         _sync_directory(directory)
     except OSError as error:
-        _unlink(temporary)
+        discard(temporary)
         raise unusable(error, where, "written") from None
     except BaseException:
-        _unlink(temporary)
+        discard(temporary)
         raise
 
 
@@ -291,7 +291,7 @@ def remove_empty_directories(directories: Iterable[str]) -> None:
 def remove_leftovers(path: str, link: bool = False) -> None:
     """Remove what a run that was killed left beside ``path``."""
     for leftover in leftovers(path, link):
-        _unlink(leftover)
+        discard(leftover)
 
 
 def leftovers(path: str, link: bool = False) -> list[str]:
@@ -302,15 +302,6 @@ def leftovers(path: str, link: bool = False) -> list[str]:
     except OSError:
         return []
     return [os.path.join(directory, one) for one in names if one.startswith(_beginning(name))]
-
-
-def move(path: str, to: str) -> None:
-    """Give a file another place on its file system, in one step."""
-    try:
-        os.rename(path, to)
-        _sync_directory(os.path.dirname(to))
-    except OSError as error:
-        raise unusable(error, to, "written") from None
 
 
 def temporary_name(path: str) -> str:
@@ -433,6 +424,7 @@ def _sync_directory(directory: str) -> None:
             raise
 
 
-def _unlink(path: str) -> None:
+def discard(path: str) -> None:
+    """Remove a file that nobody misses, if that can be done."""
     with contextlib.suppress(OSError):
         os.unlink(path)

@@ -7,10 +7,16 @@
 
     {"schema": 2, "collection_version": ..., "written_at": UTC, "salt": hex, "documents": {path: entry},
      "pending": {path: {"before": digest or null, "after": digest or null, "entry": entry or null}},
-     "directories": [path, ...], "packages": {agent: {"version": ..., "directory": path}}}
+     "directories": [path, ...], "packages": {agent: {"version": ..., "directory": path}},
+     "former": {path: entry}, "mounts": [path, ...]}
 
 ``documents`` is what holds; ``pending`` is what a run is about to write, put down before the first byte of any document changes.
 A run that was killed leaves ``pending`` behind, and :meth:`Ledger.settle` finds out from the documents' digests how far it came.
+``former`` tells of documents in which nothing is ours any more what had been: an editor may still bring it back. ``mounts`` are
+the places below which something of ours stands on storage of its own, which may be away one day. Both are left out when empty.
+
+While the directories for the ledger are made, and while they go, it stands beside the outermost of them (:data:`EARLY_NAME`): so a
+run that is killed leaves no directory that nobody knows of.
 
 A path in the home is written as ``~/...``: a home that was moved or copied takes its ledger along, which then tells of the files in
 it and never of those in the other. In memory each path is absolute.
@@ -28,7 +34,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from typing import Any, Callable, Dict  # noqa: UP035
+from typing import Any, Callable, Dict, Iterable  # noqa: UP035
 
 from ..errors import OperatorError
 from ..places import DATA_DIRECTORY, STATE_DIRECTORY
@@ -36,14 +42,18 @@ from ..version import VERSION
 from . import files
 from .documents import FORMATS, LinkDocument
 from .owner import Owner
-from .ownership import Entry, digest
+from .ownership import Entry, digest, former_of, remembering
 
 SCHEMA = 2
+EARLY_NAME = ".fmapi-coding-agents-ledger.json"
+LOCK_NAME = ".fmapi-coding-agents-lock"
 
 _Data = Dict[str, Any]  # noqa: UP006
 _HOME = "~/"
 _PACKAGE_PLACES = ("directory", "prefix")
+_LEFT_OUT_WHEN_EMPTY = ("former", "mounts")
 _SCHEMA_1_SIGN_IN = "workspace_auth"
+_FORMER_DOCUMENTS = 64
 
 LOCK_WAIT_SECONDS = 30.0
 
@@ -65,33 +75,47 @@ class Ledger:
         self.pending: dict[str, dict[str, Any]] = told["pending"]
         self.directories: list[str] = told["directories"]
         self.packages: dict[str, dict[str, Any]] = told["packages"]
+        self.former: dict[str, Entry] = told["former"]
+        self.mounts: list[str] = told["mounts"]
+        self.leftovers: list[str] = []
+        """What a run that was killed has left of the ledger itself: former values are in it."""
 
     @classmethod
     def load(cls, owner: Owner) -> Ledger:
         """Read the ledger; an owner without one gets an empty one. Raises OperatorError for one that cannot be trusted."""
-        ledger = cls(owner)
-        found = files.read(ledger.path)
+        path = cls(owner).path
+        early = [one for one in _early_paths(owner) if os.path.lexists(one)]
+        found = files.read(path)
+        leftovers = [*files.leftovers(path), *(early if found.content is not None else ())]
         if found.content is None:
-            return ledger
+            leftovers += [left for one in _early_paths(owner) for left in files.leftovers(one)]
+            if early:
+                path, found = early[0], files.read(early[0])
+        ledger = cls(owner) if found.content is None else cls._read(owner, path, found.content)
+        ledger.leftovers = leftovers
+        return ledger
+
+    @classmethod
+    def _read(cls, owner: Owner, path: str, content: bytes) -> Ledger:
         way_out = (
             "Put the ledger back from a backup, or move it away: then the next rollout starts a new one, and what an "
             "earlier one replaced is not given back by itself"
         )
         try:
-            data = json.loads(found.content)
+            data = json.loads(content)
             if not isinstance(data, dict) or not isinstance(data["salt"], str):
                 raise ValueError
             if type(data["schema"]) is not int or not 1 <= data["schema"] <= SCHEMA:
                 raise OperatorError(
                     f"has schema {data['schema']!r}, this collection knows those up to {SCHEMA}",
-                    ledger.path,
+                    path,
                     "Use the version of fmapi.coding_agents that wrote it, or a newer one",
                 )
             if not _is_content(data):
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
             raise OperatorError(
-                "is not a ledger that this collection wrote (cut off or edited)", ledger.path, way_out
+                "is not a ledger that this collection wrote (cut off or edited)", path, way_out
             ) from None
         return cls(owner, _of_schema_1(data) if data["schema"] == 1 else data)
 
@@ -114,58 +138,219 @@ class Ledger:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.documents or self.pending or self.packages)
+        """Nothing is left to remember; directories alone are no reason, unless they cannot be reached now."""
+        return not (self.documents or self.pending or self.packages or self.away_directories())
 
-    def settle(self) -> None:
-        """Decide, after a run that was stopped, for each document whether the old or the new record holds."""
-        for path, intent in self.pending.items():
-            now = self._digest_now(path, intent["entry"] or self.documents.get(path))
-            if now == intent["after"]:
-                holds = intent["entry"]
-            elif now == intent["before"] or intent["entry"] is None:
-                holds = self.documents.get(path)
-            else:
-                holds = intent["entry"]  # somebody edited it since: the newer record, key by key
-            if holds is None:
-                self.documents.pop(path, None)
-            else:
-                self.documents[path] = holds
-        self.pending = {}
+    def away_directories(self) -> list[str]:
+        """Those of ours that may be there, and cannot be reached now."""
+        return [path for path in self.directories if not os.path.isdir(path) and self.away(path) is not None]
 
-    @staticmethod
-    def _digest_now(path: str, entry: Entry | None) -> str | None:
-        if entry is None or entry["format"] != LinkDocument.format:
-            return digest(files.read(path).content)
+    def away(self, path: str, link: bool = False) -> files.Away | None:
+        """Why what is ours at a path, and is not found there, may still be somewhere; None where it is gone."""
         try:
-            return digest(files.read_link(path).content)
-        except files.NoLink:
+            files.check_reachable(os.path.dirname(path) if link else path, path)
+        except files.Away as error:
+            return error
+        where = files.place(path, link)
+        for mount in self.mounts:
+            place = files.place(mount)
+            if _is_at_or_below(where, place) and not files.is_mounted(place):
+                way_out = "Mount it and run again. If it will not come back, put a file in the place of this one ({} in JSON) first"
+                return files.Away(f"is on what was mounted at {mount}, and nothing is mounted there now", path, way_out)
+        return None
+
+    def accept(self, path: str, link: bool = False) -> None:
+        """A document is there although what it was on is not mounted: that storage is not asked for any more."""
+        where = files.place(path, link)
+        self.mounts = [
+            one
+            for one in self.mounts
+            if not _is_at_or_below(where, files.place(one)) or files.is_mounted(files.place(one))
+        ]
+
+    def record(self, path: str) -> Entry | None:
+        """What is known of a document: of what is ours in it, or else of what was."""
+        return self.documents.get(path) or self.former.get(path)
+
+    def set(self, path: str, entry: Entry | None) -> None:
+        """What holds of a document from now on; None where nothing is ours in it any more."""
+        if entry is not None:
+            self.documents[path] = entry
+            self.former.pop(path, None)
+        else:
+            self._remember(path, self.documents.pop(path, None))
+
+    def _remember(self, path: str, entry: Entry | None) -> None:
+        former = former_of(entry) if entry else None
+        if former is not None:
+            self.former = {**{one: kept for one, kept in self.former.items() if one != path}, path: former}
+            self.former = dict(list(self.former.items())[-_FORMER_DOCUMENTS:])
+
+    def settle(self) -> list[str]:
+        """Decide, after a run that was stopped, for each document whether the old or the new record holds; returns their paths.
+
+        What cannot be reached now stays undecided.
+        """
+        undecided: dict[str, dict[str, Any]] = {}
+        for path, intent in self.pending.items():
+            old, new = self.documents.get(path), intent["entry"]
+            try:
+                now = self._digest_now(path, new or old)
+            except files.Away:
+                undecided[path] = intent
+                continue
+            if now == intent["after"] or (now != intent["before"] and new is not None):
+                self.set(path, new)  # or somebody edited it since: the newer record, key by key
+            elif old is not None:
+                self.documents[path] = remembering(old, new)
+            else:
+                self._remember(path, new)
+        decided = [path for path in self.pending if path not in undecided]
+        self.pending = undecided
+        return decided
+
+    def _digest_now(self, path: str, entry: Entry | None) -> str | None:
+        """Raises Away."""
+        link = entry is not None and entry["format"] == LinkDocument.format
+        try:
+            found = digest(files.read_link(path).content if link else files.read(path).content)
+        except files.SomethingElse:
             return ""
+        away = self.away(path, link) if found is None else None
+        if away is not None:
+            raise away
+        return found
+
+    def record_directories(self, directory: str) -> None:
+        """Enter those that have to be made for a directory, before they are: outermost first."""
+        missing: list[str] = []
+        while not os.path.isdir(directory) and directory != os.path.dirname(directory):
+            missing.insert(0, self.spelled(directory))
+            directory = os.path.dirname(directory)
+        self.directories.extend(one for one in missing if one not in self.directories)
+
+    def make_directories(self, directory: str) -> None:
+        """Make a directory, and what is missing above it, known to the ledger before they are there."""
+        if not os.path.isdir(directory):
+            self.record_directories(directory)
+            self.save()
+            files.make_directories(directory, self.owner)
+
+    def remove_directories(self, directories: Iterable[str]) -> None:
+        """Remove those that are empty by now, and forget those that are gone for good."""
+        files.remove_empty_directories(directories)
+        needed = [self._place(path, self._entry_of(path)) for path in (*self.documents, *self.pending)]
+        needed += [one[name] for one in self.packages.values() for name in _PACKAGE_PLACES if name in one]
+        needed += [self.owner.data, self.owner.cache, self.directory]
+        spelled = [self.spelled(one) for one in needed]
+        self.directories = [
+            path
+            for path in self.directories
+            if os.path.isdir(path) or any(_is_at_or_below(one, path) for one in spelled) or self.away(path) is not None
+        ]
 
     def save(self) -> None:
         """Write the ledger, or take it away with the directories made for it when there is nothing left to remember."""
         files.remove_leftovers(self.path)
+        for leftover in self.leftovers:
+            if leftover not in _early_paths(self.owner):
+                files.discard(leftover)
         if self.is_empty:
-            files.remove(self.path)
-            # Ours by its name: a run that was killed before its first ledger stood has recorded no directory.
-            files.remove_empty_directories([self.directory, *self.directories])
+            self._end()
             return
-        made = files.make_directories(self.directory, self.owner)
-        self.directories.extend(one for one in made if one not in self.directories)
+        self.record_directories(self.directory)
+        self.mounts = self._mounts_now()
         held = {
             "documents": self.documents,
             "pending": self.pending,
             "directories": self.directories,
             "packages": self.packages,
+            "former": self.former,
+            "mounts": self.mounts,
         }
+        spelled = _with_paths(held, self._stored)
         data = {
             "schema": SCHEMA,
             "collection_version": VERSION,
             "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "salt": self.salt,
-            **_with_paths(held, self._stored),
+            **{name: value for name, value in spelled.items() if value or name not in _LEFT_OUT_WHEN_EMPTY},
         }
         content = (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
-        files.replace(self.path, content, 0o600)
+        early = "" if os.path.isdir(self.directory) else self._early_path()
+        if early:
+            files.replace(early, content, 0o600)
+        try:
+            files.make_directories(self.directory, self.owner)
+            files.replace(self.path, content, 0o600)
+        except OperatorError:
+            if early:
+                files.discard(early)
+            raise
+        for one in _early_paths(self.owner):
+            files.discard(one)
+        self.leftovers = []
+
+    def _end(self) -> None:
+        """Remove the ledger with all that was made for it, and for what it told of; the record of the directories goes last."""
+        chain, above = [self.directory], os.path.dirname(self.directory)
+        while self.spelled(above) in self.directories:
+            chain.append(above)
+            above = os.path.dirname(above)
+        own = (self.owner.data, self.owner.cache)
+        files.remove_empty_directories(
+            one for one in {*self.directories, *own} if one not in [self.spelled(link) for link in chain]
+        )
+        early = os.path.join(above, EARLY_NAME)
+        for one in (*_early_paths(self.owner), self.path):
+            if one != early and os.path.lexists(one):
+                try:
+                    os.rename(one, early)
+                except OSError:  # nothing is lost but the record of the directories, should we be killed here
+                    files.remove(one)
+        # Ours by its name: an older version recorded no directory before its first ledger stood.
+        files.remove_empty_directories([*chain, *self.directories, *own])
+        for one in _early_paths(self.owner):
+            files.remove(one)
+        self.leftovers = []
+
+    def _early_path(self) -> str:
+        """Where the ledger stands until the directory for it is made."""
+        above = os.path.dirname(self.directory)
+        while not os.path.isdir(above):
+            above = os.path.dirname(above)
+        return os.path.join(above, EARLY_NAME)
+
+    def _entry_of(self, path: str) -> Entry | None:
+        found: Entry | None = self.pending.get(path, {}).get("entry") or self.documents.get(path)
+        return found
+
+    @staticmethod
+    def _place(path: str, entry: Entry | None) -> str:
+        return files.place(path, entry is not None and entry["format"] == LinkDocument.format)
+
+    def _mounts_now(self) -> list[str]:
+        """Where the storage of what is ours is mounted, if that is not the home's own; what is away now stays known."""
+        points = files.mount_points()
+        home = os.path.realpath(self.owner.home)
+        places = [self._place(path, self._entry_of(path)) for path in (*self.documents, *self.pending)]
+        places += [os.path.realpath(one) for one in self.directories]
+        places += [
+            os.path.realpath(one[name]) for one in self.packages.values() for name in _PACKAGE_PLACES if name in one
+        ]
+        found = {files.mount_point(one, points) for one in set(places)}
+        away = [one for one in map(files.place, self.mounts) if not files.is_mounted(one)]
+        found.update(one for one in away if any(_is_at_or_below(place, one) for place in places))
+        return sorted(self.spelled(one) for one in found if not _is_at_or_below(home, one))
+
+
+def _early_paths(owner: Owner) -> list[str]:
+    """Where the ledger may stand while the directories for it are made or go."""
+    return [os.path.join(owner.home, *STATE_DIRECTORY[:depth], EARLY_NAME) for depth in range(len(STATE_DIRECTORY))]
+
+
+def _is_at_or_below(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(os.path.join(directory, ""))
 
 
 def _with_paths(data: _Data, spelled: Callable[[str], str]) -> _Data:
@@ -186,6 +371,8 @@ def _with_paths(data: _Data, spelled: Callable[[str], str]) -> _Data:
         },
         "directories": [spelled(path) for path in data.get("directories", ())],
         "packages": {agent: package_with(package) for agent, package in data.get("packages", {}).items()},
+        "former": {spelled(path): entry for path, entry in data.get("former", {}).items()},
+        "mounts": [spelled(path) for path in data.get("mounts", ())],
     }
 
 
@@ -216,7 +403,12 @@ def _component_of_schema_1(path: str, entry: Entry) -> str:
 
 def _is_content(data: _Data) -> bool:
     """Whether every part has the form in which :meth:`Ledger.save` writes it: what is read here is acted upon."""
-    pending, packages = data["pending"], data["packages"]
+    pending, packages, former, mounts = (
+        data["pending"],
+        data["packages"],
+        data.get("former", {}),
+        data.get("mounts", []),
+    )
     return (
         all(isinstance(data[name], dict) for name in ("documents", "pending", "packages"))
         and all(_is_entry(entry) for entry in data["documents"].values())
@@ -226,8 +418,14 @@ def _is_content(data: _Data) -> bool:
         and all(isinstance(package["version"], str) for package in packages.values())
         and all(any(name in package for name in _PACKAGE_PLACES) for package in packages.values())
         and all(isinstance(package.get(name, ""), str) for package in packages.values() for name in _PACKAGE_PLACES)
+        and isinstance(former, dict)
+        and all(_is_entry(entry) for entry in former.values())
         and _is_list_of(data["directories"], str)
-        and all(path.startswith(("/", _HOME)) for path in (*data["documents"], *pending, *data["directories"]))
+        and _is_list_of(mounts, str)
+        and all(
+            path.startswith(("/", _HOME))
+            for path in (*data["documents"], *pending, *data["directories"], *former, *mounts)
+        )
     )
 
 
@@ -243,15 +441,32 @@ def _is_entry(entry: Any) -> bool:
         and _is_list_of(entry["leftovers"], str)
         and isinstance(entry.get("backup") or "", str)
         and isinstance(entry.get("summary", ""), str)
-        and all(_is_list_of(path, str) for path in entry["containers"])
-        and all(_has(record, "digest") and isinstance(record["digest"], str) for record in entry["values"])
-        and all(_has(record, "element") for record in entry["elements"])
-        and all(_has(record, "prior") for record in entry["removed"])
+        and _are_records(entry)
+        and all(_has(record, "prior", "prior_text") for record in entry["removed"])
+        and ("former" not in entry or _are_records(entry["former"]))
     )
 
 
-def _has(record: Any, name: str) -> bool:
-    return isinstance(record, dict) and name in record and _is_list_of(record["path"], str)
+def _are_records(entry: Any) -> bool:
+    return (
+        all(_is_value(record) for record in entry["values"])
+        and all(_has(record, "element") for record in entry["elements"])
+        and all(_is_list_of(path, str) for path in entry["containers"])
+    )
+
+
+def _is_value(record: Any) -> bool:
+    return (
+        _has(record, "digest")
+        and isinstance(record["digest"], str)
+        and isinstance(record.get("prior_text", ""), str)
+        and _is_list_of(record.get("former", []), str)
+    )
+
+
+def _has(record: Any, *names: str) -> bool:
+    """Whether it is a record that has one of these."""
+    return isinstance(record, dict) and any(name in record for name in names) and _is_list_of(record["path"], str)
 
 
 def _is_edit(edit: Any) -> bool:
@@ -267,31 +482,68 @@ def locked(owner: Owner) -> Iterator[None]:
     """Hold the owner's lock: one run at a time changes this owner's files.
 
     The lock is the home directory itself, so that it leaves no file behind and needs none to be made. The kernel lets go of it
-    when its holder dies.
+    when its holder dies. NFS locks no directory: there it is a file in the home, for as long as the run takes.
     """
     home = owner.home
     try:
         descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise files.unusable(error, home, "opened") from None
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
     try:
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if error.errno in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP):
-                    break  # NFS locks no directory; the journal and the compare before each write still protect the files
-                if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-                    raise files.unusable(error, home, "locked") from None
-                if time.monotonic() > deadline:
-                    raise OperatorError(
-                        f"another run has been changing this home's files for over {LOCK_WAIT_SECONDS:.0f} seconds",
-                        home,
-                        "Wait for it to end and run again",
-                    ) from None
-                time.sleep(0.05)
-        yield
+        if _lock(descriptor, home, deadline):
+            yield
+        else:
+            with _lock_file(home, deadline):
+                yield
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _lock_file(home: str, deadline: float) -> Iterator[None]:
+    """Where that cannot be locked either, the journal and the compare before each write still protect the files."""
+    path, descriptor = os.path.join(home, LOCK_NAME), -1
+    try:
+        while descriptor < 0:
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+            except OSError:
+                break  # what is to be written will say why
+            _lock(descriptor, home, deadline)
+            if not _is_open_file(path, descriptor):  # its holder took it away as we waited
+                os.close(descriptor)
+                descriptor = -1
+        yield
+    finally:
+        if descriptor >= 0:
+            files.discard(path)
+            os.close(descriptor)
+
+
+def _is_open_file(path: str, descriptor: int) -> bool:
+    try:
+        there, here = os.lstat(path), os.fstat(descriptor)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _lock(descriptor: int, home: str, deadline: float) -> bool:
+    """Wait for a lock; False where the file system has none. Raises OperatorError when somebody else holds it too long."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP):
+                return False
+            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
+                raise files.unusable(error, home, "locked") from None
+            if time.monotonic() > deadline:
+                raise OperatorError(
+                    f"another run has been changing this home's files for over {LOCK_WAIT_SECONDS:.0f} seconds",
+                    home,
+                    "Wait for it to end and run again",
+                ) from None
+            time.sleep(0.05)

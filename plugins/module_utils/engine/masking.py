@@ -60,7 +60,8 @@ _SECRET_DIGITS = 6
 """A number of fewer digits is no secret: a port, a limit."""
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
-_TOKEN = re.compile(rf"{_STRING}|[\[\]{{}},]|[^\s\[\]{{}},:\"]+")
+# Every string is one match, closed or not: so none is looked for inside another, in time without end.
+_TOKEN = re.compile(rf"{_STRING}?|[\[\]{{}},]|[^\s\[\]{{}},:\"]+")
 _IS_NAME = re.compile(r"\s*:")
 _PLAIN_NAME = re.compile(r"[\w.@/$+-]{1,100}")
 _RANDOM_NAME = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{32,}")
@@ -82,11 +83,11 @@ _BLOCK = re.compile(
     r"(?P<body>.*?)(?P<end>^[ \t]*# <<< fmapi\.coding_agents (?P=name) <<<[ \t]*$)"
 )
 _LINE = re.compile(r"[^\r\n]+")
+_DEEPEST = 1000
 _LONGEST_LINE = 1 << 12
 """A longer one is hidden as a whole, where lines are looked at: nobody reads it in a diff."""
 
-# Of a text that is ours as a whole. Every string is one match, a member's or not, closed or not: so none is looked for inside another,
-# in time without end.
+# Of a text that is ours as a whole.
 _MEMBER = re.compile(rf"(?P<name>{_STRING}?)(?:\s*:\s*(?P<value>{_STRING}))?")
 _ASSIGNMENT = re.compile(
     r"(?m)^[^\S\n]*(?:export[ \t]+)?(?P<name>[A-Za-z0-9_.-]+)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>[^\s][^\r\n]*)"
@@ -196,6 +197,8 @@ class _Masker:
         for token in _TOKEN.finditer(text):
             shown.append(_between(text[end : token.start()]))
             one, end = token[0], token.end()
+            if len(above) > _DEEPEST:
+                return "".join((*shown, hidden(text[token.start() :])))
             if one in "{[":
                 above.append(name)
                 name = name if one == "[" else ""

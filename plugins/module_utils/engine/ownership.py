@@ -32,6 +32,12 @@ Entry = Dict[str, Any]  # noqa: UP006
 
 PRIVATE = 0o600
 
+_FORMER_VALUES = 16
+"""So many earlier values of ours are known again for each key."""
+_FORMER_KEYS = 64
+"""So many keys (and so many elements) of a document that are not ours any more are remembered."""
+_PRIOR = ("prior", "prior_text")
+
 
 class Wanted(NamedTuple):
     """What one document should hold.
@@ -126,7 +132,11 @@ def plan(
     the file that ``entry["backup"]`` names, where an unreadable file was put aside. The new entry has:
     ``component``, ``format``; ``created`` (there was no file before us); ``after`` (digest of the bytes we leave), ``undo`` (edits
     that lead from those bytes back to what stood there, valid only while the digest fits); ``mode`` (before, after);
-    ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since;
+    ``values``, ``elements``, ``removed``, ``containers``: the same facts key by key, for a file that others changed since. A value's
+    record has its ``path``, the ``digest`` of ours, the digests of those that were ours before (``former``), and what stood there
+    without us: ``prior``, or ``prior_text`` where the file spells it in a way that the value does not tell;
+    ``former``: values, elements and containers that were ours once, with the same records. An editor that had opened the file, or
+    a backup of it, may bring them back, and they are ours then; ``gone``: nothing else is;
     ``backup``: where the unreadable file is that stood there; ``note``: what a withdrawal has to say (after a lost ledger);
     ``summary``: the few words for a whole file that has some.
 
@@ -154,7 +164,10 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         result.backup = f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}"
         result.notes.append(f"could not be read and was replaced; it is kept as {result.backup}")
     present = content if result.backup is None else None
-    if entry is not None and present is not None and _satisfied(kind(present), entry, wanted, salt):
+    past = _Past(entry, salt)
+    if entry is not None and entry.get("gone") and (present is None or not past.is_back(kind(present))):
+        entry = None  # the file is its owner's; only the past says what would be ours
+    if entry is not None and present is not None and _satisfied(kind(present), entry, wanted, past):
         result.entry = {
             **entry,
             "component": wanted.component,
@@ -182,8 +195,9 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
             result.changes.append(f"{_dotted(key)} taken out for good")
     document.undo.clear()
     if old:
-        _take_out(document, old, salt, result, keep=wanted)
-    fresh = _apply(document, old, wanted, salt, result)
+        _take_out(document, old, past, result, keep=wanted)
+    fresh = _apply(document, old, wanted, past, result)
+    former = past.without(fresh, document)
     result.after = document.content
     before_mode = entry["mode"][0] if entry is not None and entry["mode"][1] == mode else mode
     result.entry = {
@@ -197,6 +211,7 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         "backup": kept_aside,
         **({"note": old["note"]} if old.get("note") else {}),
         **({"summary": wanted.summary} if wanted.summary else {}),
+        **({"former": former} if former else {}),
         **fresh,
     }
     if not result.changed:
@@ -204,28 +219,151 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
     return result
 
 
-def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Plan) -> Entry:
-    """Put the wanted values in; return the entry's key-by-key part."""
-    owned = {tuple(record["path"]): record for record in old.get("values", ())}
+class _Past:
+    """What is known of a document from before: every value that was ours, and what is its owner's without us."""
+
+    def __init__(self, entry: Entry | None, salt: str) -> None:
+        now, former = entry or {}, (entry or {}).get("former") or {}
+        self.salt = salt
+        self.digests: dict[KeyPath, list[str]] = {}
+        """By key, the latest last."""
+        self.priors: dict[KeyPath, Entry] = {}
+        for record in (*former.get("values", ()), *now.get("values", ())):
+            key = tuple(record["path"])
+            self.digests.setdefault(key, []).extend((*record.get("former", ()), record["digest"]))
+            self.priors[key] = _prior_in(record)
+        for record in now.get("removed", ()):
+            if not self.priors.get(tuple(record["path"])):
+                self.priors[tuple(record["path"])] = _prior_in(record)
+        self.elements = [
+            (tuple(record["path"]), record["element"])
+            for record in (*former.get("elements", ()), *now.get("elements", ()))
+        ]
+        self.containers = [tuple(path) for one in (former, now) for path in one.get("containers", ())]
+
+    def is_ours(self, key: KeyPath, value: Any) -> bool:
+        """Whether a value that stands there is one of ours, now or once."""
+        return value is not MISSING and value_digest(value, self.salt) in self.digests.get(key, ())
+
+    def is_our_element(self, key: KeyPath, element: Any) -> bool:
+        return any(one == key and same(ours, element) for one, ours in self.elements)
+
+    def is_back(self, document: Document, but: Wanted | None = None) -> bool:
+        """Whether anything of it stands in the document, other than what is wanted."""
+        values = (key for key in self.digests if but is None or key not in but.values)
+        elements = (one for one in self.elements if but is None or not _is_wanted(*one, but))
+        return any(self.is_ours(key, _get(document, key)) for key in values) or any(
+            _has_element(document, *one) for one in elements
+        )
+
+    def record(self, key: KeyPath, value: Any) -> Entry:
+        """Of a value that is ours from now on."""
+        return _with_former({"path": list(key), "digest": value_digest(value, self.salt)}, self.digests.get(key, []))
+
+    def without(self, fresh: Entry, document: Document | None) -> Entry:
+        """The part that is not in an entry any more. What its owner has there now, the document says; without one, the past does."""
+        ours = {tuple(record["path"]) for record in fresh["values"]}
+        removed = {tuple(record["path"]): _prior_in(record) for record in fresh["removed"]}
+        values = []
+        for key, digests in self.digests.items():
+            if key in ours:
+                continue
+            current = MISSING if document is None else _get(document, key)
+            prior = self.priors[key] if document is None else removed.get(key, {})
+            if document is not None and current is not MISSING:
+                prior = _prior(document, key, current)
+            values.append({**_with_former({"path": list(key), "digest": digests[-1]}, digests), **prior})
+        elements = [
+            {"path": list(key), "element": element}
+            for key, element in self.elements
+            if not any(tuple(one["path"]) == key and same(one["element"], element) for one in fresh["elements"])
+        ]
+        containers = [list(path) for path in dict.fromkeys(self.containers) if list(path) not in fresh["containers"]]
+        if not values and not elements:
+            return {}
+        return {
+            "values": values[-_FORMER_KEYS:],
+            "elements": elements[-_FORMER_KEYS:],
+            "containers": containers[-_FORMER_KEYS:],
+        }
+
+
+def _with_former(record: Entry, digests: list[str]) -> Entry:
+    former = [one for one in dict.fromkeys(digests) if one != record["digest"]][-_FORMER_VALUES:]
+    return {**record, "former": former} if former else record
+
+
+def former_of(entry: Entry) -> Entry | None:
+    """What to remember of a document in which nothing is ours any more; None where nothing can come back."""
+    nothing: Entry = {"values": [], "elements": [], "removed": [], "containers": []}
+    former = _Past(entry, "").without(nothing, None)
+    kept = {name: entry[name] for name in ("component", "format", "created", "mode", "leftovers")}
+    return {**kept, **nothing, "after": "", "undo": None, "gone": True, "former": former} if former else None
+
+
+def remembering(entry: Entry, other: Entry | None) -> Entry:
+    """An entry that knows the values of another as former ones of ours, too: one that was to hold, and perhaps did for a while."""
+    if other is None:
+        return entry
+    past = _Past(other, "")
+    values = [
+        _with_former(one, [*past.digests.get(tuple(one["path"]), []), *one.get("former", ())])
+        for one in entry["values"]
+    ]
+    own = entry.get("former") or {"values": [], "elements": [], "containers": []}
+    known = {**entry, "values": [*own["values"], *values], "elements": [*own["elements"], *entry["elements"]]}
+    more = past.without({**known, "containers": [*own["containers"], *entry["containers"]]}, None)
+    if not more:
+        return {**entry, "values": values}
+    return {**entry, "values": values, "former": {name: [*own[name], *more[name]] for name in more}}
+
+
+def _prior(document: Document, key: KeyPath, value: Any) -> Entry:
+    """What stands there without us, for a record."""
+    text = document.spelled(key)
+    return {"prior": value} if text is None else {"prior_text": text}
+
+
+def _prior_in(record: Entry) -> Entry:
+    return {name: record[name] for name in _PRIOR if name in record}
+
+
+def _give_back(document: Document, key: KeyPath, prior: Entry) -> None:
+    if "prior_text" in prior:
+        document.set_spelled(key, prior["prior_text"])
+    elif prior:
+        document.set(key, prior["prior"])
+    else:
+        document.remove(key)
+
+
+def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: Plan) -> Entry:
+    """Put the wanted values in; return the entry's key-by-key part.
+
+    Without ``old``, all that stands in the document is its owner's.
+    """
     gone = {tuple(record["path"]): record for record in old.get("removed", ())}
     containers = [tuple(path) for path in old.get("containers", ())]
     removed = []
     for key in wanted.superseded:
         value = document.get(key)
         if value is not MISSING:
+            is_ours = bool(old) and past.is_ours(key, value)
+            prior = past.priors[key] if is_ours else _prior(document, key, value)
             document.remove(key)
-            removed.append({"path": list(key), "prior": value})
+            if prior:
+                removed.append({"path": list(key), **prior})
             result.changes.append(f"{_dotted(key)} taken out (it would outrank ours)")
         elif key in gone:
             removed.append(gone[key])
     values = []
     for key, value in wanted.values.items():
         current = document.get(key)
-        record: dict[str, Any] = {"path": list(key), "digest": value_digest(value, salt)}
-        if key in owned and current is not MISSING and value_digest(current, salt) == owned[key]["digest"]:
-            record.update({name: owned[key][name] for name in ("prior",) if name in owned[key]})
+        record = past.record(key, value)
+        if old and past.is_ours(key, current):
+            record.update(past.priors[key])
         elif current is not MISSING:
-            record["prior"] = current
+            record.update(_prior(document, key, current))
         if current is MISSING or not same(current, value):
             _note_containers(document, key, containers)
             document.set(key, value)
@@ -239,7 +377,7 @@ def _apply(document: Document, old: Entry, wanted: Wanted, salt: str, result: Pl
         for member in members:
             current = document.get(key)
             present = isinstance(current, list) and any(same(member, one) for one in current)
-            ours = any(tuple(one["path"]) == key and same(one["element"], member) for one in old.get("elements", ()))
+            ours = bool(old) and past.is_our_element(key, member)
             if not present:
                 _note_containers(document, key, containers)
                 if current is MISSING:
@@ -263,13 +401,14 @@ def _summaries(content: bytes | None, entry: Entry | None, wanted: Wanted | None
     return (entry.get("summary") or after if entry is not None and is_ours else "", after)
 
 
-def _satisfied(document: Document, entry: Entry, wanted: Wanted, salt: str) -> bool:
-    """Whether the document already means what is wanted, and we own nothing in it that is not wanted any more."""
+def _satisfied(document: Document, entry: Entry, wanted: Wanted, past: _Past) -> bool:
+    """Whether the document already means what is wanted, and nothing in it is ours, now or once, that is not wanted any more."""
     owned = {tuple(record["path"]) for record in entry["values"]}
     listed = {(tuple(record["path"]), json.dumps(record["element"])) for record in entry["elements"]}
     asked = {(key, json.dumps(one)) for key, members in wanted.elements.items() for one in members}
     return (
-        owned == set(wanted.values)
+        not past.is_back(document, but=wanted)
+        and owned == set(wanted.values)
         and listed <= asked
         and {tuple(record["path"]) for record in entry["removed"]} <= set(wanted.superseded)
         and all(document.get(key) is MISSING for key in wanted.superseded)
@@ -284,8 +423,20 @@ def _holds(document: Document, key: KeyPath, value: Any) -> bool:
 
 
 def _has_element(document: Document, key: KeyPath, element: Any) -> bool:
-    current = document.get(key)
+    current = _get(document, key)
     return isinstance(current, list) and any(same(element, one) for one in current)
+
+
+def _is_wanted(key: KeyPath, element: Any, wanted: Wanted) -> bool:
+    return any(same(element, one) for one in wanted.elements.get(key, ()))
+
+
+def _get(document: Document, key: KeyPath) -> Any:
+    """The value, or MISSING where something else stands on the way to it, too."""
+    try:
+        return document.get(key)
+    except WrongContainer:
+        return MISSING
 
 
 def _is_readable(kind: type[Document], content: bytes) -> bool:
@@ -313,9 +464,13 @@ def _withdraw(
         done = "back to what stood here" if result.after is not None else "removed"
         result.changes.append(f"{summary}: {done}" if summary else done)
         return result
-    document = kind(content)
-    _take_out(document, entry, salt, result, keep=None)
+    document, gone = kind(content), bool(entry.get("gone"))
+    _take_out(document, entry, _Past(entry, salt), result, keep=None)
     result.after = None if entry["created"] and document.is_blank() else document.content
+    if gone:
+        result.mode_after = mode
+        if not result.changes:
+            result.after = content  # nothing of ours is back
     if entry.get("note"):
         result.notes.append(entry["note"])
     if entry.get("backup"):
@@ -323,7 +478,7 @@ def _withdraw(
     return result
 
 
-def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: Wanted | None) -> None:
+def _take_out(document: Document, entry: Entry, past: _Past, result: Plan, keep: Wanted | None) -> None:
     """Take our values out of a file that others changed since, except those that ``keep`` still wants."""
     for record in entry["values"]:
         key = tuple(record["path"])
@@ -333,14 +488,12 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: W
         if (keep is not None and key in keep.values) or current is MISSING:
             continue
         said = _dotted(key, result.format, entry.get("summary", ""))
-        if value_digest(current, salt) != record["digest"]:
+        if not past.is_ours(key, current):
             result.notes.append(f"{said} was changed since we set it: left as it is")
             continue
-        if "prior" in record:
-            document.set(key, record["prior"])
-        else:
-            document.remove(key)
-        result.changes.append(f"{said} given back" if "prior" in record else f"{said} removed")
+        _give_back(document, key, _prior_in(record))
+        result.changes.append(f"{said} given back" if _prior_in(record) else f"{said} removed")
+    emptied = _take_out_former(document, entry.get("former") or {}, past, result, keep)
     for record in entry["elements"]:
         key = tuple(record["path"])
         if _is_blocked(document, key, result):
@@ -354,15 +507,36 @@ def _take_out(document: Document, entry: Entry, salt: str, result: Plan, keep: W
         if _is_blocked(document, key, result):
             continue
         if (keep is None or key not in keep.superseded) and document.get(key) is MISSING:
-            document.set(key, record["prior"])
+            _give_back(document, key, _prior_in(record))
             result.changes.append(f"{_dotted(key)} given back")
-    for container in sorted((tuple(path) for path in entry["containers"]), key=len, reverse=True):
+    for container in sorted({*(tuple(path) for path in entry["containers"]), *emptied}, key=len, reverse=True):
         inside = MISSING if _is_blocked(document, container, result) else document.get(container)
         if inside is MISSING:
             continue
         only_leftovers = isinstance(inside, dict) and keep is None and set(inside) <= set(entry["leftovers"])
         if document.is_empty_container(container) or only_leftovers:
             document.remove(container)
+
+
+def _take_out_former(
+    document: Document, former: Entry, past: _Past, result: Plan, keep: Wanted | None
+) -> list[KeyPath]:
+    """Take out what was ours once and is back; returns the containers of ours that it was in."""
+    emptied: list[KeyPath] = []
+    containers = [tuple(path) for path in former.get("containers", ())]
+    for record in former.get("values", ()):
+        key = tuple(record["path"])
+        if (keep is None or key not in keep.values) and past.is_ours(key, _get(document, key)):
+            _give_back(document, key, _prior_in(record))
+            result.changes.append(f"{_dotted(key, result.format)} taken out: an earlier rollout had set it")
+            emptied += [one for one in containers if one == key[: len(one)]]
+    for record in former.get("elements", ()):
+        key, element = tuple(record["path"]), record["element"]
+        if (keep is None or not _is_wanted(key, element, keep)) and _has_element(document, key, element):
+            document.remove_element(key, element)
+            result.changes.append(f"{_dotted(key)} - {element}")
+            emptied += [one for one in containers if one == key[: len(one)]]
+    return emptied
 
 
 def _is_blocked(document: Document, key: KeyPath, result: Plan) -> bool:

@@ -8,23 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import OperatorError
-from . import files
+from . import files, obstacles
 from .documents import FORMATS, LinkDocument, WholeFile
 from .ledger import Ledger, locked
 from .owner import Owner
-from .ownership import (
-    PRIVATE,
-    Plan,
-    Wanted,
-    digest,
-    plan,
-)
+from .ownership import PRIVATE, Entry, Plan, Wanted, digest, plan
 
 _TRIES = 5
 """How often a file that another program keeps rewriting is merged again before we give up."""
+
+
+class Unfinished(OperatorError):
+    """A run failed, and not all that it had written could be put back."""
 
 
 class Outcome(NamedTuple):
@@ -33,6 +31,8 @@ class Outcome(NamedTuple):
     plans: list[Plan]
     interrupted: bool
     """An earlier run was stopped half-way; this one finishes or undoes what it had begun."""
+    left: tuple[str, ...] = ()
+    """Of a way back: what is still ours and cannot be reached now, and why. The ledger keeps it for the next one."""
 
     @property
     def changed(self) -> bool:
@@ -60,23 +60,21 @@ def bring(
     One call brings the documents of all parts that a run has for an owner: they are written together or not at all. ``wanted`` is
     in writing order: every prefix of it must work. With ``check``, nothing is written or locked. ``rebuild`` is called with a
     ledger that was not there, to fill it from what can still be known.
-    Raises OperatorError before anything is changed, or, when a write fails, after what was written has been put back.
+
+    A way back (nothing is wanted) goes as far as it can: what is on storage that is away stays in the ledger, and is told. Raises
+    OperatorError before anything is changed, or, when a write fails, after what was written has been put back; Unfinished where
+    that could not be.
     """
     if check:
-        ledger = _load(owner, rebuild)
-        pending = bool(ledger.pending)
-        return Outcome(_plan_all(ledger, components, wanted)[0], pending)
+        return _Survey(_load(owner, rebuild), components, wanted).outcome
     with locked(owner):
         ledger = _load(owner, rebuild)
-        records = {**ledger.documents, **{path: one["entry"] for path, one in ledger.pending.items() if one["entry"]}}
-        interrupted = {path: path in records and _is_link(records[path]["format"]) for path in ledger.pending}
-        plans, found = _plan_all(ledger, components, wanted)
-        outcome = Outcome(plans, bool(interrupted))
+        survey = _Survey(ledger, components, wanted)
+        outcome = survey.outcome
+        _remove_leftovers(ledger, outcome.plans)
         recorded = ledger.documents
-        if outcome.changed or any(one.entry != recorded[one.path] for one in plans if one.path in recorded):
-            for path, link in interrupted.items():
-                files.remove_leftovers(path, link)
-            _apply(ledger, plans, found, wanted)
+        if outcome.changed or any(one.entry != recorded[one.path] for one in outcome.plans if one.path in recorded):
+            _apply(ledger, survey)
         elif ledger.is_empty:
             ledger.save()  # takes away the directory that a run leaves which is killed as it removes the ledger
         return outcome
@@ -84,33 +82,107 @@ def bring(
 
 def _load(owner: Owner, rebuild: Callable[[Ledger], None] | None) -> Ledger:
     ledger = Ledger.load(owner)
-    if rebuild is not None and not (ledger.documents or ledger.pending):
+    if ledger.is_new and rebuild is not None:
         rebuild(ledger)
     return ledger
 
 
-def _plan_all(
-    ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]
-) -> tuple[list[Plan], dict[str, files.Found]]:
-    ledger.settle()
-    found: dict[str, files.Found] = {}
-    plans = []
-    for one in wanted:
-        path = ledger.spelled(one.path)
-        found[path] = _read(path, one.format)
-        plans.append(_plan_one(ledger, path, found[path], one))
-    for path, entry in ledger.documents.items():
-        if entry["component"] in components and path not in found:
+class _Survey:
+    """All documents of a run as they stand, and what is to become of each. Reads files only."""
+
+    def __init__(self, ledger: Ledger, components: Sequence[str], wanted: Sequence[Wanted]) -> None:
+        self.ledger = ledger
+        self.wanted = {ledger.spelled(one.path): one for one in wanted}
+        self.plans: list[Plan] = []
+        self.found: dict[str, files.Found] = {}
+        self.left: list[files.Away] = []
+        self._way_back = not wanted
+        self._places: dict[str, files.Found] = {}
+        """What will stand where a document is planned already: another may be the same file, by a link."""
+        interrupted = bool(ledger.settle()) or bool(ledger.leftovers)
+        for path, one in self.wanted.items():
+            self._add(path, one.format, one)
+        self._take_back(components)
+        for path, entry in ledger.former.items():
+            if entry["component"] in components and path not in self.found:
+                self._clear(path, entry)
+        if self._way_back:
+            self.left += [one for one in map(ledger.away, ledger.away_directories()) if one is not None]
+        self.outcome = Outcome(self.plans, interrupted, tuple(_told(self.left)))
+        if self.outcome.changed:
+            _check_ledger(ledger)
+
+    def _take_back(self, components: Sequence[str]) -> None:
+        """What is not wanted any more. Of documents that are one file, that which was written last comes first."""
+        records = {**{path: one["entry"] for path, one in self.ledger.pending.items()}, **self.ledger.documents}
+        ahead = {
+            path: entry
+            for path, entry in records.items()
+            if entry and entry["component"] in components and path not in self.found
+        }
+        while ahead:
+            path = next((one for one, entry in ahead.items() if self._is_as_left(one, entry)), next(iter(ahead)))
+            entry = ahead.pop(path)
             try:
-                found[path] = _read(path, entry["format"])
-                plans.append(_plan_one(ledger, path, found[path], None))
-            except files.NoLink:
-                plans.append(_left_to_its_owner(path, entry["component"]))
-    return plans, found
+                if path in self.ledger.pending:  # has not been settled, for that reason
+                    raise self.ledger.away(path, _is_link(entry["format"])) or files.Away("cannot be reached", path)
+                self._add(path, entry["format"], None)
+            except files.SomethingElse:
+                self.plans.append(_left_to_its_owner(path, entry))
+            except files.Away as error:
+                if not self._way_back:
+                    raise
+                self.left.append(error)
+
+    def _is_as_left(self, path: str, entry: Entry) -> bool:
+        now = self._places.get(files.place(path, _is_link(entry["format"])))
+        return now is not None and digest(now.content) == entry["after"]
+
+    def _clear(self, path: str, entry: Entry) -> None:
+        """Take out what is back of a document that nothing is ours in any more. It is its owner's, whatever they made of it."""
+        with contextlib.suppress(OperatorError):
+            found = self._read(path, entry["format"])
+            made = _plan_one(self.ledger, path, found, None)
+            if made.changed:
+                self._enter(path, found, made)
+
+    def _add(self, path: str, kind: str, wanted: Wanted | None) -> None:
+        found = self._read(path, kind)
+        away = self.ledger.away(path, _is_link(kind)) if found.content is None or self.ledger.mounts else None
+        if away is not None and found.content is None:
+            raise away
+        made = _plan_one(self.ledger, path, found, wanted)
+        if away is not None and wanted is None and not made.changed:
+            raise away  # nothing of ours is in it: it is another, made while the storage was away
+        if away is not None:
+            self.ledger.accept(path, _is_link(kind))
+        self._enter(path, found, made)
+
+    def _enter(self, path: str, found: files.Found, made: Plan) -> None:
+        self.found[path] = found
+        self.plans.append(made)
+        self._places[files.place(path, made.is_link)] = files.Found(
+            made.after, made.mode_after if made.after is not None else None
+        )
+
+    def _read(self, path: str, kind: str) -> files.Found:
+        found = _read(path, kind)
+        return self._places.get(files.place(path, _is_link(kind)), found)
+
+
+def _told(left: list[files.Away]) -> list[str]:
+    return list(dict.fromkeys(one.told for one in left))
+
+
+def _check_ledger(ledger: Ledger) -> None:
+    """Raise OperatorError where the ledger cannot be written, or nobody else be kept out."""
+    obstacles.check_change(ledger.path)
+    if not os.access(ledger.owner.home, os.R_OK):
+        raise OperatorError("cannot be opened", ledger.owner.home, "Give its owner leave to read it (chmod u+r)")
 
 
 def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | None) -> Plan:
-    entry = ledger.documents.get(path)
+    entry = ledger.record(path)
     if entry and wanted and _is_link(entry["format"]) != _is_link(wanted.format):
         raise OperatorError(
             f"is a {entry['format']} of ours, and is to be a {wanted.format}",
@@ -123,16 +195,28 @@ def _plan_one(ledger: Ledger, path: str, found: files.Found, wanted: Wanted | No
     if made.after is None and made.before is not None and not made.is_link and os.path.islink(path):
         # The owner moved our file and linked to it: without its target the link would dangle, and the next rollout refuse it.
         made.after = FORMATS[made.format].blank()
-    if made.changed and made.before is not None and made.format not in (WholeFile.format, LinkDocument.format):
-        files.check_replaceable(path)
     if made.changed:
-        files.check_directory(path, made.is_link)
+        _check_change(ledger, made)
     return made
 
 
-def _left_to_its_owner(path: str, component: str) -> Plan:
-    made = Plan(path, component, LinkDocument.format, None, None, None)
-    made.notes.append("is no symbolic link any more: left as it is")
+def _check_change(ledger: Ledger, made: Plan) -> None:
+    """Raise OperatorError for what a write would fail at, as far as it can be known."""
+    if made.before is not None and made.format not in (WholeFile.format, LinkDocument.format):
+        obstacles.check_replaceable(made.path, ledger.owner.home)
+    mode_only = made.after is not None and made.after == made.before
+    obstacles.check_change(made.path, made.is_link, removed=made.after is None, mode_only=mode_only)
+    if made.backup:
+        obstacles.check_change(made.backup, removed=made.entry is None)
+    others = obstacles.other_names(made.path) if made.before is not None and not made.is_link and not mode_only else 0
+    if others:
+        made.notes.append(f"had {others + 1} names (hard links): the others keep what it held")
+
+
+def _left_to_its_owner(path: str, entry: Entry) -> Plan:
+    made = Plan(path, entry["component"], entry["format"], None, None, None)
+    kind = "symbolic link" if made.is_link else "regular file"
+    made.notes.append(f"is no {kind} any more: left as it is")
     return made
 
 
@@ -151,15 +235,26 @@ def _replace(one: Plan, content: bytes, mode: int | None, expected: files.Found 
         files.replace(one.path, content, PRIVATE if mode is None else mode, expected)
 
 
-def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wanted: Sequence[Wanted]) -> None:
-    by_path = {ledger.spelled(one.path): one for one in wanted}
+def _remove_leftovers(ledger: Ledger, plans: list[Plan]) -> None:
+    """What killed runs have left beside any document, the one that they had been at or another: former values are in it."""
+    records = {**ledger.former, **ledger.documents}
+    kinds = {path: entry["format"] for path, entry in records.items()}
+    kinds.update((one.path, one.format) for one in plans)
+    kinds.update((one["backup"], WholeFile.format) for one in records.values() if one.get("backup"))
+    kinds.update((one.backup, WholeFile.format) for one in plans if one.backup)
+    for path, kind in kinds.items():
+        files.remove_leftovers(path, _is_link(kind))
+
+
+def _apply(ledger: Ledger, survey: _Survey) -> None:
+    plans, found = survey.plans, survey.found
     changing = [one for one in plans if one.changed]
+    undecided = ledger.pending
     begun: list[Plan] = []
     try:
-        _save_intent(ledger, plans)
+        _save_intent(ledger, plans, undecided)
         for position, one in enumerate(changing):
             begun.append(one)
-            files.remove_leftovers(one.path, one.is_link)
             for attempt in range(_TRIES):
                 try:
                     _write(ledger, one, found[one.path])
@@ -172,25 +267,22 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
                             "Close the agent that uses it and run again",
                         ) from None
                     found[one.path] = _read(one.path, one.format)
-                    again = _plan_one(ledger, one.path, found[one.path], by_path.get(one.path))
+                    again = _plan_one(ledger, one.path, found[one.path], survey.wanted.get(one.path))
                     plans[plans.index(one)] = changing[position] = begun[-1] = one = again
-                    _save_intent(ledger, plans)
+                    _save_intent(ledger, plans, undecided)
     except OperatorError as error:
         stays = _put_back(begun)
         if stays:
             # The journal on the host still says what was about to be done: the next run brings it to its end.
             said = f"{error.what}. What was already written stays ({stays}): the next run finishes it"
-            raise OperatorError(said, error.where, error.way_out) from None
-        ledger.pending = {}
+            raise Unfinished(said, error.where, error.way_out) from None
+        ledger.pending = undecided
         with contextlib.suppress(OperatorError):  # a journal that stays behind is settled by the next run
             _finish(ledger)
         raise
     for one in plans:
-        if one.entry is None:
-            ledger.documents.pop(one.path, None)
-        else:
-            ledger.documents[one.path] = one.entry
-    ledger.pending = {}
+        ledger.set(one.path, one.entry)
+    ledger.pending = undecided
     try:
         _finish(ledger)
     except OperatorError as error:
@@ -198,24 +290,23 @@ def _apply(ledger: Ledger, plans: list[Plan], found: dict[str, files.Found], wan
             raise
         # The journal stands since before the first write: with it, the next run finds out that all was done.
         said = f"{error.what}. The files are changed as wanted, and the next run records that"
-        raise OperatorError(said, error.where, error.way_out) from None
+        raise Unfinished(said, error.where, error.way_out) from None
 
 
-def _save_intent(ledger: Ledger, plans: list[Plan]) -> None:
+def _save_intent(ledger: Ledger, plans: list[Plan], undecided: dict[str, Any]) -> None:
     """Write down what is about to be done, and make the directories it needs (they are in the ledger first, too)."""
-    ledger.pending = {
+    intents = {
         one.path: {"before": digest(one.before), "after": digest(one.after), "entry": one.entry}
         for one in plans
         if one.changed
     }
-    missing: list[str] = []
+    ledger.pending = {**undecided, **intents}
     for one in plans:
-        directory = os.path.dirname(files.place(one.path, one.is_link))
-        while one.after is not None and not os.path.isdir(directory):
-            if ledger.spelled(directory) not in (*missing, *ledger.directories):
-                missing.append(ledger.spelled(directory))
-            directory = os.path.dirname(directory)
-    ledger.directories.extend(missing)
+        if one.after is not None:
+            ledger.record_directories(os.path.dirname(files.place(one.path, one.is_link)))
+    if any(one.entry is not None for one in plans):
+        # What runs on the host later makes this one where it is missing.
+        ledger.record_directories(ledger.owner.cache)
     ledger.save()
 
 
@@ -257,7 +348,7 @@ def _put_back_one(one: Plan) -> None:
         files.replace(one.backup, one.after, 0o600)  # was given back and removed: aside again
     try:
         now = _read(one.path, one.format)
-    except files.NoLink:
+    except files.SomethingElse:
         return
     if now == files.Found(one.after, one.mode_after if one.after is not None else None):
         if one.before is None:
@@ -274,6 +365,5 @@ def _finish(ledger: Ledger) -> None:
         ledger.spelled(os.path.dirname(files.place(path, _is_link(entry["format"]))))
         for path, entry in ledger.documents.items()
     }
-    files.remove_empty_directories(path for path in ledger.directories if path not in keep)
-    ledger.directories = [path for path in ledger.directories if os.path.isdir(path)]
+    ledger.remove_directories(path for path in ledger.directories if path not in keep)
     ledger.save()

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import processes
-from ..engine import files, traces
+from ..engine import files, obstacles, traces
 from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
@@ -330,7 +330,7 @@ def _require_places(config: Config) -> None:
             if os.path.lexists(above):
                 raise OperatorError("is not a directory", above, "Move it away")
             above = os.path.dirname(above)
-        files.check_directory(directory)
+        obstacles.check_directory(directory)
 
 
 def _make_directories(owner: Owner, config: Config) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import OperatorError
 from ..routing import normalize_workspace_url
 from .errors import WorkspaceError
 
@@ -51,19 +50,52 @@ _NEUTRAL_VARIABLES = frozenset(
 )
 
 
-def _read_profiles(config_file: str | None, environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the sections of the control node's ``~/.databrickscfg`` as the SDK reads them; empty if there is none."""
-    path = Path(config_file or environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
-    parser = configparser.ConfigParser(interpolation=None, default_section="\0")
-    try:
-        parser.read_string(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        raise OperatorError(
-            f"cannot be read ({type(error).__name__})", str(path), "Mend the file, or name another in config_file."
-        ) from error
-    return {name: dict(parser[name]) for name in parser.sections()}
+class _Profiles:
+    """The sections of the control node's ``~/.databrickscfg`` as the SDK reads them; none if there is no file.
+
+    Read when they are asked for: who is given in full need not care what stands in the file, or whether it can be read.
+    """
+
+    def __init__(self, config_file: str | None, environ: Mapping[str, str]) -> None:
+        self._named = str(config_file) if config_file else ""
+        self._path = Path(config_file or environ.get("DATABRICKS_CONFIG_FILE") or "~/.databrickscfg").expanduser()
+        self._sections: dict[str, dict[str, str]] | None = None
+
+    def sections(self) -> dict[str, dict[str, str]]:
+        """:raises WorkspaceError: the file cannot be read, or not understood."""
+        if self._sections is None:
+            self._sections = self._read()
+        return self._sections
+
+    def get(self, name: str | None, key: str) -> str | None:
+        """What one of them says; None where it says nothing. Without a name nothing is read."""
+        return self.sections().get(name, {}).get(key) if name else None
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        parser = configparser.ConfigParser(interpolation=None, default_section="\0")
+        try:
+            parser.read_string(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, UnicodeDecodeError, configparser.Error) as error:
+            other = "name another in config_file" if self._named else "name another with DATABRICKS_CONFIG_FILE"
+            raise WorkspaceError(
+                "configuration", f"cannot be read ({_said(error)})", str(self._path), f"Mend the file, or {other}."
+            ) from error
+        return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with the file, without a line of it: any may hold a secret."""
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"line {error.lineno} begins the section {error.section} a second time"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"line {error.lineno} sets {error.option} of the section {error.section} a second time"
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno} stands before any section"
+    if isinstance(error, configparser.ParsingError):
+        return f"line {error.errors[0][0]} is neither a section nor a setting"
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is no UTF-8 text"
 
 
 def loose_url(value: str | None) -> str | None:
@@ -111,10 +143,10 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
 
     :param options: what the operator gave, without what is empty.
     :param sdk_variables: the variables that databricks-sdk reads.
-    :raises OperatorError: the options cannot be used as they are.
+    :raises WorkspaceError: the options cannot be used as they are.
     """
     auth_type = pinned_auth_type(options)
-    profiles = _read_profiles(options.get("config_file"), environ)
+    profiles = _Profiles(options.get("config_file"), environ)
     url = _given_url(options)
     named = options.get("profile")
     identity_given = named is not None or any(
@@ -127,7 +159,7 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
     seen = {name: value for name, value in environ.items() if name not in hidden}
     profile = named or seen.get("DATABRICKS_CONFIG_PROFILE")
     where = str(options.get("config_file") or "~/.databrickscfg")
-    if named is not None and named not in profiles:
+    if named is not None and named not in profiles.sections():
         raise WorkspaceError(
             "configuration",
             f'there is no profile "{named}" on the control node',
@@ -135,8 +167,8 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
             "Name one that exists, or sign in with: databricks auth login --profile NAME --host URL",
         )
     if profile and url is not None:
-        profile_url = loose_url(profiles.get(profile, {}).get("host"))
-        if profile_url not in (None, url) or profile not in profiles:
+        profile_url = loose_url(profiles.get(profile, "host"))
+        if profile_url not in (None, url) or profile not in profiles.sections():
             if named is not None:
                 raise WorkspaceError(
                     "configuration",
@@ -148,11 +180,11 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
             profile = None
     if url is None:
         if not profile and not seen.get("DATABRICKS_HOST") and not identity_given:
-            default = profiles.get("__settings__", {}).get("default_profile") or "DEFAULT"
-            profile = default if default in profiles else None
+            default = profiles.get("__settings__", "default_profile") or "DEFAULT"
+            profile = default if default in profiles.sections() else None
         host = seen.get("DATABRICKS_HOST") if named is None else None
-        url = loose_url(host or profiles.get(profile or "", {}).get("host"))
-    if (auth_type or profiles.get(profile or "", {}).get("auth_type") or seen.get("DATABRICKS_AUTH_TYPE")) == _BROWSER:
+        url = loose_url(host or profiles.get(profile, "host"))
+    if (auth_type or profiles.get(profile, "auth_type") or seen.get("DATABRICKS_AUTH_TYPE")) == _BROWSER:
         raise WorkspaceError(
             "configuration",
             f"the sign-in {_BROWSER} needs a person at a browser, which a run of Ansible never waits for",

@@ -96,6 +96,14 @@ class Document:
         """Take the value at ``path`` out; nothing happens if there is none. Containers stay."""
         raise NotImplementedError
 
+    def spelled(self, path: KeyPath) -> str | None:
+        """The text of a value that is there, where it is another than :meth:`set` would write; None where the value tells all."""
+        return None
+
+    def set_spelled(self, path: KeyPath, text: str) -> None:
+        """Put a value at ``path`` as :meth:`spelled` has told it."""
+        raise NotImplementedError
+
     def is_empty_container(self, path: KeyPath) -> bool:
         raise NotImplementedError
 

@@ -90,6 +90,19 @@ class JsonDocument(Document):
             self._require(here, dict, path[: depth + 1])
             start = here.value_start
 
+    def spelled(self, path: KeyPath) -> str | None:
+        """Numbers can be written in many ways, some of which no value holds; objects and lists on one line or on many."""
+        at = self._find(path)
+        text = None if at is None else self.text[at.value_start : at.end]
+        return None if at is None or text == _dumps(at.value) else text
+
+    def set_spelled(self, path: KeyPath, text: str) -> None:
+        if self._find(path) is None:
+            self.set(path, None)
+        at = self._find(path)
+        if at is not None and self.text[at.value_start : at.end] != text:
+            self._splice(at.value_start, at.end, text)
+
     def remove(self, path: KeyPath) -> None:
         parent = self._root_member if len(path) == 1 else self._find(path[:-1])
         if parent is not None:
