@@ -101,9 +101,9 @@ class ActionModule(ActionBase):
                 raise OperatorError(f"has no value that can be read: {error}", _VARIABLE) from None
         if not given or given == variables.get("omit"):
             return ""
-        if not isinstance(given, str):
+        if isinstance(given, bool) or not isinstance(given, (str, int)):
             raise OperatorError("is no path", _VARIABLE, "Give the name of a file")
-        return run_store.report_path(given)
+        return run_store.report_path(str(given))
 
 
 def _command(playbook: str) -> str:

@@ -12,12 +12,13 @@ options:
   home:
     description:
       - Home directory of the owner of the files, on the host. It must belong to the user that the task runs as.
-      - Without it, the home of that user.
-    type: path
+      - An absolute path, taken as it is written. Without it, the home of that user.
+    type: str
   users:
     description:
       - Users of the host whose files are managed, instead of the user that the task runs as, which must be root then.
-      - The work in each home is done with that user's rights. One user's failure does not hold up the others.
+      - The work in each home is done with that user's rights. One user's failure does not hold up the others, nor does one that the
+        host does not have, which a way back only warns of.
       - With more than one, the result stands under RV(ignore:owners), by user.
     type: list
     elements: str

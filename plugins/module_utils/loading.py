@@ -18,7 +18,6 @@ import contextlib
 import hashlib
 import marshal
 import os
-import stat
 import sys
 import zlib
 from base64 import b64decode
@@ -26,12 +25,13 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any, Dict, Mapping, Tuple  # noqa: UP035
 
+from . import careful
 from .engine.owner import Owner
-from .places import PROGRAM_NAME
+from .places import COMPILED, PROGRAM_NAME
 
 PACKAGE = "coding_agents"
-COMPILED = "program-"
-"""How the files with compiled code begin, in the owner's cache directory."""
+_MOST_BYTES = 1 << 26
+"""Of a program, compiled or not. One that is larger is not ours."""
 
 Code = Dict[str, Tuple[bool, CodeType]]  # noqa: UP006
 """By module: whether it is a package, and its code."""
@@ -65,7 +65,7 @@ def keep(owner: Owner, digest: str) -> None:
     In place of what is kept there and was not believed, too.
     """
     path = _compiled_file(owner, digest)
-    if not os.path.isdir(owner.cache) or _Finder.kept == path:
+    if not careful.is_ours_alone(owner.cache) or _Finder.kept == path:
         return
     content = _installed(owner, digest)
     if content is None:
@@ -76,7 +76,11 @@ def keep(owner: Owner, digest: str) -> None:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(hashlib.sha256(body).digest() + body)
         for name in os.listdir(owner.cache):
-            if name.startswith(COMPILED) and name != os.path.basename(temporary):
+            if (
+                name.startswith(COMPILED)
+                and name != os.path.basename(temporary)
+                and not _is_of_another_python(name, digest)
+            ):
                 os.unlink(os.path.join(owner.cache, name))
         os.replace(temporary, path)
     except OSError:  # without it the next run is slower, no more
@@ -87,6 +91,11 @@ def keep(owner: Owner, digest: str) -> None:
 def _compiled_file(owner: Owner, digest: str) -> str:
     """Its name says for which program and which Python it is."""
     return os.path.join(owner.cache, f"{COMPILED}{digest[:16]}-{sys.implementation.cache_tag}-{sys.hexversion:x}")
+
+
+def _is_of_another_python(name: str, digest: str) -> bool:
+    """Whether it is the same program's code for another Python: of another host that has the same home."""
+    return name.startswith(f"{COMPILED}{digest[:16]}-") and "." not in name
 
 
 def _compiled(path: str) -> Code | None:
@@ -107,16 +116,15 @@ def _installed(owner: Owner, digest: str) -> bytes | None:
 
 
 def _read(path: str, ours_alone: bool) -> bytes | None:
-    """What a regular file holds (a pipe would hold us up); with ``ours_alone`` no link, and nobody else may read or write it."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if ours_alone else 0)
+    """What a regular file holds; with ``ours_alone`` no link, and nobody else may read or write it, or put another in its place."""
+    if ours_alone and not careful.is_ours_alone(os.path.dirname(path)):
+        return None
     try:
-        with os.fdopen(os.open(path, flags), "rb") as stream:
+        with os.fdopen(careful.open_regular(path, follow=not ours_alone), "rb") as stream:
             status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return None
             if ours_alone and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
                 return None
-            return stream.read()
+            return stream.read(_MOST_BYTES)
     except OSError:
         return None
 

@@ -17,6 +17,9 @@ STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
 PROGRAM_NAME = "coding-agents.pyz"
 """The host program, in the data directory."""
 
+COMPILED = "program-"
+"""How the files begin in which modules keep its compiled code, in the cache directory (see loading.py)."""
+
 
 class How(NamedTuple):
     """How a module was started: in check mode, with ``--diff``, with ``-v``."""

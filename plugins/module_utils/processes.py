@@ -1,18 +1,37 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start another program, with a limit on its time."""
+"""Start another program, with a limit on its time, and with no more of our environment than it needs."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+_KEPT = re.compile(r"USER|LOGNAME|LANG|LC_[A-Z]+|(?i:(https?|no|all)_proxy)")
+_USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def environment(given: Mapping[str, str], home: str, names: Sequence[str] = ()) -> dict[str, str]:
+    """The environment of a program that we start: what every program needs, and of the rest only what has one of the ``names``.
+
+    A program in a user's home can be another one than it should be, and ours may hold what is for root alone: keys of a cloud, a
+    vault's token, an agent's socket.
+    """
+    kept = {name: value for name, value in given.items() if _KEPT.fullmatch(name) or name in names}
+    # A place that is named from here on would be another for each directory.
+    places = [one for one in given.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
+    scratch = given.get("TMPDIR", "")
+    if os.path.isabs(scratch) and os.access(scratch, os.W_OK | os.X_OK):
+        kept["TMPDIR"] = scratch
+    return {**kept, "PATH": os.pathsep.join(places) or _USUAL_PATH, "HOME": home, "TERM": "dumb"}
 
 
 class Finished(NamedTuple):

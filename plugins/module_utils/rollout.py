@@ -27,7 +27,7 @@ from .host_program.browser import is_wsl
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from .parts import PARTS
-from .parts.base import NOTHING, Done, Part
+from .parts.base import Done, Part
 from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
 from .places import How
@@ -53,6 +53,7 @@ def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
             "wsl": is_wsl(platform.release()),
             "python": platform.python_version(),
         },
+        "warnings": _warnings(parts, owner, options),
     }
     return {**result, **_facts(parts, owner, options, asking=False)}
 
@@ -87,6 +88,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
             except OperatorError as error:
                 errors.append(f"all files are as wanted, what follows from it was not done: {error.told}")
     result = _result(outcome, how, missing, errors)
+    result["warnings"] += _warnings(parts, owner, options)
     result.update(_facts(parts, owner, options, asking=not how.check))
     lacking = result.get("session", {}).get("state", session.ACTIVE) != session.ACTIVE
     if lacking and not how.check:
@@ -103,14 +105,14 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     parts = _chosen(options)
     names = [part.name for part in parts]
     bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
-    errors: list[str] = []
-    before = [_withdrawn(part.before_withdrawal, owner, options, how, errors) for part in parts]
+    before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, _traces)
     except Unfinished as error:
         return {"changed": True, "error": error.told}
-    after = [_withdrawn(part.after_withdrawal, owner, options, how, errors) for part in parts]
-    result = _result(outcome, how, [], [*(f"not given back: {one}" for one in outcome.left), *errors])
+    after = [_withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
+    left = [*outcome.left, *(one for done in (*before, *after) for one in done.errors)]
+    result = _result(outcome, how, [], [f"not given back: {one}" for one in dict.fromkeys(left)])
     result["changes"] = [
         *(change for one in before for change in one.changes),
         *result["changes"],
@@ -193,20 +195,21 @@ def _facts(parts: Sequence[Part], owner: Owner, options: Options, asking: bool) 
     return {name: value for part in parts for name, value in part.facts(owner, options, asking).items()}
 
 
+def _warnings(parts: Sequence[Part], owner: Owner, options: Options) -> list[str]:
+    return [warning for part in parts for warning in part.warnings(owner, options)]
+
+
 def _traces(ledger: Ledger) -> None:
     for part in PARTS.values():
         part.traces(ledger)
 
 
-def _withdrawn(
-    step: Callable[[Owner, Options, bool], Done], owner: Owner, options: Options, how: How, errors: list[str]
-) -> Done:
+def _withdrawn(step: Callable[[Owner, Options, bool], Done], owner: Owner, options: Options, how: How) -> Done:
     """What a part has done on the way back; what it could not do holds nothing else up."""
     try:
         return step(owner, options, how.check)
     except OperatorError as error:
-        errors.append(error.told)
-        return NOTHING
+        return Done([], [], (error.told,))
 
 
 def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -> dict[str, Any]:

@@ -76,4 +76,4 @@ def _ask(about: Mapping[str, Any]) -> dict[str, Any]:
         if about["ca_file_of_hosts"] and not about["ca_file"] and getattr(error, "kind", "") == "tls":
             only_hosts = f"coding_agents_ca_file {about['ca_file_of_hosts']} is not on the control node"
             error = OperatorError(error.what, error.where, f"{only_hosts}: name one in coding_agents_preflight_ca_file")
-        return {"failed": True, "msg": str(error)}
+        return {"failed": True, "msg": error.told}

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import http.client
 import json
 import os
 import ssl
-import time
-import urllib.error
 import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..module_utils import careful, web
 from ..module_utils.errors import OperatorError
 from ..module_utils.options.judge import CONFIG_KEYS, problems_of
 
 _LARGEST = 64 * 1024
 """Bytes. Such a file has a dozen short lines."""
 
-_ANSWER_SECONDS = 10
 _WHOLE_SECONDS = 30
 _VERSION = 1
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -32,7 +29,7 @@ _TEMPLATE_MARKS = ("{{", "{%", "{#")
 def from_file(path: str) -> dict[str, Any]:
     """The variables (names without the prefix) of a file on the control node. Raises OperatorError."""
     try:
-        with open(path, "rb") as stream:
+        with os.fdopen(careful.open_regular(path), "rb") as stream:
             content = stream.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
         raise OperatorError(
@@ -145,9 +142,9 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if (new.scheme, new.netloc.lower()) != (old.scheme, old.netloc.lower()):
-            raise OperatorError(
-                f"redirects to {new.scheme}://{new.hostname}", _shown(req.full_url), "Name the address that it leads to"
-            )
+            fp.close()
+            target = careful.line(f"{new.scheme}://{new.hostname}", 100)
+            raise OperatorError(f"redirects to {target}", _shown(req.full_url), "Name the address that it leads to")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -163,27 +160,22 @@ def _fetch(url: str) -> bytes:
         raise OperatorError(
             "holds a user name or a password", where, "Fetch the file yourself and use coding_agents_config"
         )
-    deadline = time.monotonic() + _WHOLE_SECONDS
     # Proxies come from the environment, certificate authorities from the system or SSL_CERT_FILE.
-    opener = urllib.request.build_opener(_SameHost(), urllib.request.HTTPSHandler(context=ssl.create_default_context()))
-    content = b""
+    tls = ssl.create_default_context()
     try:
         request = urllib.request.Request(url, headers={"Accept": "application/json"})
-        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
-            while len(content) <= _LARGEST:
-                part = answer.read1(8192)
-                if not part:
-                    break
-                content += part
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"not complete after {_WHOLE_SECONDS} s")
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise OperatorError(f"answers HTTP {error.code}", where, "Check the address") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        reply = web.ask(request, _WHOLE_SECONDS, _LARGEST, tls, _SameHost())
+    except (OSError, web.NoHttp, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        raise OperatorError(f"cannot be fetched ({reason})", where, "Check the address and the proxy") from None
-    return content
+        if isinstance(reason, TimeoutError):
+            reason = f"not complete after {_WHOLE_SECONDS} s"
+        said = careful.line(reason)
+        raise OperatorError(f"cannot be fetched ({said})", where, "Check the address and the proxy") from None
+    if reply.status != 200:
+        raise OperatorError(f"answers HTTP {reply.status}", where, "Check the address")
+    if reply.body is None:
+        raise OperatorError("cannot be fetched (its answer breaks off)", where, "Try again")
+    return reply.body
 
 
 def _shown(url: str) -> str:

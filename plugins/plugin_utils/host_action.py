@@ -83,10 +83,12 @@ class HostAction(ActionBase):
         if variables.get(REPORTED):
             self._check_report(variables)
         parts = self._parts(variables)
-        if parts == [] and PREFLIGHT_TAG not in variables.get("ansible_run_tags", ()):
+        if parts == [] and not (self.ASKS_WORKSPACE and PREFLIGHT_TAG in variables.get("ansible_run_tags", ())):
             return None, {}
         if parts and "parts" in self.OPTIONS:
             args.setdefault("parts", parts)
+        if parts is not None and PREFLIGHT_TAG in variables.get("ansible_skip_tags", ()):
+            args["preflight"] = False
         absent = args.get("state") == "absent"
         names = [name for name in self.OPTIONS if not absent or name in _OF_THE_OWNER]
         if "workspace_url" in names:
@@ -157,29 +159,33 @@ class HostAction(ActionBase):
         return validated
 
     def _parts(self, variables: Mapping[str, Any]) -> list[str] | None:
-        """The parts that ``--tags`` and ``--skip-tags`` leave; None for all, an empty list for none. Raises OperatorError."""
-        if not variables.get(REPORTED) or "parts" not in self.OPTIONS:
+        """The parts that ``--tags`` and ``--skip-tags`` leave; None for all, an empty list for none. Raises OperatorError.
+
+        Our playbooks' tasks have the tag ``always``: Ansible itself would leave out one task with all of its parts.
+        """
+        if not variables.get(REPORTED):
             return None
-        known = {*PARTS, PREFLIGHT_TAG, *_TAGS_OF_ANSIBLE, *self._task.tags}
+        parts = [*PARTS] if "parts" in self.OPTIONS else []
+        ours = [PREFLIGHT_TAG, *parts] if parts else []
         chosen, left_out = set(variables.get("ansible_run_tags", ["all"])), set(variables.get("ansible_skip_tags", []))
         if self._is_our_playbook():
-            strange = sorted((chosen | left_out) - known)
+            strange = sorted((chosen | left_out) - {*ours, *_TAGS_OF_ANSIBLE, *self._task.tags})
             if strange:
                 raise OperatorError(
                     f"there is no such tag in this playbook: {', '.join(strange)}",
                     "--tags",
-                    f"Use {', '.join([PREFLIGHT_TAG, *PARTS])}",
+                    f"Use {', '.join(ours)}" if ours else "Leave it out: this playbook has none",
                 )
-        everything = bool(chosen & {"all", "tagged", *(set(self._task.tags) - {*PARTS, PREFLIGHT_TAG, "always"})})
-        if not everything and not chosen & set(PARTS):
-            return []
-        return [name for name in PARTS if (everything or name in chosen) and name not in left_out]
+        everything = bool(chosen & {"all", "tagged", *(set(self._task.tags) - {*ours, "always"})})
+        if everything and not parts:
+            return None
+        return [name for name in parts if (everything or name in chosen) and name not in left_out]
 
     def _check_report(self, variables: Mapping[str, Any]) -> None:
         """Before a host is touched: a report that cannot be written would be missed at the end."""
         options, _from_variables = filled(("report",), {}, variables, self._templar)
         if options.get("report"):
-            run_store.check_report_path(run_store.report_path(options["report"]))
+            run_store.check_report_path(run_store.report_path(str(options["report"])))
 
     @staticmethod
     def _is_our_playbook() -> bool:

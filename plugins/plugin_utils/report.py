@@ -113,7 +113,8 @@ class _Host:
         self.changes = _unique(change for one in changers for change in _list(one, "changes"))
         self.changed = bool(self.changes) or any(one.get("changed") for one in changers)
         self.diff: list[Mapping[str, str]] = [part for one in changers for part in _list(one, "diff")]
-        told = {one.get("detail") for one in self.sessions if one.get("state") in _MUST_SIGN_IN}  # with the command, under Next
+        # Told with the command, under Next.
+        told = {one.get("detail") for one in self.sessions if one.get("state") in _MUST_SIGN_IN}
         warnings = [str(warning) for one in entries for warning in _list(one, "warnings")]
         self.warnings = _unique(warning for warning in warnings if warning not in told)
 
@@ -521,7 +522,8 @@ def _sign_in_commands(people: Iterable[tuple[_Host, Mapping[str, str]]], run: Ru
     commands: dict[str, _Group] = {}
     for host, one in people:
         command = one.get("command", "")
-        key = command.replace(f"{one.get('user')}@{host.name}", "USER@HOST")
+        address = re.escape(f"{one.get('user')}@{host.name}")
+        key = re.sub(rf"(?<![\w.-]){address}(?![\w.-])", "USER@HOST", command)  # not a part of a longer address
         commands.setdefault(command if run.verbose else key, _Group()).add(_person(host, one), command)
     found: list[Line] = []
     for key, group in commands.items():

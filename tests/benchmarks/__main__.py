@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure: ``python -m tests.benchmarks [--hosts 1,10,40] [--repeat N] [--only noop,first,helper]``.
+"""Measure: ``python -m tests.benchmarks [--hosts 1,10,40] [--repeat N] [--only noop,first,helper,growth]``.
 
 Ratios of what is measured in turn in one run (A B A B), so that the machine's speed and load cancel out. Control node, all
 hosts and the workspace share this machine's processors: with many hosts that overstates the wall time of a real fleet.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import sys
 import time
@@ -23,9 +24,8 @@ import ansible.release
 
 from tests.hosts import podman
 
-from .stage import RunFailed, Sample, Stage, stage
+from .stage import REPOSITORY, RunFailed, Sample, Stage, grown, stage
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 ROLLOUT = "fmapi.coding_agents.rollout"
 DATA = f"{podman.HOME}/.local/share/fmapi-coding-agents"
 CACHE = f"{podman.HOME}/.cache/fmapi-coding-agents"
@@ -48,10 +48,12 @@ def _row(what: str, aim: str, measured: Sequence[float], floor: Sequence[float],
     return {"what": what, "aim": aim, "ratio": ratio, "measured": list(measured), "floor": list(floor), **more}
 
 
-def _against_ping(what: str, aim: str, measured: list[Sample], floor: list[Sample]) -> dict[str, Any]:
-    row = _row(what, aim, [one.wall for one in measured], [one.wall for one in floor])
+def _of_hosts(what: str, aim: str, hosts: int, measured: list[Sample], floor: list[Sample]) -> dict[str, Any]:
+    row = _row(what, aim, [one.wall for one in measured], [one.wall for one in floor], hosts=hosts)
     for name, samples in (("cpu", measured), ("floor_cpu", floor)):
         row[name] = [statistics.median(getattr(one, part) for one in samples) for part in ("control_cpu", "hosts_cpu")]
+    for name, samples in (("wire", measured), ("floor_wire", floor)):
+        row[name] = statistics.median(one.wire for one in samples)
     row["cpu_ratio"] = sum(row["cpu"]) / sum(row["floor_cpu"])
     return row
 
@@ -61,9 +63,32 @@ def no_op(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
     place.play(ROLLOUT, hosts)
     ping = str(place.folder / "ping.yml")
     floor, measured = _in_turn(repeat, lambda: place.play(ping, hosts), lambda: place.play(ROLLOUT, hosts))
-    if f"changed=0{'':4}" not in place.output() or "changed=3" in place.output():
+    _expect_no_change(place)
+    return _of_hosts(f"no-op rollout / ping, {hosts} hosts", "<= 1.5 at 40", hosts, measured, floor)
+
+
+def growth(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
+    """A no-op rollout by a collection with ten more options and ten more parts, against one by ours, on other hosts."""
+    collections, options = grown(place.folder, 10)
+
+    def ours() -> Sample:
+        return place.play(ROLLOUT, hosts)
+
+    def theirs() -> Sample:
+        return place.play(ROLLOUT, hosts, *options, first=hosts, collections=collections)
+
+    ours()
+    theirs()
+    floor, measured = _in_turn(repeat, ours, theirs)
+    _expect_no_change(place)
+    return _of_hosts(
+        f"no-op rollout with ten more options and parts / without, {hosts} hosts", "flat", hosts, measured, floor
+    )
+
+
+def _expect_no_change(place: Stage) -> None:
+    if not re.search(r" changed=0 ", place.output()) or re.search(r" changed=[1-9]", place.output()):
         raise RunFailed(f"a rollout that should have found nothing to do did something:\n{place.output()[-2000:]}")
-    return _against_ping(f"no-op rollout / ping, {hosts} hosts", "<= 1.5 at 40", measured, floor)
 
 
 def first(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
@@ -75,7 +100,7 @@ def first(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
         return place.play(ROLLOUT, hosts)
 
     floor, measured = _in_turn(repeat, lambda: place.play(ping, hosts), rollout)
-    return _against_ping(f"first rollout, programs present / ping, {hosts} hosts", "<= 3.5", measured, floor)
+    return _of_hosts(f"first rollout, programs present / ping, {hosts} hosts", "<= 3.5", hosts, measured, floor)
 
 
 def helper(place: Stage, repeat: int) -> list[dict[str, Any]]:
@@ -108,16 +133,18 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """The figures as Markdown."""
     lines = [
         "| measured / floor | ratio | aim | measured: median (min-max) | floor: median (min-max) | CPU ratio "
-        "| CPU, control node + hosts |",
-        "|---|---|---|---|---|---|---|",
+        "| CPU, control node + hosts | control node's CPU for a host | on the wire for a host |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        cpu = " | "
+        costs = " | | | "
         if "cpu" in row:
             used = [f"{control:.1f} + {hosts:.1f} s" for control, hosts in (row["cpu"], row["floor_cpu"])]
-            cpu = f"{row['cpu_ratio']:.2f} | {' / '.join(used)}"
+            control = [f"{1000 * one[0] / row['hosts']:.0f} ms" for one in (row["cpu"], row["floor_cpu"])]
+            wire = [f"{row[name] / row['hosts'] / 1000:.0f} kB" for name in ("wire", "floor_wire")]
+            costs = f"{row['cpu_ratio']:.2f} | {' / '.join(used)} | {' / '.join(control)} | {' / '.join(wire)}"
         times = f"{_seconds(row['measured'])} | {_seconds(row['floor'])}"
-        lines.append(f"| {row['what']} | **{row['ratio']:.2f}** | {row['aim']} | {times} | {cpu} |")
+        lines.append(f"| {row['what']} | **{row['ratio']:.2f}** | {row['aim']} | {times} | {costs} |")
     return "\n".join(lines)
 
 
@@ -126,7 +153,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--hosts", default="1,10,40", help="numbers of hosts (default: 1,10,40)")
     parser.add_argument("--repeat", type=int, default=5, help="measured rounds of each play (default: 5)")
-    parser.add_argument("--only", default="noop,first,helper", help="parts to measure (default: all)")
+    parser.add_argument("--only", default="noop,first,helper,growth", help="parts to measure (default: all)")
     options = parser.parse_args()
     numbers, parts = [int(number) for number in options.hosts.split(",")], options.only.split(",")
     rows: list[dict[str, Any]] = []
@@ -138,7 +165,7 @@ def main() -> int:
 
     load = os.getloadavg()[0]
     try:
-        with stage(max(numbers)) as place:
+        with stage(max(*numbers, 2 if "growth" in parts else 1)) as place:
             for hosts in numbers:
                 if "noop" in parts:
                     add(no_op(place, hosts, options.repeat))
@@ -146,6 +173,8 @@ def main() -> int:
                     add(first(place, hosts, max(options.repeat - 2, 1)))
             if "helper" in parts:
                 add(*helper(place, options.repeat))
+            if "growth" in parts:
+                add(growth(place, min(max(len(place.fleet.hosts) // 2, 1), 10), options.repeat))
     except (podman.HostsUnavailable, podman.HostsFailed, RunFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -70,9 +70,10 @@ def measured(work: Callable[[], None]) -> tuple[float, float]:
 
 def large_file(folder: Path, megabytes: int, repeat: int) -> list[str]:
     """Lines of the table for the large file."""
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as edge
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.diffs import diff_of
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import current_owner
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 
     home = folder / "home"
     home.mkdir()
@@ -80,7 +81,8 @@ def large_file(folder: Path, megabytes: int, repeat: int) -> list[str]:
     claude_json(path, megabytes)
     original = folder / "original"
     shutil.copy(path, original)
-    wanted = [Wanted(str(path), "json", "claude_code", values={("hasCompletedOnboarding",): True}, mode=0o600)]
+    owner = current_owner(str(home))
+    wanted = [Wanted(str(path), "json", "agent_settings", values={("hasCompletedOnboarding",): True}, mode=0o600)]
 
     def plain() -> None:
         with open(path, encoding="utf-8") as stream:
@@ -91,8 +93,8 @@ def large_file(folder: Path, megabytes: int, repeat: int) -> list[str]:
 
     def ours(steps: list[Wanted], changed: bool) -> Callable[[], None]:
         def work() -> None:
-            outcome = transaction.bring(str(home), ["claude_code"], steps, check=False)
-            assert edge.result_of(outcome)["changed"] == changed
+            outcome = bring(owner, ["agent_settings"], steps, check=False)
+            assert bool(diff_of(outcome.plans)) == outcome.changed == changed
 
         return work
 
@@ -118,35 +120,24 @@ def large_file(folder: Path, megabytes: int, repeat: int) -> list[str]:
     ]
 
 
-def _documents(home: str) -> list[Any]:
-    """What a rollout writes for a service principal and Claude Code."""
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils import wanted
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AgentOptions
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+def _documents(owner: Any) -> list[Any]:
+    """What a rollout writes for a service principal and Claude Code, whose program is there."""
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
-    config = Config(home, URL, "fmapi-coding-agents", "service_principal", 15, client_id="an-id")
-    options = AgentOptions(
-        home=home,
-        settings_directory=home,
-        workspace_url=URL,
-        base_urls=wanted.base_urls("gateway", URL, None),
-        token_helper=config.helper,
-        token_ttl_minutes=15,
-        models={},
-        ca_file=None,
-        experimental_betas=False,
-    )
-    auth = wanted.workspace_auth(config, "a-secret", "/usr/bin/python3")
-    return [*auth, *wanted.agent_documents(["claude_code"], options, False)]
+    from tests.unit.options_for import options_for
+
+    credentials = {"identity": "service_principal", "client_id": "an-id", "client_secret": "a-secret"}
+    options = options_for(workspace_url=URL, **credentials)
+    return [one for name in PARTS if name != "agent_cli" for one in PARTS[name].wanted(owner, options)]
 
 
 def owners(folder: Path, numbers: list[int], forked: bool, repeat: int) -> list[str]:
     """Lines of the table for one call over many owners; each has a home with some settings."""
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, each
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
-    components = ["workspace_auth", "claude_code"]
     samples: dict[tuple[str, int], list[float]] = {}
     for _round in range(repeat):
         for number in numbers:
@@ -166,7 +157,7 @@ def owners(folder: Path, numbers: list[int], forked: bool, repeat: int) -> list[
             for name, steps in (("rollout", True), ("no change", True), ("uninstall", False)):
 
                 def work(owner: Owner, steps: bool = steps) -> dict[str, Any]:
-                    bring(owner.home, components, _documents(owner.home) if steps else [], check=False)
+                    bring(owner, list(PARTS), _documents(owner) if steps else [], check=False)
                     return {}
 
                 begin = time.perf_counter()

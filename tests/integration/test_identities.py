@@ -243,7 +243,10 @@ def test_what_cannot_be_meant_is_refused(operator: Operator, control: ControlNod
         "two": ({**workload, "oidc_token_file": "/a", "oidc_token_env": "B"}, "exactly one of"),
         "file": ({**workload, "oidc_token_file": "a/b"}, "coding_agents_oidc_token_file a/b is no absolute path"),
         "command": ({**workload, "oidc_token_command": ["cat", "/a"]}, f"{command} cat is no absolute path"),
-        "env": ({**workload, "oidc_token_env": "A=b"}, "coding_agents_oidc_token_env is 'A=b', which is no name of a variable"),
+        "env": (
+            {**workload, "oidc_token_env": "A=b"},
+            "coding_agents_oidc_token_env is 'A=b', which is no name of a variable",
+        ),
         "client": ({**workload, "oidc_token_file": "/a", "client_id": "a b"}, "coding_agents_client_id holds a char"),
         "own": ({"identity": "pat", **NOBODY}, "holds no personal access token"),
         "pat": ({"identity": "pat", "pat": "dapi 0", "preflight": False, **NOBODY}, "coding_agents_pat holds a char"),
@@ -276,7 +279,9 @@ def test_the_file_is_in_the_home_of_each_user(operator: Operator, control: Contr
         {"identity": "pat", "pat": operator.workspace.mint("user", kind="pat")},
     ):
         values = {"ca_file": str(user.parent / "ca.pem"), "home": None, "users": [USER], "client_secret": None, **own}
-        play = control.run("rollout", {"host": operator.variables(Path("/"), **values)}, "--tags", "databricks_oauth").ok()
+        play = control.run(
+            "rollout", {"host": operator.variables(Path("/"), **values)}, "--tags", "databricks_oauth"
+        ).ok()
         assert play.results("coding_agents")[0]["session"]["state"] == "active"
         assert all(path.stat().st_uid == user.stat().st_uid for path in user.rglob("*"))
         if "oidc_token_file" in own:

@@ -22,6 +22,7 @@ from tests import homes
 from tests.control_node import REPOSITORY, ControlNode, Operator, Play, workspace_variables
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
+from tests.written_reports import REPORT, checks
 
 SETTINGS = ".claude/settings.json"
 PROFILE = ".databrickscfg"
@@ -84,9 +85,8 @@ def test_two_groups_on_two_workspaces_in_one_run_are_each_right(
         mine, path = (operator.workspace, "/ai-gateway") if name.startswith("red") else (other_workspace, "")
         assert _base_url(home) == f"{mine.url}{path or '/serving-endpoints'}/anthropic"
         assert mine.client_secret in (home / PROFILE).read_text()
-        assert play.results("workspace_info", name)[0]["workspace_url"] == mine.url
     for mine, routing in (
-        (operator.workspace, "gateway (set by the operator)"),
+        (operator.workspace, "gateway (the default)"),
         (other_workspace, "serving_endpoints (the gateway is not enabled on this workspace)"),
     ):
         told = f"{mine.url}: routing {routing}, 3 models served, asked as {mine.client_id}\n"
@@ -112,7 +112,7 @@ def test_serial_and_the_free_strategy_come_to_the_same_end(
     operator: Operator, keywords: dict[str, Any], tmp_path: Path
 ) -> None:
     found = _homes(tmp_path, "one", "two", "three")
-    roles = [{"role": f"fmapi.coding_agents.{name}"} for name in ("preflight", "workspace_auth", "agents")]
+    roles = [{"role": "fmapi.coding_agents.coding_agents"}]
     own = {"name": "Mine", "hosts": "all", "gather_facts": False, **keywords, "roles": roles}
     operator.control.run(_playbook(tmp_path, own), _hosts(operator, found)).ok()
     second = operator.control.run("rollout", _hosts(operator, found)).ok()
@@ -122,10 +122,11 @@ def test_serial_and_the_free_strategy_come_to_the_same_end(
 
 TAGGED = {
     "preflight": set[str](),
-    "auth": {PROFILE, HELPER},
-    "settings": {SETTINGS},
-    "toolchain": set[str](),
-    "auth,settings": {PROFILE, HELPER, SETTINGS},
+    "databricks_oauth": {PROFILE, HELPER},
+    "login_item": set[str](),
+    "agent_cli": set[str](),
+    "agent_settings": {SETTINGS},
+    "databricks_oauth,agent_settings": {PROFILE, HELPER, SETTINGS},
 }
 
 
@@ -134,19 +135,19 @@ def test_tags_run_their_part_and_no_other(operator: Operator, tags: str, tmp_pat
     home = homes.bare(tmp_path / "home")
     play = operator.rollout(home, "--tags", tags).ok()
     assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == TAGGED[tags]
-    assert play.actions()[0] == "workspace_info", "nothing is done without the preflight"
+    assert _preflights(operator.workspace) == 1, "nothing is done without the preflight"
     assert (tags == "preflight") == (play.starts["host"] == 0), "the preflight alone touches no host"
-    if tags == "auth,settings":
+    if tags == "databricks_oauth,agent_settings":
         assert operator.rollout(home).ok().changed() == 0
 
 
-@pytest.mark.parametrize("tag", ["preflight", "auth", "settings", "toolchain"])
+@pytest.mark.parametrize("tag", ["preflight", "databricks_oauth", "login_item", "agent_cli", "agent_settings"])
 def test_skipped_tags_leave_out_their_part_only(operator: Operator, tag: str, tmp_path: Path) -> None:
     home = homes.bare(tmp_path / "home")
-    play = operator.rollout(home, "--skip-tags", tag).ok()
+    operator.rollout(home, "--skip-tags", tag).ok()
     expected = {PROFILE, HELPER, SETTINGS} - TAGGED[tag]
     assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == expected
-    assert ("workspace_info" in play.actions()) == (tag != "preflight")
+    assert _preflights(operator.workspace) == (0 if tag == "preflight" else 1)
 
 
 def test_facts_gathered_and_cached_by_others_change_nothing_and_get_no_secret(
@@ -155,7 +156,7 @@ def test_facts_gathered_and_cached_by_others_change_nothing_and_get_no_secret(
     home = homes.bare(tmp_path / "home")
     cache = tmp_path / "facts"
     environment = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(cache)}
-    roles = [{"role": f"fmapi.coding_agents.{name}"} for name in ("preflight", "workspace_auth", "agents")]
+    roles = [{"role": "fmapi.coding_agents.coding_agents"}]
     own = {"name": "Mine", "hosts": "all", "gather_facts": True, "roles": roles}
     hosts = {"host": operator.variables(home)}
     operator.control.run(_playbook(tmp_path, own), hosts, environment=environment).ok()
@@ -172,7 +173,8 @@ def test_an_unreachable_host_holds_up_no_other(operator: Operator, tmp_path: Pat
     play = operator.control.run("rollout", hosts)
     assert play.status == 4
     assert play.stats("gone")["unreachable"] == 1
-    assert play.changed("here") == 2 and (found["here"] / SETTINGS).exists()
+    assert play.changed("here") == 1 and (found["here"] / SETTINGS).exists()
+    assert [line for line in play.report() if line.startswith("Unreachable: ")] and "  gone" in play.report()
     assert _untouched(found["gone"])
 
 
@@ -186,12 +188,15 @@ def test_a_host_without_python_is_told_and_not_touched(operator: Operator, tmp_p
     assert _untouched(found["host"])
 
 
+_NOBODY_ASKS = {"workspace_url": "https://w.example.com", "preflight": False}
 MODULES: dict[str, dict[str, Any]] = {
-    "coding_agents_info": {"workspace_url": "https://w.example.com"},
+    "coding_agents_info": _NOBODY_ASKS,
+    "coding_agents": _NOBODY_ASKS,
     "databricks_oauth": {"workspace_url": "https://w.example.com"},
     "agent_settings": {"workspace_url": "https://w.example.com"},
     "agent_cli": {},
-    "agent_doctor": {"workspace_url": "https://w.example.com"},
+    "agent_doctor": _NOBODY_ASKS,
+    "sign_in": {},
 }
 
 
@@ -235,7 +240,8 @@ def test_broken_pyenv_shims_first_in_the_path_do_no_harm(operator: Operator, tmp
     path = {"PATH": f"{shims}{os.pathsep}{operator.control.environment()['PATH']}"}
     hosts = {"host": operator.variables(home)}
     operator.control.run("rollout", hosts, environment=path).ok()
-    assert operator.control.run("doctor", hosts, environment=path).results("agent_doctor")[0]["checks"]
+    hosts["host"]["coding_agents_report"] = REPORT
+    assert checks(operator.control.run("doctor", hosts, environment=path), "PASS")
 
 
 @pytest.mark.parametrize("pipelining", ["0", "1"])
@@ -269,34 +275,97 @@ def test_a_tmp_without_exec_does_no_harm(operator: Operator, tmp_path: Path) -> 
         assert operator.control.run("rollout", hosts, environment=environment, command=command).ok().changed() == 0
 
 
-def test_a_role_works_alone_in_somebody_s_own_playbook(operator: Operator, tmp_path: Path) -> None:
-    """With its own variables (<role>_*), without coding_agents_* and without the other roles."""
+def test_the_role_works_in_somebody_s_own_playbook_and_a_module_is_the_way_back(
+    operator: Operator, tmp_path: Path
+) -> None:
+    """With the variables where a playbook has them, one part alone, and the result that the role's look leaves."""
     home = homes.bare(tmp_path / "home")
     before = manifest(str(home))
+    tasks = [
+        {
+            "name": "Only the settings",
+            "ansible.builtin.include_role": {"name": "fmapi.coding_agents.coding_agents"},
+            "vars": {
+                "coding_agents_workspace_url": operator.workspace.url,
+                "coding_agents_preflight_ca_file": operator.workspace.ca_file,
+                "coding_agents_routing": "serving_endpoints",
+                "coding_agents_preflight": False,
+            },
+            "when": "wanted == 'present'",
+        },
+        {
+            "name": "And back",
+            "fmapi.coding_agents.coding_agents": {"state": "absent"},
+            "when": "wanted == 'absent'",
+        },
+    ]
     own = {
         "name": "Mine",
         "hosts": "all",
         "gather_facts": False,
-        "tasks": [
-            {
-                "name": "Only the settings",
-                "ansible.builtin.include_role": {"name": "fmapi.coding_agents.agents"},
-                "vars": {
-                    "agents_workspace_url": operator.workspace.url,
-                    "agents_home": str(home),
-                    "agents_routing": "serving_endpoints",
-                    "agents_state": "{{ wanted }}",
-                },
-            }
-        ],
+        "module_defaults": {
+            "fmapi.coding_agents.coding_agents": {"parts": ["agent_settings"]},
+            "fmapi.coding_agents.coding_agents_info": {"parts": ["agent_settings"]},
+        },
+        "vars": {"coding_agents_home": str(home)},
+        "tasks": tasks,
     }
     playbook = _playbook(tmp_path, own)
     control = operator.control
     assert control.run(playbook, {"host": {"wanted": "present"}}).ok().changed() == 1
     assert _base_url(home) == f"{operator.workspace.url}/serving-endpoints/anthropic"
+    assert not (home / PROFILE).exists()
     assert control.run(playbook, {"host": {"wanted": "present"}}).ok().changed() == 0
     assert control.run(playbook, {"host": {"wanted": "absent"}}).ok().changed() == 1
     assert differences(before, manifest(str(home))) == []
+
+
+def test_a_play_s_answer_outranks_neither_a_later_play_s_variables_nor_another_workspace_s(
+    operator: Operator, other_workspace: Workspace, tmp_path: Path
+) -> None:
+    """Each play of one run goes by its own variables, also where what they say was once asked of a workspace."""
+    home = homes.bare(tmp_path / "home")
+    other_workspace.control(gateway=False)
+    mine, theirs = workspace_variables(operator.workspace), workspace_variables(other_workspace)
+    chosen = {"coding_agents_models": {"claude_code": {"default": "databricks-claude-sonnet-4-6"}}}
+    by_play: list[dict[str, Any]] = [
+        {**mine, "coding_agents_routing": "auto"},
+        {**theirs, "coding_agents_routing": "auto"},
+        {**mine, "coding_agents_routing": "auto"},
+        {**mine, "coding_agents_routing": "serving_endpoints", **chosen},
+        {**mine, "coding_agents_routing": "serving_endpoints", "coding_agents_token_ttl_minutes": 20},
+    ]
+    seen = [
+        f"{operator.workspace.url}/ai-gateway/anthropic",
+        f"{other_workspace.url}/serving-endpoints/anthropic",
+        f"{operator.workspace.url}/ai-gateway/anthropic",
+        f"{operator.workspace.url}/serving-endpoints/anthropic",
+        f"{operator.workspace.url}/serving-endpoints/anthropic",
+    ]
+    keep = {"name": "Keep", "ansible.builtin.command": {"argv": ["cp", str(home / SETTINGS), "{{ kept }}"]}}
+    plays = [
+        {
+            "name": f"Play {number}",
+            "hosts": "all",
+            "gather_facts": False,
+            "vars": {**own, "kept": str(tmp_path / f"settings-{number}.json")},
+            "roles": [{"role": "fmapi.coding_agents.coding_agents"}],
+            "post_tasks": [keep],
+        }
+        for number, own in enumerate(by_play)
+    ]
+    variables = {"coding_agents_home": str(home), "coding_agents_npm_prefix": str(operator.prefix)}
+    play = operator.control.run(_playbook(tmp_path, *plays), {"host": variables}).ok()
+    environments = [
+        json.loads((tmp_path / f"settings-{number}.json").read_text())["env"] for number in range(len(by_play))
+    ]
+    assert [one["ANTHROPIC_BASE_URL"] for one in environments] == seen
+    assert [one["ANTHROPIC_MODEL"] == "databricks-claude-sonnet-4-6" for one in environments] == [
+        number == 3 for number in range(len(by_play))
+    ]
+    assert [one["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] for one in environments] == ["900000"] * 4 + ["1200000"]
+    assert [one["changed"] for one in play.results("coding_agents")] == [True] * 5
+    assert (_preflights(operator.workspace), _preflights(other_workspace)) == (3, 1), "asked once for equal options"
 
 
 def test_a_module_works_alone_in_a_loop_delegated_and_with_module_defaults(operator: Operator, tmp_path: Path) -> None:
@@ -326,7 +395,7 @@ def test_a_module_works_alone_in_a_loop_delegated_and_with_module_defaults(opera
     }
     hosts: dict[str, dict[str, Any]] = {"manager": {}, "worker": {}}
     play: Play = operator.control.run(_playbook(tmp_path, own), hosts).ok()
-    assert play.starts == {"manager": 0, "worker": 2}
+    assert play.starts == {"manager": 0, "worker": 3}, "the first finds that the program is missing there"
     for home in found.values():
         assert _base_url(home) == f"{operator.workspace.url}/ai-gateway/anthropic"
 
@@ -341,7 +410,7 @@ def test_the_machine_itself_is_rolled_out_by_the_readme_s_command(operator: Oper
     )
     program, *arguments = shlex.split(command)
     environment = operator.control.environment({"ANSIBLE_NOCOLOR": "1"})
-    for changed in (2, 0):
+    for changed in (1, 0):
         done = subprocess.run(
             [str(operator.control.programs / program), *arguments],
             cwd=tmp_path,

@@ -65,7 +65,7 @@ def _run(control: ControlNode, fleet: Fleet, playbook: str, keywords: dict[str, 
         "coding_agents_preflight": False,
         **keywords,
     }
-    skip = ["--skip-tags", "toolchain"] if playbook == "rollout" else []
+    skip = ["--tags", "databricks_oauth,login_item,agent_settings"] if playbook == "rollout" else []
     return control.run(playbook, {host.name: variables}, *skip, environment=environment, watch=(PASSWORD,))
 
 
@@ -88,7 +88,7 @@ def test_become_with_a_password_works_on_the_right_home(
         become = {**become, "ansible_common_remote_group": None, "ansible_shell_allow_world_readable_temp": True}
     environment = {"ANSIBLE_PIPELINING": pipelining}
     first = _run(control, fleet, "rollout", become, **environment).ok()
-    assert first.changed("host01") == 2
+    assert first.changed("host01") == 1
     assert _files(fleet, owner) == dict.fromkeys(OURS, owner)
     others = {"ada", "root", "grace"} - {owner}
     assert [_files(fleet, other) for other in others] == [{}, {}]
@@ -123,6 +123,6 @@ def test_the_control_node_s_preflight_never_becomes_root(
     }
     path = f"{trap.parent}:{control.environment()['PATH']}"
     play = _run(control, fleet, "rollout", keywords, PATH=path)
-    assert play.results("workspace_info")[0]["workspace_url"] == workspace.url
+    assert f"{workspace.url}: routing gateway" in play.told and workspace.requests()
     assert not told.exists()
     _run(control, fleet, "uninstall", {"ansible_become": True}).ok()

@@ -26,7 +26,11 @@ def {name}(*given, **more):
     except KeyError as error:
         raise RuntimeError(f"did not expect {{given}}") from error
 """
-ON_BOTH = {"parts/context.py": ["config_of"], "parts/agent_settings.py": ["agent_options"], "workspace/preflight.py": ["check"]}
+ON_BOTH = {
+    "parts/context.py": ["config_of"],
+    "parts/agent_settings.py": ["agent_options"],
+    "workspace/preflight.py": ["check"],
+}
 """Functions that are given a secret: of the host's work, and of the preflight, which is the control node's."""
 BEFORE_ALL = {"options/judge.py": ["problems"]}
 """On the control node, before the module is called."""

@@ -20,6 +20,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.c
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth import (
     front_script,
     helper_script,
+    python_record,
 )
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.program import program
 
@@ -49,8 +50,9 @@ def install(config: Config, python: str = sys.executable) -> None:
     contents = {
         config.program: program(),
         config.config_file: config.to_json().encode(),
-        config.front: front_script(config, python),
+        config.front: front_script(config),
         config.helper: helper_script(config),
+        python_record(config): f"{python}\n".encode(),
     }
     os.makedirs(config.data_directory, exist_ok=True)
     for path, content in contents.items():

@@ -72,7 +72,7 @@ class Second(Agent):
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         return [("helper",)] if document.get(("helper",)) == token_helper else []
 
-    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
         return []
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
@@ -306,7 +306,7 @@ def _checks(control: ControlNode, added: Added, home: Path) -> dict[tuple[str, s
     play = _run(control, added, "doctor", home, report=str(report))
     checks = json.loads(report.read_text())["hosts"]["host"]["checks"]
     found = {(one["category"], one["check"]): str(one["status"]) for one in checks}
-    assert found["Connectivity", "https://127.0.0.1:9"] == "FAIL", play.output
+    assert "FAIL" in {status for (category, _check), status in found.items() if category == "Connectivity"}, play.output
     return found
 
 

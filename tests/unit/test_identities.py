@@ -206,8 +206,8 @@ def test_the_exchange_is_the_one_of_databricks_sdk(
         ("a.b.c\nd.e.f\n", "holds 2 lines where one must stand"),
         ("not a token", "holds something that is no token"),
         ("é", "holds something that is no token"),
-        ("directory", "cannot be read (Is a directory)"),
-        ("pipe", "holds nothing"),
+        ("directory", "cannot be read (is no regular file)"),
+        ("pipe", "cannot be read (is no regular file)"),
     ],
 )
 def test_a_file_without_a_token(host: Host, tmp_path: Path, content: str | None, said: str) -> None:

@@ -81,7 +81,7 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("identity", None, "coding_agents_identity is set to nothing. Give one of: user,"),
     ("on_unreadable", True, "coding_agents_on_unreadable is true, which is not a text"),
     ("ca_file", 1.5, "coding_agents_ca_file is 1.5, which is not a path. Give a path, such as files/company-ca.pem."),
-    ("home", ["/home/ada"], 'coding_agents_home is ["/home/ada"], which is not a path'),
+    ("home", ["/home/ada"], 'coding_agents_home is ["/home/ada"], which is not a text'),
     ("home", "/home/a\nb", "coding_agents_home holds a line break"),
     ("preflight", "perhaps", "coding_agents_preflight is 'perhaps', which is not true or false. Give true or false"),
     ("token_ttl_minutes", True, "coding_agents_token_ttl_minutes is 'True', which is not a whole number"),

@@ -186,12 +186,12 @@ def test_what_is_masked_of_ours_is_hidden_then_and_later() -> None:
 
 
 def test_our_own_secrets_are_hidden() -> None:
-    content = b"[DEFAULT]\ntoken = dapi12\n; see https://ada:pw123@wiki\n"
+    content = b"[A]\nx = y\n; see https://ada:pw123@wiki\n"
     before, after = shown(plan("/h/c", content, 0o600, None, profile(), "salt"))
     assert lines(before, after, "+") == [
         "", "[fmapi]", "host = https://w", "client_id = 7c1e", f"client_secret = {MASK}",
     ]  # fmt: skip
-    assert before == f"[DEFAULT]\ntoken = {MASK}\n; {MASK}\n"
+    assert before == f"...\nx = {MASK}\n; {MASK}\n"
 
 
 def test_settings_with_comments_that_are_replaced_are_not_shown_at_all() -> None:
@@ -418,15 +418,14 @@ def test_no_planted_secret_is_ever_shown_and_our_own_lines_are(seed: int, kind: 
         assert not [one for one in secrets if one in str(error)]
 
 
-@given(st.integers(0, 2**40))
+@pytest.mark.parametrize("seed", range(5))
 def test_of_a_huge_file_no_planted_secret_is_shown_either(seed: int) -> None:
     chance, secrets = random.Random(seed), list[str]()
-    if seed % 40:
-        return  # one in so many is enough: they are large
     members = json.loads(_json_document(chance, []).decode("utf-8-sig").partition("// ")[0])
     planted = {f"p{number}": _foreign(chance, secrets) for number in range(200)}
     content = json.dumps({**planted, "filler": ["x" * 1000] * 1100, **members}, indent=1).encode()
-    assert not [one for one in secrets if one in json.dumps(diff_of([plan("/h/s", content, 0o600, None, settings(), "salt")]))]
+    told = json.dumps(diff_of([plan("/h/s", content, 0o600, None, settings(), "salt")]))
+    assert len(secrets) > 100 and not [one for one in secrets if one in told]
 
 
 def test_hiding_keeps_brackets_and_lines_alone() -> None:
@@ -462,15 +461,15 @@ def test_a_databricks_token_is_known_by_its_shape_or_issuer(value: object, is_on
 def test_text_made_of_quotes_takes_no_time_without_end() -> None:
     """Hours, if strings were looked for inside strings."""
     for text in (
-        '"\\' * 200_000,
-        '{"a": "' + '\\"' * 200_000 + '"}',
-        '"key": [' + '"x",' * 100_000 + "1]",
-        '"' * 200_000,
-        "[" * 200_000,
-        "a" + " " * 200_000,
-        "A='" * 100_000,
-        'A="\\"\n' * 50_000,
-        "# >>> fmapi.coding_agents x >>>\n" * 2_000,
+        '"\\' * 40_000,
+        '{"a": "' + '\\"' * 40_000 + '"}',
+        '"key": [' + '"x",' * 20_000 + "1]",
+        '"' * 40_000,
+        "[" * 40_000,
+        "a" + " " * 40_000,
+        "A='" * 20_000,
+        'A="\\"\n' * 10_000,
+        "# >>> fmapi.coding_agents x >>>\n" * 500,
     ):
         for kind in ("json", "ini", "dotenv", "block", "file"):
             masked_pair(kind, text, "")

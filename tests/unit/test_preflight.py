@@ -231,10 +231,20 @@ def test_the_result_is_complete_and_holds_no_secret(workspace: Workspace) -> Non
         "routing_reason": "set by the operator",
         "user_name": workspace.client_id,
         "models": [
-            {"model": "databricks-claude-opus-4-6", "status": "READY"},
-            {"model": "databricks-claude-sonnet-4-6", "status": "READY"},
-            {"model": "databricks-claude-haiku-4-5", "status": "READY"},
+            {"model": "system.ai.claude-opus-4-6", "status": "READY"},
+            {"model": "system.ai.claude-sonnet-4-6", "status": "READY"},
+            {"model": "system.ai.claude-haiku-4-5", "status": "READY"},
         ],
+        "models_in_force": {
+            "claude_code": {
+                "default": "system.ai.claude-opus-4-6",
+                "opus": "system.ai.claude-opus-4-6",
+                "sonnet": "system.ai.claude-sonnet-4-6",
+                "haiku": "system.ai.claude-haiku-4-5",
+            }
+        },
+        "models_reason": "system.ai lists them as model services, "
+        "which a workspace answers that enforces its gateway, too",
         "checked": True,
         "warnings": [],
     }

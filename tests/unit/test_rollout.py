@@ -331,7 +331,7 @@ REFUSED: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "a file where the program's link is to stand": (_file_for_link, "is a file, where a symbolic link is to stand"),
     "a file where the login item's directory is to stand": (_file_for_directory, "a part of its path is a file"),
     "a file where tokens are to be kept": (_file_for_cache, r"\.cache: is not a directory"),
-    "a link to nowhere in that place": (_link_for_cache, r"\.cache: is not a directory"),
+    "a link to nowhere in that place": (_link_for_cache, r"\.cache is a symbolic link to a volume that is not mounted"),
     "a file where the log is to stand": (_file_for_log, r"\.local/state"),
     "a place for settings that is not there": (
         lambda home: {"claude_code_settings_location": "/not/here"},

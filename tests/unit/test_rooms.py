@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-LEAVES = {"errors", "processes", "version", "defects", "routing", "places"}
+LEAVES = {"careful", "errors", "processes", "version", "defects", "routing", "places", "web"}
 
 # A room, and what it may import: rooms, and packages that are not of the standard library. From the bottom up.
 MAY_IMPORT: dict[str, str] = {
@@ -42,7 +42,7 @@ ON_THE_CONTROL_NODE = {
     "modules/workspace_info.py": "ansible",
 }
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.
-SHARED = {"agents": {"base", "sources", "extra_settings"}, "parts": {"base", "context", "examination"}}
+SHARED = {"agents": {"base", "sources", "extra_settings", "shapes"}, "parts": {"base", "context", "examination", "person"}}
 # What stands on hosts once and is not carried by every call.
 STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "workspace"}
 
@@ -99,7 +99,9 @@ def test_a_file_imports_what_its_room_may(name: str) -> None:
         if parts[0] in sys.stdlib_module_names or imported == "module_utils":  # the package itself: where its files are
             continue
         if _within(imported, room):
-            known = not own or room not in SHARED or imported.split(".")[1] in {own, *SHARED[room]}
+            other = imported.partition(".")[2]
+            # What one agent or part has in a second file bears its name.
+            known = not own or room not in SHARED or other in SHARED[room] or other.startswith(f"{own}_")
             assert known, f"{name} knows {imported}"
         else:
             assert _within(imported, f"{MAY_IMPORT[room]} {ON_THE_CONTROL_NODE.get(name, '')}"), f"{name}: {imported}"

@@ -199,6 +199,8 @@ _PARSERS: dict[str, Parser] = {
     "reuse_revokes": _setting("reuse_revokes", _flag),
     "gateway": _setting("gateway", _flag),
     "strict": _setting("strict", _flag),
+    "model_services": _setting("model_services", _flag),
+    "enforces_gateway": _setting("enforces_gateway", _flag),
     "redirect_to": _setting("redirect_to", _url),
     "hang": _setting("hang", _prefix),
     "delay": _setting("delay", _delay),

@@ -68,10 +68,17 @@ def _count_tokens(body: dict[str, Any]) -> int:
 def _served(state: State, model: str) -> Endpoint:
     """The endpoint a model id names: ``databricks-claude-...`` or ``system.ai.claude-...``.
 
-    :raises ApiError: 404 if nothing of that name is ready, 400 if it does not speak this dialect.
+    :raises ApiError: 404 if nothing of that name is ready, 400 if it does not speak this dialect, 501 if the workspace enforces
+        its gateway and the name is that of an endpoint.
     """
     for endpoint in state.endpoints.values():
         if model in (endpoint.name, endpoint.system_name) and endpoint.ready == "READY":
+            if state.control.enforces_gateway and model != endpoint.system_name and endpoint.system_name:
+                raise ApiError(
+                    501, "NOT_IMPLEMENTED", f"'{model}' is served as the model service {endpoint.system_name}."
+                )
+            if model == endpoint.system_name and not state.control.model_services:
+                break
             if ANTHROPIC not in endpoint.api_types:
                 raise bad_parameter(f"Model '{model}' does not support the API type {ANTHROPIC}.")
             return endpoint

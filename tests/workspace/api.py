@@ -93,7 +93,7 @@ async def model_services(request: Request) -> Response:
     parent = query.get("parent", "")
     if not parent.startswith("schemas/") or parent.count(".") != 1:
         raise bad_parameter("parent is required in the form schemas/{catalog}.{schema}")
-    if parent != SYSTEM_SCHEMA:
+    if parent != SYSTEM_SCHEMA or not state.control.model_services:
         raise ApiError(404, "SCHEMA_DOES_NOT_EXIST", f"Schema '{parent.removeprefix('schemas/')}' does not exist.")
     try:
         size = int(query.get("page_size", PAGE_LIMIT))

@@ -115,6 +115,8 @@ class Control:
     reuse_revokes: bool = True
     gateway: bool = True
     strict: bool = False
+    model_services: bool = True
+    enforces_gateway: bool = False
     redirect_to: str | None = None
     hang: str | None = None
     delay: Delay | None = None

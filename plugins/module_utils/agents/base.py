@@ -15,7 +15,8 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from .sources import Source
+from .shapes import Misfit, misfits
+from .sources import Source, directories_of_managers, given_directories
 
 COMPONENT = "agent_settings"
 """Of every agent's documents: the part that they belong to."""
@@ -72,6 +73,8 @@ class Agent:
     denied_versions: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
     """The wire dialects that it speaks: their base URLs must be known."""
+    listings: Mapping[str, str] = {}
+    """By dialect: the path below a gateway's base URL that lists what can be asked. Where it answers, the gateway is there."""
     model_defaults: Mapping[str, str] = {}
     """By choice of a model: what it is without the operator's word."""
     model_slots: Mapping[str, str] = {}
@@ -89,6 +92,9 @@ class Agent:
     element_lists: frozenset[KeyPath] = frozenset()
     """Lists of the main document that the operator's extra settings add to; any other list is one value, set as a whole."""
 
+    shape: Any = {}
+    """Of the main document: what another shape would make the agent drop the whole file for. An object that judges nothing, if so."""
+
     def documents(self, options: AgentOptions) -> list[Wanted]:
         """The agent's documents in writing order. The last is the main one: what extra settings go into.
 
@@ -104,13 +110,38 @@ class Agent:
         """The keys in one of those documents that can only be ours. For an uninstall that has no ledger."""
         raise NotImplementedError
 
-    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
-        """What the doctor should say about this host's environment and files, beyond drift."""
+    def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The variables of an environment that would keep the agent from obeying these settings, its main document."""
+        return ()
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        """What the doctor should say about this host's environment and files, beyond drift and what is outranking.
+
+        ``version`` is that of the program that stands there, if it is known.
+        """
         raise NotImplementedError
+
+    def misfits(self, settings: Mapping[str, Any]) -> list[Misfit]:
+        """The values for which the agent would drop its whole main document."""
+        return list(misfits(settings, self.shape))
+
+    def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
+        """What in the main document, beside our own keys, keeps the agent from answering: for the doctor and the rollout."""
+        return [
+            Problem("FAIL", f"{one}, else {self.title} drops the whole file", "Correct it, or take it out")
+            for one in self.misfits(settings)
+        ]
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         """argv for one prompt without a terminal."""
         raise NotImplementedError
+
+    prompt_environment: Mapping[str, str] = {}
+    """For that prompt: what makes the agent give up within seconds."""
+
+    def reason(self, stdout: str, stderr: str) -> str:
+        """Why a prompt was not answered, from what the agent said: on one line."""
+        return " ".join(f"{stdout}\n{stderr}".split())
 
     def models(self, chosen: Mapping[str, str]) -> dict[str, str]:
         """The models in force: what the operator chose over our defaults."""
@@ -121,12 +152,15 @@ class Agent:
         return options.own.get(name, self.own_options[name].get("default"))
 
     def find_cli(self, owner: Owner, prefix: str, environment: Mapping[str, str]) -> FoundCli | None:
-        """The agent's program: in our prefix, else on PATH and in the usual places. Never starts it."""
+        """The agent's program: in our prefix, else on PATH, in the usual places and those of version managers. Never starts it."""
         ours = [os.path.join(prefix, "bin"), os.path.join(owner.home, ".local", "bin"), os.path.join(owner.home, "bin")]
-        given = [one for one in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
-        program = shutil.which(self.command, path=os.pathsep.join([*ours, *given, *_USUAL_DIRECTORIES]))
-        if program is None:
-            return None
+        managed = directories_of_managers(owner.home, environment)
+        directories = [*ours, *given_directories(environment), *_USUAL_DIRECTORIES, *managed]
+        program = shutil.which(self.command, path=os.pathsep.join(directories))
+        return None if program is None else self.found_at(program)
+
+    def found_at(self, program: str) -> FoundCli:
+        """What a program is, wherever it stands."""
         version = self.source.version_of(program)
         return FoundCli(program, version, self.source.name) if version else self._other_install(program)
 

@@ -5,52 +5,82 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from .. import careful
 from ..engine.documents import MISSING, Document, KeyPath
 from ..engine.masking import is_databricks_token
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..places import DATA_DIRECTORY
+from . import claude_code_managed
 from .base import COMPONENT, Agent, AgentOptions, FoundCli, Problem
+from .claude_code_managed import refused_models
+from .claude_code_settings import SETTINGS
 from .sources import Npm
 
 _TOKEN: KeyPath = ("env", "ANTHROPIC_AUTH_TOKEN")
 
-_OUTRANKING = (
+_NEUTRALIZED = (
     "ANTHROPIC_AUTH_TOKEN",  # wins over apiKeyHelper in the Authorization header
     "CLAUDE_CODE_USE_BEDROCK",
     "CLAUDE_CODE_USE_VERTEX",
     "CLAUDE_CODE_USE_FOUNDRY",
-    "ANTHROPIC_SMALL_FAST_MODEL",  # older name, outranks the haiku default
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
 )
+"""What a shell exports of these is without effect while they stand in the settings with nothing in them (2.1.197, 2.1.331)."""
+
+_OUTRANKING = (
+    "CLAUDE_CODE_SIMPLE",  # reads no settings file
+    "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
+    "ANTHROPIC_UNIX_SOCKET",
+)
+"""Of these, even nothing in the settings does not help, or not for all versions."""
+
+_EMPTY = "Empty: what a shell exports of it would outrank the token helper or the workspace, and is without effect so."
+_OLDER_NAMES = ("ANTHROPIC_SMALL_FAST_MODEL",)  # of ANTHROPIC_DEFAULT_HAIKU_MODEL
 
 _CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
 _NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
 
 _HOME = "home"
-_MANAGED_SETTINGS = (
-    "/etc/claude-code/managed-settings.json",
-    "/Library/Application Support/ClaudeCode/managed-settings.json",
-)
+_NOISE = re.compile(r"doesn't recognize the model|^\[claude-code:unrecognized_model\]")
+"""It knows the names of its vendor's models only: what it says of others is no reason."""
+
+
+_PUBLISHED = {
+    "2.1.197": (
+        "sha512-EqrwbRcI7M5y8jQlayIfTMmbZJ2OQaLOc7KwIWKdryQCdKWUEFr+C9rMovZUuj2Asndi7aqLujEzRtr471gncg==",
+        "sha512-1FOVhJzkKGWgOEEsvaK3ylCEmjKeJiXwfKl7RtNEbiDj7OxhRQ1G1CLN0HGDTTq1QwY+Dm2x1Yscdv5NfobAxQ==",  # darwin-arm64
+        "sha512-DOPeGTQqJWVENJsxwMxJtLOx+7OBINEDg9trQldlJR1nBssaYzNj1WWxp37JYSBRjeYLhqLipvDqEA0LMglL7A==",  # darwin-x64
+        "sha512-rIlKmrY0QMyHgPRX/MYWNj039vbypICvI9jVe3rs9Xy2RnNklySjyPxqh62QadznzoftEO23uYQ1tFePcQ//bg==",  # linux-x64
+        "sha512-sx6SoGj3MNR5CV+YDkNtbLHXa1tn3G8qcYFgm1gnvOi9ODQUKbhiPfankJfkTMDVekOvnKJhm6i9hGFIPzp7cQ==",  # linux-arm64
+        "sha512-/Ij3+inZf96Lb1BLnO0rWArRi1HqIMh6HeGrQoykrp7a8Yj0SA1EQIO42kpNeVxM9z3o3xUaiIf0FRMzLIp6oQ==",  # linux-x64-musl
+        "sha512-r3taVK9rDaMahHkrCGV8wF1Sjphs7fqXy2ZEznyDGxUqeW6HxgkbG7dPplXnwwGiMTdYLrtQTQMN21ZTxcVHBA==",  # linux-arm64-musl
+    ),
+}
+"""``npm view @anthropic-ai/claude-code@VERSION dist.integrity``, and of the packages with the program for each platform."""
 
 
 class ClaudeCode(Agent):
     name = "claude_code"
     title = "Claude Code"
     command = "claude"
-    source = Npm("@anthropic-ai/claude-code", needs_scripts=True)  # one of them puts the program in place
+    source = Npm(
+        "@anthropic-ai/claude-code", needs_scripts=True, integrity=_PUBLISHED
+    )  # a script puts the program in place
     pinned_version = "2.1.197"
     minimum_version = "2.1.83"
     # 2.1.265 to 2.1.267 send what a gateway refuses (a tool schema, a forced sign-in); reported, not measured.
     denied_versions = ("2.1.265", "2.1.266", "2.1.267")
     dialects = ("anthropic",)
+    listings = {"anthropic": "/v1/models"}
     model_defaults = {
         "default": "databricks-claude-opus-4-6",
         "opus": "databricks-claude-opus-4-6",
@@ -82,6 +112,7 @@ class ClaudeCode(Agent):
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         ): "Else it talks to its vendor in the background, and updates itself.",
         ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"): "Gateways may refuse experimental headers.",
+        **{("env", name): _EMPTY for name in _NEUTRALIZED},
         ("env", "NODE_EXTRA_CA_CERTS"): "The private certificate authority, where one is named.",
         ("env", "HTTPS_PROXY"): "The way to the workspace, where a proxy is named.",
         ("env", "NO_PROXY"): "What the proxy is not for.",
@@ -106,6 +137,7 @@ class ClaudeCode(Agent):
         },
     }
 
+    shape = SETTINGS
     element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
@@ -135,6 +167,7 @@ class ClaudeCode(Agent):
             # Run as /bin/sh -c, so a path with a space needs its quotes.
             ("apiKeyHelper",): shlex.quote(options.token_helper),
             **{("env", name): value for name, value in self._environment(options).items()},
+            **{("env", name): "" for name in _NEUTRALIZED},
         }
 
     def _environment(self, options: AgentOptions) -> dict[str, str]:
@@ -160,7 +193,7 @@ class ClaudeCode(Agent):
         return {**environment, **{name: value for name, value in optional.items() if value}}
 
     def _superseded(self, options: AgentOptions) -> list[str]:
-        return [*_OUTRANKING, *([_NO_BETAS] if self.own(options, "experimental_betas") else [])]
+        return [*_OUTRANKING, *_OLDER_NAMES, *([_NO_BETAS] if self.own(options, "experimental_betas") else [])]
 
     def _settings_file(self, options: AgentOptions) -> str:
         """Raises OperatorError for a place that is not there: a whole tree by a mistyped name would help nobody."""
@@ -175,7 +208,9 @@ class ClaudeCode(Agent):
             raise OperatorError("is neither the word home nor an absolute path", where, way_out)
         if not os.path.isdir(directory):
             raise OperatorError("is no directory on this host", where, way_out)
-        return os.path.join(os.path.normpath(directory), ".claude", "settings.json")
+        directory = os.path.normpath(directory)
+        _refuse_hostile(directory, options.owner, where)
+        return os.path.join(directory, ".claude", "settings.json")
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         return {os.path.join(owner.home, ".claude", "settings.json"): "json"}
@@ -187,41 +222,69 @@ class ClaudeCode(Agent):
         any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0, ca_file="any")
         return list(self._values(any_options))
 
-    def problems(self, options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
-        found = []
-        for name in _OUTRANKING[:4]:
-            if environment.get(name):
-                found.append(
-                    Problem(
-                        "FAIL", f"{name} is set in this user's environment and outranks the settings", f"Unset {name}"
-                    )
-                )
-        if environment.get("CLAUDE_CONFIG_DIR"):
-            found.append(
-                Problem(
-                    "FAIL",
-                    "CLAUDE_CONFIG_DIR is set: Claude Code reads its settings from there",
-                    "Unset CLAUDE_CONFIG_DIR",
-                )
-            )
-        found.extend(_proxy_problems(options, environment))
-        for path in _MANAGED_SETTINGS:
-            overridden = _managed_keys(path) & {"apiKeyHelper", *self._environment(options)}
-            if overridden:
-                found.append(
-                    Problem(
-                        "WARN", f"{path} overrides {', '.join(sorted(overridden))}", "Take them out, or set them alike"
-                    )
-                )
+    def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        environment = settings.get("env")
+        present = environment if isinstance(environment, dict) else {}
+        return ("CLAUDE_CONFIG_DIR", *_OUTRANKING, *(name for name in _NEUTRALIZED if present.get(name) != ""))
+
+    def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
+        found = super().troubles(options, settings)
+        refused = refused_models(
+            {"availableModels": settings.get("availableModels")}, [*self.models(options.models).values()]
+        )
+        if refused:
+            what = f"availableModels does not list {', '.join(refused)}, so Claude Code asks for another model"
+            found.append(Problem("FAIL", what, "List them, or take availableModels out"))
         return found
 
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        models = list(self.models(options.models).values())
+        outranking = (*_NEUTRALIZED, *_OUTRANKING)
+        ours = self._environment(options)
+        managed = claude_code_managed.problems(
+            ours, options.token_helper, models, outranking, version or self.pinned_version
+        )
+        return [*_proxy_problems(options, environment), *managed]
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
-        return [program, "-p", prompt, "--max-turns", "1"]
+        # No server, hook or setting of a project: there is none, and none is to be found above either.
+        own = ["--setting-sources", "user", "--strict-mcp-config"]
+        return [program, "-p", prompt, "--max-turns", "1", *own]
 
     def _other_install(self, program: str) -> FoundCli:
         """Anthropic's own installer links ``~/.local/bin/claude`` to ``~/.local/share/claude/versions/VERSION``."""
         version = os.path.basename(os.path.realpath(program))
-        return FoundCli(program, version if re.fullmatch(r"\d+\.\d+\.\d+", version) else "", "installer")
+        known = re.fullmatch(r"\d+\.\d+\.\d+", version) is not None
+        return FoundCli(program, version, "installer") if known else super()._other_install(program)
+
+
+def _refuse_hostile(directory: str, owner: Owner, where: str) -> None:
+    """Raises OperatorError where somebody else decides what stands in the directory, or a file of a repository leads out of it.
+
+    In a home, links are its owner's way to have their settings elsewhere. Here they may have come with what was cloned: to follow one
+    would put our text, and a copy of what stands there, wherever it says.
+    """
+    try:
+        weak = careful.weak_spot(directory, owner.uid)
+        weak = weak or careful.weak_spot(os.path.join(directory, ".claude"), owner.uid)
+        found = os.listdir(os.path.join(directory, ".claude")) if weak is None else []
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OperatorError(f"cannot be looked at ({error.strerror})", where, "Name another directory") from None
+    if weak is not None:
+        raise OperatorError(
+            f"would be written to with the rights of {owner.user}, and others could say where to: "
+            f"{careful.told(weak, owner.uid)}",
+            where,
+            f"Name a directory that belongs to {owner.user}, or: {careful.way_out(weak, owner.uid)}",
+        )
+    ours = [".claude", *(os.path.join(".claude", name) for name in found if "settings.json" in name)]
+    for name in ours:
+        path = os.path.join(directory, name)
+        if os.path.islink(path):
+            target = careful.line(os.readlink(path))
+            raise OperatorError(f"holds the symbolic link {name} to {target}", where, "Remove the link, or name home")
 
 
 def _proxy_problems(options: AgentOptions, environment: Mapping[str, str]) -> list[Problem]:
@@ -239,21 +302,14 @@ def _proxy_problems(options: AgentOptions, environment: Mapping[str, str]) -> li
 
 def _databricks_token(document: Document, key: KeyPath) -> str | None:
     """A Databricks token in the settings is what older set-ups left: a live credential, not something to keep."""
-    value = document.get(key)
+    value = document.get(key) if key == _TOKEN else ""
+    if not value:
+        return None
     url = document.get(("env", "ANTHROPIC_BASE_URL"))
     # A base URL that we have set says nothing about a token that its owner has put beside it since.
     by_another_tool = os.path.join(*DATA_DIRECTORY) not in str(document.get(("apiKeyHelper",)))
     databricks_url = url is not MISSING and re.search(r"/serving-endpoints/|ai-gateway|databricks", str(url))
     of_another = str(value).startswith("sk-")
-    if key == _TOKEN and (is_databricks_token(value) or (by_another_tool and databricks_url and not of_another)):
+    if is_databricks_token(value) or (by_another_tool and databricks_url and not of_another):
         return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
     return None
-
-
-def _managed_keys(path: str) -> set[str]:
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            managed: Any = json.load(stream)
-        return {key for key in managed if key == "apiKeyHelper"} | set(managed.get("env", {}))
-    except (OSError, ValueError, AttributeError, TypeError):
-        return set()

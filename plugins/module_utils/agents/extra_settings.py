@@ -44,7 +44,7 @@ def parse(text: str | None, agents: Mapping[str, Agent]) -> Mapping[str, Any]:
 
 
 def check_extra_settings(extra: Mapping[str, Any], agents: Mapping[str, Agent]) -> None:
-    """Raises OperatorError for an agent that we do not know, and for a setting that this collection sets itself."""
+    """Raises OperatorError for an agent that we do not know, and a setting that this collection sets itself or the agent refuses."""
     for name, settings in extra.items():
         where = f"{VARIABLE}.{name}"
         if name not in agents:
@@ -54,6 +54,12 @@ def check_extra_settings(extra: Mapping[str, Any], agents: Mapping[str, Agent]) 
         main = agents[name].documents(_ANY)[-1]
         for path, value in _leaves(settings, (), where):
             _check_leaf(path, value, main, where)
+        for misfit in agents[name].misfits(settings):
+            raise OperatorError(
+                f"is {misfit.found}, and must be {misfit.wanted}, else {agents[name].title} drops its whole settings file",
+                f"{where}.{'.'.join(misfit.path)}",
+                "Correct it; a template gives text, which the filters bool and int make into what is wanted",
+            )
 
 
 def merged(documents: list[Wanted], settings: Mapping[str, Any], agent: Agent) -> list[Wanted]:

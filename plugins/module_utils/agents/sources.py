@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import json
 import os
 import re
@@ -20,14 +21,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from .. import processes
+from .. import careful, processes
 from ..errors import OperatorError
 
 _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
+_MANAGERS = (
+    # (a variable with the manager's directory, its usual places in a home, where programs are in it)
+    ("NVM_DIR", (".nvm",), ("versions/node/*/bin",)),
+    (
+        "FNM_DIR",
+        (".local/share/fnm", ".fnm", "Library/Application Support/fnm"),
+        ("node-versions/*/installation/bin",),
+    ),
+    (
+        "VOLTA_HOME",
+        (".volta",),
+        ("tools/image/node/*/bin", "tools/image/packages/*/bin", "tools/image/packages/@*/*/bin"),
+    ),
+    ("MISE_DATA_DIR", (".local/share/mise",), ("installs/node/*/bin", "installs/npm-*/*/bin", "installs/claude*/*")),
+    ("ASDF_DATA_DIR", (".asdf",), ("installs/nodejs/*/bin",)),
+    ("NODENV_ROOT", (".nodenv",), ("versions/*/bin",)),
+    ("N_PREFIX", ("n",), ("bin",)),
+    ("PNPM_HOME", (".local/share/pnpm", "Library/pnpm"), (".", "bin")),
+    ("BUN_INSTALL", (".bun",), ("bin",)),
+    ("", (".npm-global", ".npm-packages", ".nix-profile"), ("bin",)),
+)
+"""Managers of versions of Node.js put their directories on PATH in an interactive shell only, or put shims there: programs that decide
+anew at each start, and may fetch what they start. Nothing of a manager is started: what it has installed stands in files.
+"""
+_WINDOWS = re.compile(r"/mnt/[a-z]/")
+"""WSL puts the programs of Windows on PATH: they install for Windows."""
+
 _PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
 """Of the environment, beside what npm and pip are set to by it. All of it may hold secrets that no package's script should see."""
 
 _NODE = "Install Node.js 18 or newer with npm"
+_LOOKED = "It was looked for on PATH, in the usual places and with nvm, fnm, volta, mise, asdf, nodenv, n, pnpm and bun"
 
 _TIMEOUT_SECONDS = 600
 _ANSWER_SECONDS = 15
@@ -38,6 +67,9 @@ _START_SECONDS = 30
 _GLANCE_SECONDS = 0.2
 _WEIGHING_SECONDS = 5
 _LONGEST_OUTPUT = 1 << 16
+_LARGEST_TEXT = 1 << 24
+"""Of a list of a package's files, or of certificates."""
+_GZIP = b"\x1f\x8b"
 _QUOTED_LINES = 2
 _LONGEST_QUOTE = 300
 
@@ -127,6 +159,9 @@ class Source:
         """What has to be installed on the host before anything can be fetched, as a sentence; empty where all is there."""
         return ""
 
+    def require(self, version: str, settings: Settings) -> None:
+        """Raises OperatorError where nothing can be fetched because something has to be installed first. Reads files only."""
+
     def try_out(self, program: str, settings: Settings) -> None:
         """Start it once, to say its version: a package can be whole and its program of no use here. Raises OperatorError."""
         with _scratch() as scratch:
@@ -152,17 +187,27 @@ class Source:
 
 
 class Npm(Source):
-    """A package of the npm registry. Its scripts run only where it cannot do without (``needs_scripts``)."""
+    """A package of the npm registry. Its scripts run only where it cannot do without (``needs_scripts``), and those of no other.
+
+    ``integrity``: by version, what its maker published (``npm view PACKAGE@VERSION dist.integrity``), the package's own first, then
+    that of each package which it may bring along. Where it is known, a registry that gives something else is found out before anything
+    of it has run.
+    """
 
     name = "npm"
 
-    def __init__(self, package: str, needs_scripts: bool = False) -> None:
+    def __init__(
+        self, package: str, needs_scripts: bool = False, integrity: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         super().__init__(package)
         self.needs_scripts = needs_scripts
+        self.integrity = integrity or {}
 
     def fetch(self, version: str, directory: str, settings: Settings) -> None:
         self._npm("install", f"{self.package}@{version}", directory, settings)
         self._require(version, directory)
+        if self.needs_scripts:
+            self._npm("rebuild", self.package, directory, settings)
 
     def remove(self, directory: str, settings: Settings) -> None:
         """Take the package out of a prefix that it shares with others. Raises OperatorError."""
@@ -183,31 +228,47 @@ class Npm(Source):
 
     def _version_in(self, directory: str) -> str | None:
         try:
-            with open(os.path.join(directory, "package.json"), encoding="utf-8") as stream:
-                package = json.load(stream)
+            package = json.loads(careful.read(os.path.join(directory, "package.json")))
             return str(package["version"]) if package.get("name") == self.package else None
-        except (OSError, ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, AttributeError, RecursionError):
             return None
 
     def needed(self, settings: Settings) -> str:
-        return "" if shutil.which("npm", path=_search_path(settings)) else _NODE
+        return "" if self._program(settings) else _NODE
+
+    def require(self, version: str, settings: Settings) -> None:
+        self._npm_program(f"{self.package}@{version}", settings)
+
+    def _npm_program(self, package: str, settings: Settings) -> str:
+        npm = self._program(settings)
+        if npm is None:
+            way_out = f"{_NODE}, install the agent yourself, or leave it out with --skip-tags agent_cli. {_LOOKED}"
+            raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
+        return npm
+
+    @staticmethod
+    def _program(settings: Settings) -> str | None:
+        return shutil.which("npm", path=_search_path(settings))
 
     def _npm(self, verb: str, package: str, directory: str, settings: Settings) -> None:
-        npm = shutil.which("npm", path=_search_path(settings))
-        if npm is None:
-            way_out = f"{_NODE}, or install the agent yourself and run again"
-            raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
+        npm = self._npm_program(package, settings)
         registry = _Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
         with _scratch() as scratch:
             cache = os.path.join(scratch, "cache")
             command = [npm, verb, package, "--global", "--prefix", directory, "--cache", cache, "--include=optional"]
-            command += [f"--ignore-scripts={'false' if self.needs_scripts else 'true'}"]
+            command += [f"--ignore-scripts={'false' if verb == 'rebuild' else 'true'}"]
             command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
             command += [f"--fetch-timeout={_ANSWER_SECONDS * 1000}"]
             command += ["--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=error"]
             command += ["--registry", registry.url] if registry.url else []
             environment = self._npm_environment(settings, registry, scratch)
+            # With the Node.js that it belongs to: another may be too old for it.
+            environment["PATH"] = os.pathsep.join((os.path.dirname(npm), environment["PATH"]))
+            registry = self._company_settings(npm, environment, settings, registry, scratch)
             _run(self.name, command, environment, package, registry, (cache, directory))
+            published = self.integrity.get(package[len(self.package) + 1 :], ()) if verb == "install" else ()
+            if published:
+                _require_published(package, published, _fetched(cache), registry)
 
     @staticmethod
     def _npm_environment(settings: Settings, registry: _Registry, scratch: str) -> dict[str, str]:
@@ -218,8 +279,7 @@ class Npm(Source):
         rest = {name: value for name, value in own.items() if name.lower() != "npm_config_userconfig"}
         userconfig = next((own[name] for name in own if name not in rest), os.path.join(settings.home, ".npmrc"))
         text = _text(userconfig)
-        # An .npmrc may name variables, such as the one with its token.
-        named = set(re.findall(r"\$\{([^}?]+)\??\}", text))
+        named = _variables_in(text)
         environment.update((name, value) for name, value in given.items() if name in named)
         environment.update(rest)
         if registry.authorization:
@@ -228,12 +288,47 @@ class Npm(Source):
             userconfig = os.path.join(scratch, "npmrc")
             _write(userconfig, f"{text}\n//{place}/:_auth={registry.authorization}\n")
         environment["npm_config_userconfig"] = userconfig
-        if settings.certificates:
-            environment["NODE_EXTRA_CA_CERTS"] = _bundle(settings, scratch)
-            environment["npm_config_cafile"] = environment["NODE_EXTRA_CA_CERTS"]
         if settings.proxy:
             environment.update(npm_config_proxy=settings.proxy, npm_config_https_proxy=settings.proxy)
         return environment
+
+    def _company_settings(
+        self, npm: str, environment: dict[str, str], settings: Settings, registry: _Registry, scratch: str
+    ) -> _Registry:
+        """Keep npm's settings for all users in force, which ``--prefix`` would look for below our own directory; returns the registry.
+
+        npm says where they are: beside the Node.js that it belongs to, below a prefix of the person's own, or elsewhere.
+        """
+        scope = self.package.partition("/")[0] if self.package.startswith("@") else ""
+        names = ["globalconfig", "registry", "cafile", *([f"{scope}:registry"] if scope else [])]
+        told: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            done = processes.run([npm, "config", "get", *names], environment, _START_SECONDS, scratch)
+            told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line and done.status == 0)
+        told = {name: value.strip() for name, value in told.items() if value.strip() not in ("", "null", "undefined")}
+        shared = told.get("globalconfig", "")
+        if os.path.isabs(shared):
+            environment["npm_config_globalconfig"] = shared
+            named = _variables_in(_text(shared))
+            environment.update((name, value) for name, value in settings.environment.items() if name in named)
+        if settings.certificates:
+            # Beside those that npm has been given by others: it trusts one file only.
+            others = [told.get("cafile", ""), settings.environment.get("NODE_EXTRA_CA_CERTS", "")]
+            bundle = _bundle(settings, scratch, "\n".join(_text(path) for path in others if os.path.isabs(path)))
+            environment.update(NODE_EXTRA_CA_CERTS=bundle, npm_config_cafile=bundle)
+        elif not environment.get("NODE_EXTRA_CA_CERTS"):
+            # Node.js brings its own certificates. What the system trusts (an authority that inspects TLS, too) it does not look at.
+            system = next((path for path in _CERTIFICATES_OF_THE_SYSTEM if _text(path)), "")
+            environment.update({"NODE_EXTRA_CA_CERTS": system} if system else {})
+        if registry.url:
+            return registry
+        url = told.get(f"{scope}:registry") or told.get("registry")
+        return _Registry("the npm registry", url, "coding_agents_npm_registry")
+
+
+def _variables_in(npmrc: str) -> set[str]:
+    """An .npmrc may name variables, such as the one with its token."""
+    return set(re.findall(r"\$\{([^}?]+)\??\}", npmrc))
 
 
 class Pip(Source):
@@ -330,6 +425,29 @@ class _Registry:
         for secret in self._secrets:
             text = text.replace(secret, "********")
         return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
+def _fetched(cache: str) -> set[str]:
+    """The integrity of each package that npm has put into a cache: it keeps them by their own digests."""
+    found = set()
+    top = os.path.join(cache, "_cacache", "content-v2", "sha512")
+    for directory, _directories, names in os.walk(top):
+        for name in names:
+            path = os.path.join(directory, name)
+            with open(path, "rb") as stream:
+                is_package = stream.read(2) == _GZIP
+            if is_package:
+                digest = bytes.fromhex(os.path.relpath(path, top).replace(os.sep, ""))
+                found.add(f"sha512-{base64.b64encode(digest).decode()}")
+    return found
+
+
+def _require_published(what: str, published: Sequence[str], fetched: set[str], registry: _Registry) -> None:
+    """Raises OperatorError unless a package, and all that came with it, are what their maker published."""
+    if published[0] in fetched and fetched <= set(published):
+        return
+    problem = f"is not what its maker published: {registry.title} gives something else under this name and version"
+    raise OperatorError(problem, what, f"Nothing of it was run. Check {registry.variable}, and who can write to it")
 
 
 def _version_of_python(python: str, environment: Mapping[str, str]) -> str:
@@ -438,15 +556,37 @@ def _environment(settings: Settings, scratch: str) -> dict[str, str]:
 
 
 def _search_path(settings: Settings) -> str:
-    given = [one for one in settings.environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
-    return os.pathsep.join([*given, *_USUAL_DIRECTORIES, os.path.join(settings.home, ".local", "bin")])
+    managed = directories_of_managers(settings.home, settings.environment)
+    own = os.path.join(settings.home, ".local", "bin")
+    return os.pathsep.join([*given_directories(settings.environment), *_USUAL_DIRECTORIES, own, *managed])
 
 
-def _bundle(settings: Settings, scratch: str) -> str:
+def given_directories(environment: Mapping[str, str]) -> list[str]:
+    """Of PATH, those in which programs of this system can be."""
+    given = environment.get("PATH", "").split(os.pathsep)
+    return [one for one in given if os.path.isabs(one) and not _WINDOWS.match(one)]
+
+
+def directories_of_managers(home: str, environment: Mapping[str, str]) -> list[str]:
+    """Where managers of versions of Node.js keep programs; of each manager the newest first."""
+    found = []
+    for variable, usual, below in _MANAGERS:
+        named = environment.get(variable, "") if variable else ""
+        for root in [named] if os.path.isabs(named) else [os.path.join(home, one) for one in usual]:
+            for pattern in below if os.path.isdir(root) else ():
+                found.extend(sorted(glob.glob(os.path.join(glob.escape(root), pattern)), key=_numbers, reverse=True))
+    return found
+
+
+def _numbers(path: str) -> list[int]:
+    return [int(one) for one in re.findall(r"\d+", path)]
+
+
+def _bundle(settings: Settings, scratch: str, more: str = "") -> str:
     """The operator's certificates and the system's in one file: npm and pip trust what they are given instead of what they know."""
     path = os.path.join(scratch, "certificates.pem")
     system = next((text for text in map(_text, _CERTIFICATES_OF_THE_SYSTEM) if text), "")
-    _write(path, f"{settings.certificates}\n{system}")
+    _write(path, f"{settings.certificates}\n{more}\n{system}")
     return path
 
 
@@ -474,8 +614,7 @@ def _write(path: str, text: str) -> None:
 def _text(path: str) -> str:
     """A file's text; empty where there is none that can be read."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
+        return careful.read(path, _LARGEST_TEXT).decode("utf-8", "replace")
     except OSError:
         return ""
 

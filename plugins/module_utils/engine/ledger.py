@@ -231,10 +231,13 @@ class Ledger:
 
     def make_directories(self, directory: str) -> None:
         """Make a directory, and what is missing above it, known to the ledger before they are there."""
-        if not os.path.isdir(directory):
-            self.record_directories(directory)
+        if os.path.isdir(directory):
+            return
+        known = len(self.directories)
+        self.record_directories(directory)
+        if len(self.directories) > known:
             self.save()
-            files.make_directories(directory, self.owner)
+        files.make_directories(directory, self.owner)
 
     def remove_directories(self, directories: Iterable[str]) -> None:
         """Remove those that are empty by now, and forget those that are gone for good."""

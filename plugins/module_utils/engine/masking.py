@@ -67,13 +67,13 @@ _PLAIN_NAME = re.compile(r"[\w.@/$+-]{1,100}")
 _RANDOM_NAME = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{32,}")
 _PUNCTUATION = re.compile(r"[\s\[\]{},]*")
 # Of lines: a name in letters of both cases may be the end of something in base64, which has an equals sign, too.
-_LINE_NAME = r"[a-z][a-z0-9_.-]{0,63}|[A-Z][A-Z0-9_]{0,63}"
+_LINE_NAME = r"[a-z][a-z0-9_.-]{0,40}|[A-Z][A-Z0-9_]{0,40}"
 _SECTION = re.compile(r"(?P<start>[ \t]*)\[(?P<name>[^\]\r\n]*)\](?P<rest>.*)")
 _KEY = re.compile(
     r"(?P<indent>[ \t]*)(?P<name>[^=:\s#;\[][^=:]*?)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>.*?)(?P<end>[ \t]*)"
 )
 _VARIABLE = re.compile(
-    rf"(?P<start>[ \t]*(?:export[ \t]+)?(?P<name>{_LINE_NAME})[ \t]*=[ \t]*)"
+    r"(?P<start>[ \t]*(?:export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*)"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s\"'][^\r\n]*|(?=[\r\n]|\Z))(?P<rest>[^\r\n]*)",
     re.DOTALL,
 )
@@ -176,6 +176,9 @@ class _Masker:
                 return raw
         return self._mask(path, raw)
 
+    def _is_own_name(self, name: str) -> bool:
+        return any(name == own for own, _value in self.ours)
+
     def _mask(self, path: tuple[str, ...], raw: str) -> str:
         if self.is_first:
             self._known.setdefault(path, set()).add(raw)
@@ -240,7 +243,7 @@ class _Masker:
                 body = f"{body[: indent + 1]} {self._mask((section, '#'), body)}"
             elif body.strip() and 0 <= depth < indent:
                 body = body[:indent] + self._mask((section, "..."), body)
-            elif key and re.fullmatch(_LINE_NAME, key["name"]) and _is_plain(key["name"]):
+            elif key and (self._is_own_name(key["name"]) or re.fullmatch(_LINE_NAME, key["name"])):
                 depth = indent
                 body = body[: key.start("value")] + self._value((section, key["name"]), key["value"], key["value"])
             elif body.strip():
@@ -256,7 +259,8 @@ class _Masker:
             line = text.find("\n", at) + 1 or len(text)
             if entry:
                 rest = f" {MASK}" if entry["rest"].strip() else ""
-                name = entry["start"] if _is_plain(entry["name"]) else f"{MASK}="
+                is_name = re.fullmatch(_LINE_NAME, entry["name"]) and _is_plain(entry["name"])
+                name = entry["start"] if is_name or self._is_own_name(entry["name"]) else f"{MASK}="
                 shown += [name, self._variable(entry["name"], entry["value"]), rest]
                 line = text.find("\n", entry.end()) + 1 or len(text)
                 shown.append(text[entry.end() : line])

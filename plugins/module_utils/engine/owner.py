@@ -13,10 +13,20 @@ import contextlib
 import json
 import os
 import pwd
+import select
+import signal
+import time
 from typing import Any, Callable, NamedTuple, NoReturn
 
+from .. import processes
 from ..errors import OperatorError
 from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, STATE_DIRECTORY
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+"""Of root's environment, beside what every program gets: how this host trusts its network."""
+
+_LONGEST_SECONDS = 3600
+"""For one user's work. Programs that are fetched and started in it have limits of their own, far below."""
 
 
 class Owner(NamedTuple):
@@ -64,8 +74,11 @@ def owner_named(user: str) -> Owner:
 
 
 def current_owner(home: str | None) -> Owner:
-    """The user that we are, with another home if one is named."""
-    entry = pwd.getpwuid(os.geteuid())
+    """The user that we are, with another home if one is named. Raises OperatorError where this host has no name for it."""
+    try:
+        entry = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise OperatorError("is no user of this host", f"uid {os.geteuid()}", "Make the user first") from None
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, home or entry.pw_dir)
 
 
@@ -79,7 +92,8 @@ def check_home(owner: Owner) -> Owner:
     try:
         status = os.stat(owner.home)
     except FileNotFoundError:
-        raise OperatorError("does not exist", where, "Make the home first, or correct coding_agents_home") from None
+        way_out = "Mount it or make it first, or correct coding_agents_home (or coding_agents_users)"
+        raise OperatorError("does not exist", where, way_out) from None
     except OSError as error:
         raise OperatorError(f"cannot be entered ({error.strerror})", where, "Check its owner and mode") from None
     if not os.path.isdir(owner.home):
@@ -132,14 +146,31 @@ def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[
         os.close(reader)
         _as_owner(owner, work, expected, writer)
     os.close(writer)
-    with os.fdopen(reader, "rb") as stream:
-        answer = stream.read()
+    answer = _answer(reader)
+    if answer is None:
+        os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    if answer is None:
+        minutes = _LONGEST_SECONDS // 60
+        return Done(owner, {}, f"user {owner.user}: the work did not end within {minutes} minutes, and was ended")
     try:
         result, error = json.loads(answer)
     except ValueError:
         return Done(owner, {}, f"user {owner.user}: the work ended without an answer")
     return Done(owner, {}, error) if error else _done(owner, result)
+
+
+def _answer(reader: int) -> bytes | None:
+    """What the child says until it ends; None for one that goes on too long: its user can stop it, or give it endless work."""
+    until, answer = time.monotonic() + _LONGEST_SECONDS, b""
+    with os.fdopen(reader, "rb", buffering=0) as stream:
+        while True:
+            if not select.select([stream], [], [], max(until - time.monotonic(), 0))[0]:
+                return None
+            part = stream.read(1 << 16)
+            if not part:
+                return answer
+            answer += part
 
 
 def _done(owner: Owner, result: dict[str, Any]) -> Done:
@@ -159,7 +190,10 @@ def _as_owner(
         os.setgid(owner.gid)
         os.setuid(owner.uid)
         os.umask(0o077)
-        os.environ.update(HOME=owner.home, USER=owner.user, LOGNAME=owner.user)
+        # What is in root's environment is for root: a vault's token, an agent's socket.
+        kept = processes.environment(os.environ, owner.home, _CERTIFICATES)
+        os.environ.clear()
+        os.environ.update({**kept, "USER": owner.user, "LOGNAME": owner.user})
         os.chdir("/")
         result = work(owner)
     except expected as problem:

@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
     """What one document should hold.
 
     ``values`` are set, ``elements`` are in their lists, ``superseded`` are absent (they would outrank ours). ``forget`` is asked
-    about each superseded value that is there: a note means that it is not kept and not given back, and says why.
+    about each value that stands where ours go, or is superseded: a note means that it is not kept and not given back, and says why.
     ``mode`` is for a new file, and for one that is ours as a whole; another's ``private`` file is tightened to 0600. A link has none.
 
     No dataclass: to import those costs each host as much as to plan its documents.
@@ -187,7 +187,7 @@ def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | No
         else:
             old = entry
     document = kind(kind.blank() if base is None else base)
-    for key in wanted.superseded:
+    for key in (*wanted.superseded, *wanted.values):
         note = wanted.forget(document, key) if document.get(key) is not MISSING else None
         if note is not None:
             document.remove(key)
@@ -248,6 +248,12 @@ class _Past:
     def is_our_element(self, key: KeyPath, element: Any) -> bool:
         return any(one == key and same(ours, element) for one, ours in self.elements)
 
+    def note_containers(self, key: KeyPath, containers: list[KeyPath]) -> None:
+        """Enter those that we had made on the way to a value of ours that is back."""
+        containers += [
+            one for one in dict.fromkeys(self.containers) if one == key[: len(one)] and one not in containers
+        ]
+
     def is_back(self, document: Document, but: Wanted | None = None) -> bool:
         """Whether anything of it stands in the document, other than what is wanted."""
         values = (key for key in self.digests if but is None or key not in but.values)
@@ -291,6 +297,13 @@ class _Past:
 def _with_former(record: Entry, digests: list[str]) -> Entry:
     former = [one for one in dict.fromkeys(digests) if one != record["digest"]][-_FORMER_VALUES:]
     return {**record, "former": former} if former else record
+
+
+def holds_ours(content: bytes | None, entry: Entry, salt: str) -> bool:
+    """Whether anything stands in a file that is ours, now or once. Raises DocumentError for one that cannot be read."""
+    if content is None:
+        return False
+    return digest(content) == entry["after"] or _Past(entry, salt).is_back(FORMATS[entry["format"]](content))
 
 
 def former_of(entry: Entry) -> Entry | None:
@@ -362,6 +375,7 @@ def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: 
         record = past.record(key, value)
         if old and past.is_ours(key, current):
             record.update(past.priors[key])
+            past.note_containers(key, containers)
         elif current is not MISSING:
             record.update(_prior(document, key, current))
         if current is MISSING or not same(current, value):
@@ -384,6 +398,8 @@ def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: 
                     containers.append(key)
                 document.add_element(key, member)
                 result.changes.append(f"{_dotted(key)} + {member}")
+            if ours:
+                past.note_containers(key, containers)
             if not present or ours:
                 elements.append({"path": list(key), "element": member})
     return {

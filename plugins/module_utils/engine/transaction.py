@@ -15,7 +15,7 @@ from . import files, obstacles
 from .documents import FORMATS, LinkDocument, WholeFile
 from .ledger import Ledger, locked
 from .owner import Owner
-from .ownership import PRIVATE, Entry, Plan, Wanted, digest, plan
+from .ownership import PRIVATE, Entry, Plan, Wanted, digest, holds_ours, plan
 
 _TRIES = 5
 """How often a file that another program keeps rewriting is merged again before we give up."""
@@ -82,7 +82,7 @@ def bring(
 
 def _load(owner: Owner, rebuild: Callable[[Ledger], None] | None) -> Ledger:
     ledger = Ledger.load(owner)
-    if ledger.is_new and rebuild is not None:
+    if rebuild is not None and not (ledger.documents or ledger.pending or ledger.former):
         rebuild(ledger)
     return ledger
 
@@ -152,8 +152,9 @@ class _Survey:
         if away is not None and found.content is None:
             raise away
         made = _plan_one(self.ledger, path, found, wanted)
-        if away is not None and wanted is None and not made.changed:
-            raise away  # nothing of ours is in it: it is another, made while the storage was away
+        entry = self.ledger.record(path)
+        if away is not None and wanted is None and entry and not holds_ours(found.content, entry, self.ledger.salt):
+            raise away  # it is another, made while the storage was away
         if away is not None:
             self.ledger.accept(path, _is_link(kind))
         self._enter(path, found, made)

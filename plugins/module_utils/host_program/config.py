@@ -10,8 +10,9 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .. import careful
 from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, PROGRAM_NAME, STATE_DIRECTORY
 
 HELPER_NAME = "token-helper"
@@ -115,5 +116,27 @@ class Config(NamedTuple):
     @classmethod
     def load(cls, path: str) -> Config:
         """Raises OSError, ValueError, TypeError for a file that is not there or not ours."""
-        with open(path, encoding="utf-8") as stream:
-            return cls(**json.load(stream))
+        try:
+            return cls._checked(json.loads(careful.read(path)))
+        except RecursionError:
+            raise ValueError("is nested too deeply") from None
+
+    @classmethod
+    def _checked(cls, told: Any) -> Config:
+        """Raises ValueError, TypeError unless each value is of its field's kind: others would be found out somewhere in the middle."""
+        if not isinstance(told, dict):
+            raise ValueError("holds no JSON object")
+        found = cls(**told)
+        texts = (found.home, found.workspace_url, found.profile, found.identity)
+        more = (found.ca_file, found.client_id, found.oidc_token_file, found.oidc_token_env, found.token_audience)
+        command = found.oidc_token_command
+        fits = (
+            all(isinstance(one, str) for one in texts)
+            and all(one is None or isinstance(one, str) for one in (*more, found.proxy, found.no_proxy))
+            and type(found.token_ttl_minutes) is int
+            and all(isinstance(one, bool) for one in (found.owns_profile, found.login_at_start, found.log))
+            and (command is None or (isinstance(command, list) and all(isinstance(one, str) for one in command)))
+        )
+        if not fits:
+            raise ValueError("holds a value of another kind than it should")
+        return found

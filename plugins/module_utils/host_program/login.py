@@ -18,6 +18,7 @@ import re
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 import urllib.parse
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NamedTuple
 
-from .. import processes
+from .. import careful, processes
 from . import (
     browser,
     session,
@@ -169,7 +170,7 @@ def _who(config: Config, token: Token) -> str | None:
         return None
     if answer.status not in (200, 403) or not answer.body:
         raise TokenError(f"{config.workspace_url} answered HTTP {answer.status}", hint="Try again in a minute")
-    return str(answer.body.get("userName") or config.client_id or "somebody")
+    return careful.line(answer.body.get("userName") or config.client_id or "somebody", 100)
 
 
 def _usable_cli(config: Config, environment: dict[str, str]) -> str:
@@ -253,9 +254,14 @@ class _Turn:
         try:
             os.makedirs(self._config.cache_directory, mode=0o700, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._lock = os.open(f"{self._config.cache_file}.login", flags, 0o600)
+            descriptor = os.open(f"{self._config.cache_file}.login", flags, 0o600)
         except OSError:
             return self  # a home that cannot be written to: the CLI will say so
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if not (is_file and careful.is_ours_alone(self._config.cache_directory)):
+            os.close(descriptor)  # whose link would that be?
+            return self
+        self._lock = descriptor
         try:
             self._wait()
         except BaseException:

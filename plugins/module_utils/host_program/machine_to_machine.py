@@ -17,6 +17,7 @@ from .token import (
     RETRY_MAY_HELP,
     Token,
     TokenError,
+    expiry_in,
     token_text,
 )
 
@@ -43,8 +44,8 @@ def token_in(workspace_url: str, answer: workspace.Answer) -> Token:
     """The token of a token endpoint's answer."""
     try:
         body = answer.body or {}
-        return Token(token_text(body["access_token"]), int(time.time() + float(body["expires_in"])))
-    except (ValueError, KeyError, TypeError, OverflowError):
+        return Token(token_text(body["access_token"]), expiry_in(body["expires_in"], time.time()))
+    except (ValueError, KeyError):
         raise TokenError(
             f"{workspace_url} answered the token request with something that is no token",
             hint="Check that it is the URL of a Databricks workspace",

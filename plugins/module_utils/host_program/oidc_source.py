@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .. import processes
+from .. import careful, processes
 from .config import Config
 from .token import TokenError, token_text
 
@@ -60,9 +59,7 @@ def read(config: Config, environment: Mapping[str, str]) -> str:
 
 def _file(path: str, source: Source) -> str:
     try:
-        # Not blocking: a named pipe that nobody writes into would hold up the agent.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            return stream.read(_MOST_BYTES).decode("utf-8", "replace")
+        return careful.read(path, _MOST_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         raise _problem(source, "does not exist") from None
     except OSError as error:

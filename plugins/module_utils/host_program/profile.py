@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from .. import careful
 from ..engine.documents.base import MISSING
 from ..engine.documents.ini_document import IniDocument
 from ..errors import OperatorError
@@ -47,8 +48,7 @@ def new_token_hint(config: Config) -> str:
 def value(config: Config, key: str) -> str:
     """What stands there; empty where nothing does, or in a file that only its owner can mend."""
     try:
-        with open(config.databrickscfg, "rb") as stream:
-            found = IniDocument(stream.read()).get((config.profile, key))
+        found = IniDocument(careful.read(config.databrickscfg)).get((config.profile, key))
     except (OSError, OperatorError):
         return ""
     return "" if found is MISSING else str(found)
@@ -56,8 +56,7 @@ def value(config: Config, key: str) -> str:
 
 def _values(config: Config, keys: tuple[str, ...], what: str, exit_status: int, hint: str) -> list[str]:
     try:
-        with open(config.databrickscfg, "rb") as stream:
-            document = IniDocument(stream.read())
+        document = IniDocument(careful.read(config.databrickscfg))
         host, *values = (document.get((config.profile, key)) for key in ("host", *keys))
     except OSError as error:
         raise TokenError(f"{config.databrickscfg} cannot be read ({error.strerror})", exit_status, hint) from None

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .. import careful
+
 RETRY_MAY_HELP = 1
 PERSON_MUST_SIGN_IN = 2
 """Exit statuses of the helper when it has no token."""
+
+LATEST = 253402300799
+"""The last second of the year 9999. What ends later ends never, and no clock shows it."""
+
+_LONGEST_LIFE_SECONDS = 400 * 86400
+_LONGEST_MESSAGE = 2000
 
 
 class Token(NamedTuple):
@@ -29,11 +37,22 @@ def token_text(value: object) -> str:
     return value
 
 
+def expiry_in(seconds: object, now: float) -> int:
+    """When a token ends that is said to live so long from now on. Raises ValueError for no number of seconds that a token can have."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float, str)) or len(str(seconds)) > 40:
+        raise ValueError("no lifetime")
+    life = float(seconds)
+    if not 0 < life <= _LONGEST_LIFE_SECONDS:  # not for NaN either
+        raise ValueError("no lifetime")
+    return int(now + life)
+
+
 class TokenError(Exception):
     """No token. The message is one line: what failed, and the command or step that mends it. Never a secret."""
 
     def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: str | None = None) -> None:
-        text = " ".join(message.split())
+        # It may quote what a workspace or a program said, and is printed on a terminal.
+        text, hint = careful.line(message, _LONGEST_MESSAGE), careful.line(hint or "", _LONGEST_MESSAGE)
         self.told = f"{text}\n{hint}" if hint else text
         super().__init__(f"{text}. {hint}" if hint else text)
         self.exit_status = exit_status

@@ -23,9 +23,10 @@ import sys
 import time
 from typing import Callable, NamedTuple, Optional
 
+from .. import careful
 from . import log
 from .config import Config
-from .token import RETRY_MAY_HELP, Token, TokenError
+from .token import LATEST, RETRY_MAY_HELP, Token, TokenError, token_text
 
 CALLER_WAITS_SECONDS = 4.0
 """An agent kills a helper that is slow (Codex after 5 s); the refresh itself goes on in its own session."""
@@ -36,6 +37,8 @@ ASKED_AGAIN_SECONDS = 30
 KNOWN_GOOD_SECONDS = 5
 """For so long the answer of one trial counts, for all callers."""
 
+
+_MOST_BYTES = 1 << 16
 
 held_locks: list[int] = []
 """Files that a program which refreshes for us must inherit: should we be killed, it still has the lock until it ends."""
@@ -61,15 +64,24 @@ class Cached(NamedTuple):
 
 def load(config: Config) -> Cached | None:
     """What the cache holds, fresh or not; None for no cache, or for one that cannot be trusted."""
+    if not careful.is_ours_alone(config.cache_directory):
+        return None  # others could put something there; the next token takes that from them
     try:
-        with open(os.open(config.cache_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="ascii") as stream:
+        with os.fdopen(careful.open_regular(config.cache_file, follow=False), encoding="ascii") as stream:
             status = os.fstat(stream.fileno())
             if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
                 return None
-            serve_until, value, expires_at = stream.read(1 << 16).splitlines()
-        return Cached(Token(value, int(expires_at)), int(serve_until))
+            serve_until, value, expires_at = stream.read(_MOST_BYTES).splitlines()
+        return Cached(Token(token_text(value), _moment(expires_at)), _moment(serve_until))
     except (OSError, ValueError):
         return None
+
+
+def _moment(text: str) -> int:
+    """Seconds since the epoch. Raises ValueError for what no clock could show."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LATEST)) and int(text) <= LATEST):
+        raise ValueError("no time")
+    return int(text)
 
 
 def store(config: Config, token: Token) -> None:
@@ -157,7 +169,7 @@ def _work(config: Config, request: Request, is_refused: IsRefused, reader: int, 
             answer = f"0\n{token.value}\n{token.expires_at}"
         except TokenError as error:
             log.write(config, f"no token: {error}")
-            _write(config, "failed", f"{time.time()}\n{error.exit_status}\n{error}\n")
+            write(config, "failed", f"{time.time()}\n{error.exit_status}\n{error}\n".encode("utf-8", "replace"))
             answer = f"{error.exit_status}\n{error}\n0"
         os.write(writer, answer.encode("utf-8", "replace"))
         status = 0
@@ -220,8 +232,7 @@ def _still_waiting(config: Config) -> StillWaiting:
 
 def _read_time(config: Config, name: str) -> int:
     try:
-        with open(f"{config.cache_file}.{name}", encoding="ascii") as stream:
-            return int(stream.read(20))
+        return _moment(careful.read(f"{config.cache_file}.{name}", 20, follow=False).decode("ascii").strip())
     except (OSError, ValueError):
         return 0
 
@@ -229,22 +240,24 @@ def _read_time(config: Config, name: str) -> int:
 def _failure_since(config: Config, begin: float) -> TokenError | None:
     """How a refresh failed that ended after ``begin`` (seconds since the epoch): asking again would only fail once more."""
     try:
-        with open(f"{config.cache_file}.failed", encoding="utf-8") as stream:
-            when, status, message = stream.read().rstrip("\n").split("\n")
-        return TokenError(message, int(status)) if begin <= float(when) <= time.time() else None
+        content = careful.read(f"{config.cache_file}.failed", _MOST_BYTES, follow=False).decode("utf-8", "replace")
+        when, status, message = content.rstrip("\n").split("\n")
+        known = begin <= float(when) <= time.time() and status in ("1", "2")
+        return TokenError(message, int(status)) if known else None
     except (OSError, ValueError):
         return None
 
 
 def _write_time(config: Config, name: str) -> None:
-    _write(config, name, f"{int(time.time())}\n")
+    write(config, name, f"{int(time.time())}\n".encode())
 
 
-def _write(config: Config, name: str, text: str) -> None:
+def write(config: Config, name: str, content: bytes) -> None:
+    """A note beside the cache; one that cannot be written changes nothing. Not blocking: a pipe may stand there."""
     with contextlib.suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(f"{config.cache_file}.{name}", flags, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(f"{config.cache_file}.{name}", flags, 0o600), "wb") as stream:
+            stream.write(content)
 
 
 def _make_private_directory(config: Config) -> None:

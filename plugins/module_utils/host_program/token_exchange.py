@@ -14,6 +14,7 @@ import json
 import time
 from typing import Any, NoReturn
 
+from .. import careful
 from . import oidc_source, workspace
 from .config import Config
 from .machine_to_machine import TOKEN_PATH, token_in
@@ -60,7 +61,7 @@ def _claims(oidc_token: str) -> dict[str, Any]:
     try:
         part = oidc_token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
 
@@ -71,4 +72,4 @@ def _is_past(expiry: object) -> bool:
 
 def _shown(claim: object) -> str:
     text = ", ".join(map(str, claim)) if isinstance(claim, list) else str(claim or "-")
-    return "".join(one for one in text if one.isprintable())[:100]
+    return careful.line(text, 100)

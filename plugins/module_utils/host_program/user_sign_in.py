@@ -20,10 +20,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from .. import processes
+from .. import careful, processes
 from . import profile, token_cache
 from .config import Config
 from .token import (
+    LATEST,
     PERSON_MUST_SIGN_IN,
     Token,
     TokenError,
@@ -32,6 +33,14 @@ from .token import (
 
 _USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 """A GUI starts agents with a short PATH; these are where installers put the CLI."""
+
+_VARIABLES_OF_THE_CLI = (
+    "DATABRICKS_AUTH_STORAGE",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 
 OLDEST_CLI = "0.205"
 """The program of that name before it is another one, without ``auth login``."""
@@ -50,8 +59,9 @@ _CONTENTION_SECONDS = 0.5
 def find_cli(home: str, environment: Mapping[str, str]) -> str | None:
     """The absolute path of ``databricks``, or None."""
     own = [os.path.join(home, *parts) for parts in ((".local", "bin"), ("bin",), (".databricks", "bin"))]
-    path = os.pathsep.join([environment.get("PATH", ""), *own, *_USUAL_DIRECTORIES])
-    return shutil.which("databricks", path=path)
+    # What a relative place leads to (an empty one is such) is decided by whoever made the directory that we happen to be in.
+    given = [one for one in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
+    return shutil.which("databricks", path=os.pathsep.join([*given, *own, *_USUAL_DIRECTORIES]))
 
 
 def request_token(config: Config, environment: Mapping[str, str], refused: Token | None) -> Token:
@@ -128,7 +138,7 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
     try:
         answer = json.loads(done.stdout)
         return Token(token_text(answer["access_token"]), _expiry(answer))
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise TokenError(
             "the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI"
         ) from None
@@ -137,15 +147,14 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
 def cannot_refresh_early(config: Config, cli: str) -> bool:
     """Whether this very program was found to lack ``--force-refresh``: its tokens may live shorter than an agent wants."""
     try:
-        with open(f"{config.cache_file}.old-cli", encoding="utf-8") as stream:
-            return stream.read() == _mark(cli)
+        return careful.read(f"{config.cache_file}.old-cli", follow=False) == os.fsencode(_mark(cli))
     except OSError:
         return False
 
 
 def _remember_old(config: Config, cli: str) -> None:
-    with suppress(OSError), open(f"{config.cache_file}.old-cli", "w", encoding="utf-8") as stream:
-        stream.write(_mark(cli))
+    with suppress(OSError):
+        token_cache.write(config, "old-cli", os.fsencode(_mark(cli)))
 
 
 def _mark(cli: str) -> str:
@@ -168,13 +177,11 @@ def _check_profile(config: Config) -> None:
 
 
 def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
-    """No exported ``DATABRICKS_*`` sends us to another workspace, except where tokens are stored."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("DATABRICKS_") or name == "DATABRICKS_AUTH_STORAGE"
-    }
-    kept["HOME"] = config.home
+    """What the CLI needs: where sign-ins are stored, and the way to the keyring that may hold them.
+
+    No exported ``DATABRICKS_*`` sends us to another workspace.
+    """
+    kept = processes.environment(environment, config.home, _VARIABLES_OF_THE_CLI)
     if config.ca_file:
         kept["SSL_CERT_FILE"] = config.ca_file  # what the operator named for the workspace, whatever the login has
     return kept
@@ -214,4 +221,4 @@ def _failure(done: processes.Finished, config: Config) -> TokenError:
 def _expiry(answer: dict[str, object]) -> int:
     # Not expires_in: the CLI repeats what the token had when it was issued, however long ago that was.
     text = re.sub(r"\.\d+", "", str(answer["expiry"])).replace("Z", "+00:00")
-    return int(datetime.datetime.fromisoformat(text).timestamp())
+    return min(int(datetime.datetime.fromisoformat(text).timestamp()), LATEST)

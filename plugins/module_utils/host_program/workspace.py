@@ -5,22 +5,23 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 import ssl
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from .. import careful, web
 from .token import TokenError
 
 TIMEOUT_SECONDS = 10.0
 USER_AGENT = "fmapi-coding-agents"
 _MOST_BYTES = 1 << 20
-_OAUTH_METADATA = "/oidc/.well-known/oauth-authorization-server"
+_LONGEST_NAME = 100
+OAUTH_METADATA = "/oidc/.well-known/oauth-authorization-server"
+_ENDPOINTS = ("token_endpoint", "authorization_endpoint")
 
 _CLOCK = (9, 10)
 """OpenSSL's codes for a certificate that is not yet valid, or not any more."""
@@ -39,7 +40,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         asked = urllib.parse.urlsplit(req.full_url)
-        host = urllib.parse.urlsplit(newurl).netloc or "elsewhere"
+        fp.close()
+        host = careful.line(urllib.parse.urlsplit(newurl).netloc, _LONGEST_NAME) or "elsewhere"
         raise TokenError(
             f"{asked.scheme}://{asked.netloc} redirects to {host}: it is not the workspace's own URL",
             hint="Use the URL it redirects to",
@@ -54,28 +56,24 @@ def ask(
     form: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT_SECONDS,
 ) -> Answer:
-    """GET, or with a ``form`` POST. Any HTTP status is an answer; raises TokenError when there was none."""
+    """GET, or with a ``form`` POST. Any HTTP status is an answer; raises TokenError when there was none within ``timeout`` seconds."""
     headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
     if authorization is not None:
         headers["Authorization"] = authorization
     data = None if form is None else urllib.parse.urlencode(form).encode()
     request = urllib.request.Request(workspace_url + path, data=data, headers=headers)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_tls(ca_file)), _NoRedirect)
     try:
-        with opener.open(request, timeout=timeout) as answer:
-            return Answer(answer.status, _json(answer.read(_MOST_BYTES)), None)
-    except urllib.error.HTTPError as error:
-        retry = error.headers.get("Retry-After")
-        return Answer(error.code, _body_of(error), int(retry) if retry and retry.isdigit() else None)
-    except http.client.HTTPException:
-        return Answer(200, None, None)  # not HTTP at all: as useless as an answer without JSON
+        reply = web.ask(request, timeout, _MOST_BYTES, _tls(ca_file), _NoRedirect())
+    except web.NoHttp:
+        return Answer(200, None, None)  # as useless as an answer without JSON
     except OSError as error:
         _unreachable(workspace_url, error, ca_file, timeout)
+    return Answer(reply.status, _json(reply.body), web.seconds_to_wait(reply.headers.get("Retry-After")))
 
 
 def expect_oauth(workspace_url: str, ca_file: str | None = None) -> None:
     """Raises TokenError unless the URL answers as a workspace's sign-in does."""
-    answer = ask(workspace_url, _OAUTH_METADATA, None, ca_file)
+    answer = ask(workspace_url, OAUTH_METADATA, None, ca_file)
     if answer.status == 429 or answer.status >= 500:
         when = f", retry after {answer.retry_after} s" if answer.retry_after is not None else ""
         raise TokenError(f"{workspace_url} answered with HTTP {answer.status}{when}", hint="Try again in a minute")
@@ -84,19 +82,28 @@ def expect_oauth(workspace_url: str, ca_file: str | None = None) -> None:
             f"{workspace_url} offers no OAuth sign-in (HTTP {answer.status})",
             hint="Check that it is the URL of a Databricks workspace",
         )
+    elsewhere = foreign_endpoint(workspace_url, answer.body or {})
+    if elsewhere:
+        raise TokenError(f"{workspace_url} {elsewhere}", hint=FOREIGN_WAY_OUT)
 
 
-def _body_of(error: urllib.error.HTTPError) -> dict[str, Any] | None:
+FOREIGN_WAY_OUT = "Nothing was sent there. Check that it is the URL of your workspace, and what answers in its place"
+
+
+def foreign_endpoint(workspace_url: str, metadata: Mapping[str, Any]) -> str:
+    """What is wrong with OAuth metadata that would have secrets sent elsewhere than to the workspace, or in the clear."""
+    for name in _ENDPOINTS:
+        given = metadata.get(name)
+        if name in metadata and not web.same_origin(given, workspace_url):
+            shown = careful.line(given, _LONGEST_NAME)
+            return f"names {shown} as its {name.replace('_', ' ')}, which is not its own"
+    return ""
+
+
+def _json(content: bytes | None) -> dict[str, Any] | None:
     try:
-        return _json(error.read(_MOST_BYTES))
-    except OSError:
-        return None
-
-
-def _json(content: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(content)
-    except ValueError:
+        found = json.loads(content or b"")
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

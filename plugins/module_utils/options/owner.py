@@ -11,7 +11,7 @@ from typing import Any
 from .values import PREFIX, Spec, as_list, by_kind
 
 OWNER: Spec = {
-    "home": {"type": "path"},
+    "home": {"type": "str"},  # no path: Ansible would replace what looks like a variable in its name
     "users": {"type": "list", "elements": "str", "default": []},
 }
 FILES: Spec = {"on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"}}

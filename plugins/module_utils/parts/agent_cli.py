@@ -12,24 +12,23 @@ is killed leaves nothing that nobody knows of.
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import processes
 from ..agents import AGENTS, Agent, FoundCli, check_versions
 from ..agents.sources import Npm, Settings
-from ..engine import files, traces
+from ..engine import files, obstacles, traces
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
+from ..errors import OperatorError
+from . import person
 from .base import NOTHING, Done, Options, Part
 from .context import brought_ca
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
 
 _TREE = ("lib", "fmapi-coding-agents")
-_SHELL_SECONDS = 10
 
 
 class _Program(NamedTuple):
@@ -63,6 +62,10 @@ class AgentCli(Part):
 
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
         check_versions(options["cli_versions"], AGENTS)
+        for one in _to_fetch(owner, options):
+            one.agent.source.require(one.version, _settings(owner, options))
+            files.check_reachable(one.directory)
+            obstacles.check_directory(one.directory)
         return [
             Wanted(one.link, "link", self.name, values={(): one.target}, summary=one.title)
             for one in _programs(owner, options, _ledger(owner))
@@ -70,9 +73,13 @@ class AgentCli(Part):
         ]
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
-        """What is linked to already, but not whole. All else shows in the link."""
+        """What is linked to already, but not whole, or is linked to no more. All else shows in the link."""
+        ledger = _ledger(owner)
+        wanted = [one.directory for one in _programs(owner, options, ledger) if one.version]
+        again = [one for one in _to_fetch(owner, options) if _is_linked(one.directory, one.link)]
         return [
-            f"{one.title} fetched again" for one in _to_fetch(owner, options) if _is_linked(one.directory, one.link)
+            *(f"{one.title} fetched again" for one in again),
+            *(f"{one}: removed, nothing leads to it" for one in _unlinked(ledger) if one not in wanted),
         ]
 
     def prepare(self, owner: Owner, options: Options) -> list[str]:
@@ -112,23 +119,30 @@ class AgentCli(Part):
         if not ledger.packages:
             return NOTHING
         if check:
-            return Done([_fate(name, record)[0] for name, record in sorted(ledger.packages.items())], [])
-        changes = []
+            fates = [
+                (_fate(name, record)[0], _away(ledger, record)) for name, record in sorted(ledger.packages.items())
+            ]
+            return Done(
+                [said for said, away in fates if not away], [], tuple(away.told for _said, away in fates if away)
+            )
+        changes, errors = [], []
         with locked(owner):
             ledger = _ledger(owner)
             for name, record in sorted(ledger.packages.items()):
                 said, previous = _fate(name, record)
-                if "directory" in record:
-                    _remove(ledger, [record["directory"]])
-                else:
-                    _give_back(name, record, previous, _settings(owner, options))
-                    del ledger.packages[name]
-                    _finish(ledger, ledger.directories)
-                changes.append(said)
-        return Done(changes, [])
+                try:
+                    if "directory" in record:
+                        _remove(ledger, [record["directory"]])
+                    else:
+                        _give_back(name, record, previous, _settings(owner, options))
+                        del ledger.packages[name]
+                        _finish(ledger, ledger.directories)
+                    changes.append(said)
+                except OperatorError as error:
+                    errors.append(error.told)
+        return Done(changes, [], tuple(errors))
 
     def checks(self, examination: Examination) -> Iterator[Check]:
-        path: str | None = None
         for one in _programs(examination.owner, examination.options, _ledger(examination.owner)):
             check = ("Dependencies", one.agent.title)
             if one.found is None:
@@ -138,9 +152,8 @@ class AgentCli(Part):
                 yield Check(*check, FAIL, said, _way_to(one.agent, examination))
             else:
                 yield Check(*check, PASS, f"{one.found.version or 'of unknown version'} ({one.found.path})")
-                if one.found.path == one.link and one.version and not examination.offline:
-                    path = _path_of_person(examination.owner) if path is None else path
-                    yield from _on_path(one, path)
+                if not examination.offline:
+                    yield from _on_path(one, person.environment(examination.owner).get("PATH", ""))
 
     def traces(self, ledger: Ledger) -> None:
         """Only the usual prefix is known then."""
@@ -276,6 +289,9 @@ def _remove(ledger: Ledger, directories: list[str]) -> None:
     """Remove directories of ours, and what was made above them and is empty now."""
     for directory in directories:
         record = {key: one for key, one in ledger.packages.items() if one.get("directory") == directory}
+        away = _away(ledger, {"directory": directory})
+        if away is not None:
+            raise away
         if any(one.get("complete") for one in record.values()):
             for one in record.values():
                 one["complete"] = False
@@ -292,9 +308,14 @@ def _remove(ledger: Ledger, directories: list[str]) -> None:
         _finish(ledger, [*above, agent, os.path.dirname(agent)])
 
 
+def _away(ledger: Ledger, record: Mapping[str, Any]) -> files.Away | None:
+    """Why a directory of ours that is not there may still be somewhere."""
+    directory = record.get("directory")
+    return None if directory is None or os.path.lexists(directory) else ledger.away(directory)
+
+
 def _finish(ledger: Ledger, emptied: list[str]) -> None:
-    files.remove_empty_directories(emptied)
-    ledger.directories = [path for path in ledger.directories if os.path.isdir(path)]
+    ledger.remove_directories(emptied)
     ledger.save()
 
 
@@ -370,27 +391,21 @@ def _way_to(agent: Agent, examination: Examination) -> str:
 
 
 def _on_path(one: _Program, path: str) -> Iterator[Check]:
-    """Whether the person who types the command gets our program."""
-    check, directory = ("Dependencies", f"{one.agent.title} on PATH", WARN), os.path.dirname(one.link)
-    first = shutil.which(one.agent.command, path=path) if path else one.link
+    """Whether the person who types the command gets the program that was found, or at least another that will do."""
+    check, found = ("Dependencies", f"{one.agent.title} on PATH"), one.found
+    if not path or found is None:
+        return  # the shell does not tell
+    directory = os.path.dirname(found.path)
+    first = shutil.which(one.agent.command, path=path)
     way_out = f'Put it in front, for example in ~/.profile: PATH="{directory}:$PATH"'
     if first is None:
-        yield Check(*check, f"{directory} is not on this user's PATH", way_out)
-    elif os.path.realpath(first) != os.path.realpath(one.link):
-        yield Check(*check, f"{first} comes before {one.link} on this user's PATH", f"Remove the former, or: {way_out}")
-
-
-def _path_of_person(owner: Owner) -> str:
-    """PATH as this user's own shell has it at a login, which may be another than here; empty where the shell does not tell."""
-    try:
-        shell = pwd.getpwuid(owner.uid).pw_shell or "/bin/sh"
-    except KeyError:
-        return ""
-    environment = {"HOME": owner.home, "USER": owner.user, "LOGNAME": owner.user, "SHELL": shell, "TERM": "dumb"}
-    try:
-        # Interactive, because many set their PATH only there. exec: so that the shell does not write its history at its end.
-        done = processes.run([shell, "-l", "-i", "-c", "exec env"], environment, _SHELL_SECONDS, owner.home)
-    except OSError:
-        return ""
-    told = [line[len("PATH=") :] for line in done.stdout.splitlines() if line.startswith("PATH=")]
-    return told[0] if told and done.status == 0 else ""
+        yield Check(*check, WARN, f"{directory} is not on this user's PATH", way_out)
+    elif os.path.realpath(first) != os.path.realpath(found.path):
+        version = one.agent.found_at(first).version
+        said = f"{first} ({version or 'of unknown version'}) comes before {found.path} on this user's PATH"
+        if one.agent.accepts(version):
+            yield Check(*check, WARN, said, f"Remove the former, or: {way_out}")
+        else:
+            yield Check(
+                *check, FAIL, f"{said}, and does not work with a workspace", f"Remove the former, or: {way_out}"
+            )

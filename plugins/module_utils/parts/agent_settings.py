@@ -5,25 +5,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
 
-from .. import processes
-from ..agents import AGENTS, Agent, AgentOptions
+from .. import careful, processes
+from ..agents import AGENTS, Agent, AgentOptions, FoundCli
+from ..agents.base import Problem
 from ..agents.extra_settings import merged, parse
-from ..engine import traces
-from ..engine.documents import FORMATS, MISSING
+from ..engine import files, traces
+from ..engine.documents import FORMATS, MISSING, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..routing import base_url, normalize_workspace_url
+from . import person
 from .base import Options, Part
 from .context import bare_config, ca_file_of
 from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
 
 PROMPT = "Reply with one short sentence that says hello."
-_PROMPT_SECONDS = 180
+_PROMPT_SECONDS = 90
+"""Longer than a model takes for one sentence, and than an agent takes to give up (see Agent.prompt_environment)."""
+_MOST_PAGES = 20
 
 
 class AgentSettings(Part):
@@ -40,16 +50,28 @@ class AgentSettings(Part):
             )
         ]
 
+    def warnings(self, owner: Owner, options: Options) -> list[str]:
+        """What of the person's own in an agent's settings keeps it from answering."""
+        return [
+            f"{where}: {problem.what}. {problem.way_out}"
+            for name in options["agents"]
+            for where, problem in _troubles(owner, options, AGENTS[name])
+        ]
+
     def checks(self, examination: Examination) -> Iterator[Check]:
+        for name in examination.options["agents"]:
+            for where, problem in _troubles(examination.owner, examination.options, AGENTS[name]):
+                what = ("Configuration", f"{AGENTS[name].title} settings")
+                yield Check(*what, problem.severity, f"{where}: {problem.what}", problem.way_out)
         quiet = True
         for name in examination.options["agents"]:
-            agent = AGENTS[name]
-            options = agent_options(examination.owner, examination.options, name)
-            for problem in agent.problems(options, examination.environment):
+            for problem in _outranking(examination, AGENTS[name]):
                 quiet = False
-                yield Check("Environment", agent.title, problem.severity, problem.what, problem.way_out)
+                yield Check("Environment", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
         if quiet:
-            yield Check("Environment", "nothing outranks the settings", PASS, "as seen by this login")
+            seen = "as seen by this login" if examination.offline else "as seen by this login and this user's shell"
+            yield Check("Environment", "nothing outranks the settings", PASS, seen)
+        yield from _routes(examination)
         yield from _models(examination)
         if examination.options["doctor_prompt"]:
             for name in examination.options["agents"]:
@@ -90,6 +112,91 @@ def agent_options(owner: Owner, options: Options, name: str) -> AgentOptions:
     )
 
 
+def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[str, Problem]]:
+    """What is wrong with an agent's settings file as it stands, beside what is ours in it, and where."""
+    chosen = agent_options(owner, options, agent.name)
+    main = agent.documents(chosen)[-1]
+    settings = _settings(main)
+    for key in main.values:
+        _leave_out(settings, key)
+    for problem in agent.troubles(chosen, settings):
+        yield main.path, problem
+
+
+def _settings(main: Wanted) -> dict[str, Any]:
+    """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place)."""
+    try:
+        settings = json.loads((files.read(main.path).content or b"{}").decode("utf-8-sig"))
+    except (OperatorError, ValueError, RecursionError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _leave_out(settings: dict[str, Any], key: KeyPath) -> None:
+    """Ours is right, or will be after the rollout."""
+    for name in key[:-1]:
+        inside = settings.get(name)
+        if not isinstance(inside, dict):
+            return
+        settings = inside
+    settings.pop(key[-1], None)
+
+
+def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
+    """What comes before the settings: variables of this login and of the person's own shell, and what the agent knows of the host."""
+    owner, login = examination.owner, examination.environment
+    options = agent_options(owner, examination.options, agent.name)
+    shell = {} if examination.offline else person.environment(owner)
+    names = agent.outranking(_settings(agent.documents(options)[-1]))
+    places = person.settings_of(owner, names)
+    for name in names:
+        where = ", ".join(places.get(name, ()))
+        if login.get(name) or shell.get(name):
+            said = where or ("this user's shell" if shell.get(name) else "this user's environment")
+            way_out = f"Take it out of {where}" if where else f"Unset {name}"
+            yield Problem("FAIL", f"{name} is set in {said} and outranks the settings", way_out)
+        elif where:
+            said = f"{where} sets {name}, which outranks the settings wherever that file is read"
+            yield Problem("WARN", said, f"Take it out of {where}")
+    found = _found(examination, agent)
+    yield from agent.problems(options, {**login, **shell}, found.version if found else "")
+
+
+def _found(examination: Examination, agent: Agent) -> FoundCli | None:
+    prefix = examination.options["npm_prefix"] or os.path.join(examination.owner.home, ".local")
+    return agent.find_cli(examination.owner, prefix, examination.environment)
+
+
+def _routes(examination: Examination) -> Iterator[Check]:
+    """Whether what agents ask answers: that the workspace does says nothing about its gateway."""
+    token, unasked = "", examination.unasked()
+    asked: set[str] = set()
+    for name in examination.options["agents"]:
+        agent = AGENTS[name]
+        for dialect, url in agent_options(examination.owner, examination.options, name).base_urls.items():
+            listing = agent.listings.get(dialect) if examination.options["routing"] != "serving_endpoints" else None
+            if listing is None or url in asked:
+                continue
+            asked.add(url)
+            token = token or ("" if unasked else examination.token()[0] or "")
+            yield Check("Connectivity", url, SKIP, unasked) if unasked else _route(examination, url, listing, token)
+
+
+def _route(examination: Examination, url: str, listing: str, token: str) -> Check:
+    check = ("Connectivity", url)
+    status, _body = examination.get(listing, token, url)
+    if status == 200:
+        return Check(*check, PASS, "answers")
+    if isinstance(status, str):
+        return Check(*check, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+    if status == 404:
+        way_out = "Enable the AI Gateway, or set coding_agents_routing to auto or serving_endpoints and run the rollout"
+        return Check(*check, FAIL, "does not answer: the AI Gateway is not enabled on this workspace", way_out)
+    if status in (401, 403):
+        return Check(*check, WARN, f"refuses this identity (HTTP {status})", "Grant it what the gateway needs")
+    return Check(*check, FAIL, f"answers with HTTP {status}", "Try again in a minute")
+
+
 def _models(examination: Examination) -> Iterator[Check]:
     chosen = examination.options["models"] or {}
     models = [
@@ -105,10 +212,10 @@ def _models(examination: Examination) -> Iterator[Check]:
 def _model(examination: Examination, model: str) -> Check:
     check = ("Models", model)
     if model.count(".") == 2:
-        return Check(*check, SKIP, "a Unity Catalog model service: checked by the preflight")
+        return _model_service(examination, model)
     status, body = examination.get(f"/api/2.0/serving-endpoints/{model}", examination.token()[0] or "")
     state = body.get("state")
-    ready = str(state.get("ready", "")) if isinstance(state, dict) else ""
+    ready = careful.line(state.get("ready", ""), 40) if isinstance(state, dict) else ""
     if status == 200 and ready == "READY":
         return Check(*check, PASS, "READY")
     if status == 200:
@@ -118,31 +225,77 @@ def _model(examination: Examination, model: str) -> Check:
     return Check(*check, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint")
 
 
+def _model_service(examination: Examination, model: str) -> Check:
+    """Listed page by page for its schema: a listing of all times out on the server."""
+    check, schema = ("Models", model), model.rpartition(".")[0]
+    listing = f"/api/2.1/unity-catalog/model-services?parent=schemas/{quote(schema)}&page_size=50"
+    page, plain = "", re.sub(r"\[\w+\]$", "", model)  # an agent's own suffix, such as [1m]
+    for _number in range(_MOST_PAGES):
+        status, body = examination.get(listing + page, examination.token()[0] or "")
+        if status != 200:
+            way_out = f"Grant the identity USE CATALOG, USE SCHEMA and EXECUTE on {schema}"
+            return Check(*check, WARN, f"cannot be looked up ({status})", way_out)
+        listed = body.get("model_services")
+        names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        if f"model-services/{plain}" in names:
+            return Check(*check, PASS, "is served")
+        more = body.get("next_page_token")
+        if not isinstance(more, str) or not more:
+            break
+        page = f"&page_token={quote(more, safe='')}"
+    return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
+
+
+def _told(weak: str, owner: Owner) -> str:
+    return f"{careful.told(weak, owner.uid)}: {careful.way_out(weak, owner.uid)}"
+
+
+@contextlib.contextmanager
+def _private_directory(owner: Owner) -> Iterator[str]:
+    """Empty, in the home: agents read instructions and start servers from where they are and from all directories above it.
+
+    Raises OSError.
+    """
+    import tempfile  # every look would pay for it
+
+    path = tempfile.mkdtemp(prefix="prompt-", dir=owner.cache if os.path.isdir(owner.cache) else owner.home)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _prompt(examination: Examination, agent: Agent) -> Check:
     """One real prompt in an empty directory. The agent writes its own session files into the home, as it does in daily use."""
     check = ("Prompt", agent.title)
     unasked = examination.unasked()
     if unasked:
         return Check(*check, SKIP, unasked)
-    prefix = examination.options["npm_prefix"] or os.path.join(examination.owner.home, ".local")
-    found = agent.find_cli(examination.owner, prefix, examination.environment)
+    found = _found(examination, agent)
     if found is None:
         return Check(*check, SKIP, "is not installed")
+    # A workload's token may be in a variable, from which the helper takes it that the agent starts. What outranks the settings in the
+    # person's terminals does so here, too: the prompt is to prove that they are answered.
+    needed = [examination.config.oidc_token_env] if examination.config.oidc_token_env else []
+    options = agent_options(examination.owner, examination.options, agent.name)
+    needed += agent.outranking(_settings(agent.documents(options)[-1]))
+    seen = {**examination.environment, **person.environment(examination.owner)}
+    seen["PATH"] = examination.environment.get("PATH", "")
     environment = {
-        **examination.environment,
-        "HOME": examination.owner.home,
-        "PATH": examination.environment.get("PATH") or "/usr/local/bin:/usr/bin:/bin",
+        **processes.environment(seen, examination.owner.home, needed),
+        **agent.prompt_environment,
     }
-    import tempfile  # every look would pay for it
-
-    with tempfile.TemporaryDirectory(prefix="fmapi-doctor-") as directory:
-        try:
+    try:
+        with _private_directory(examination.owner) as directory:
+            weak = careful.weak_spot(directory, examination.owner.uid)
+            if weak is not None:
+                return Check(*check, SKIP, f"others could tell the agent what to do: {_told(weak, examination.owner)}")
             done = processes.run(agent.prompt_command(found.path, PROMPT), environment, _PROMPT_SECONDS, directory)
-        except TimeoutError:
-            return Check(*check, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
-        except OSError as error:
-            return Check(*check, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
-    reply = " ".join((done.stdout or done.stderr).split())[:200]
+    except TimeoutError:
+        return Check(*check, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
+    except OSError as error:
+        return Check(*check, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
     if done.status == 0 and done.stdout.strip():
-        return Check(*check, PASS, f"replied: {reply}")
-    return Check(*check, FAIL, f"exit status {done.status}: {reply}", "Look at the checks above")
+        return Check(*check, PASS, f"replied: {careful.line(done.stdout.strip(), 200)}")
+    reason = careful.line(agent.reason(done.stdout, done.stderr)) or "it said nothing"
+    return Check(*check, FAIL, f"exit status {done.status}: {reason}", "Look at the checks above")

@@ -24,6 +24,8 @@ class Done(NamedTuple):
 
     changes: list[str]
     warnings: list[str]
+    errors: tuple[str, ...] = ()
+    """What is left, and why: the next run finishes it."""
 
 
 NOTHING = Done([], [])
@@ -61,6 +63,10 @@ class Part:
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         """Keys of the module's result. Reads files only, unless ``asking``: then other programs may be asked, too."""
         return {}
+
+    def warnings(self, owner: Owner, options: Options) -> list[str]:
+        """What of the owner's own keeps this from being of use, and is theirs to mend. Reads files only."""
+        return []
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         """The documents are about to be given back."""

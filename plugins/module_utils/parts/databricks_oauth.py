@@ -14,16 +14,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import processes
+from .. import careful, processes
 from ..engine import files, obstacles, traces
 from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
-from ..engine.ownership import PRIVATE, Wanted
+from ..engine.ownership import PRIVATE, Wanted, value_digest
 from ..errors import OperatorError
-from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
+from ..host_program import oidc_source, profile, session, token_cache, user_sign_in, workspace
 from ..host_program.config import LOG_NAME, Config
 from ..host_program.token import Token, TokenError
+from ..places import COMPILED
 from ..version import VERSION
 from .base import NOTHING, Done, Options, Part
 from .context import CA_NAME, bare_config, brought_ca, config_of
@@ -32,7 +33,9 @@ from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
 _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "databricks_cli_path"))
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
-_OAUTH_METADATA = "/oidc/.well-known/oauth-authorization-server"
+_SECRETS = ("client_secret", "token")
+_LARGEST_PROFILE = 1 << 20
+
 _SIGN_OUT_SECONDS = 30.0
 
 _HELPER = """\
@@ -48,14 +51,20 @@ is_private() {{
 }}
 now=$(date +%s)
 served=0
-{{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
+is_file=yes
+# A pipe would hold us up.
+if [ -e "$cache.served" ] && [ ! -f "$cache.served" ]; then
+    is_file=no
+else
+    {{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
+fi
 case $served in "" | *[!0-9]*) served=0 ;; esac
 age=$((now - served))
 # Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
 if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] && is_private &&
     {{ {{ read -r serve_until && read -r token; }} <"$cache"; }} 2>/dev/null &&
     [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
-    {{ echo "$now" >"$cache.served"; }} 2>/dev/null
+    [ "$is_file" = yes ] && {{ echo "$now" >"$cache.served"; }} 2>/dev/null
     printf '%s\\n' "$token"
     exit 0
 fi
@@ -66,15 +75,20 @@ _FRONT = """\
 #!/bin/sh
 # fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
 # Written by the rollout: edit the inventory, not this file.
-[ -x {python} ] && exec {python} -I -S {program} --config {config} "$@"
-# The interpreter that the rollout ran on is gone: pyenv and Homebrew remove old ones. Not each that is found works.
-for python in python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3; do
-    command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c '' 2>/dev/null &&
+# The interpreter that the rollout ran on: hosts that share this home have each their own.
+{{ read -r python <{record}"$(uname -n)"; }} 2>/dev/null &&
+    [ -x "$python" ] && exec "$python" -I -S {program} --config {config} "$@"
+# It is gone: pyenv and Homebrew remove old ones. Not each that is found works, and some are too old.
+for python in python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3 \\
+    python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do
+    command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null &&
         exec "$python" -I -S {program} --config {config} "$@"
 done
 echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
 exit 1
 """
+_PYTHON = "python-"
+"""How the files begin, in the data directory, that say which interpreter the rollout ran on; the host's name is the rest."""
 
 
 class DatabricksOauth(Part):
@@ -108,9 +122,15 @@ class DatabricksOauth(Part):
             ),
             _file(config.program, _program(config, options), 0o700, f"host program {VERSION}"),
             _file(config.config_file, config.to_json().encode(), PRIVATE, "host program's configuration"),
-            _file(config.front, front_script(config, sys.executable), 0o700, "command coding-agents"),
+            _file(config.front, front_script(config), 0o700, "command coding-agents"),
             _file(config.helper, helper_script(config), 0o700, "token helper"),
         ]
+
+    def missing(self, owner: Owner, options: Options) -> list[str]:
+        """The interpreter for the command, on a host that has all else: another host that shares the home may have brought it."""
+        config = config_of(owner, options)
+        known = not os.path.lexists(config.front) or _is_python_known(config)
+        return [] if known else [f"the interpreter {sys.executable} is noted for this host"]
 
     def prepare(self, owner: Owner, options: Options) -> Token | None:
         """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing."""
@@ -127,6 +147,8 @@ class DatabricksOauth(Part):
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
+        if not _is_python_known(config):
+            files.replace(python_record(config), f"{sys.executable}\n".encode(), PRIVATE)
         _make_directories(owner, config)
         _forget_tokens(owner, keep=config.cache_file)
         if not config.log:
@@ -144,14 +166,17 @@ class DatabricksOauth(Part):
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
+        warnings = [*done.warnings, *_copies_of_secrets(owner)]
         if not check:
             _forget_tokens(owner)
-            _forget_compiled(owner)
+            _forget(owner.cache, COMPILED)
+            _forget(owner.data, _PYTHON)
             _remove_log(owner)
-        return done
+        return done._replace(warnings=warnings)
 
     def checks(self, examination: Examination) -> Iterator[Check]:
         yield _databricks_cli(examination)
+        yield _private(examination.owner)
         if examination.config.identity == "pat":
             yield Check(
                 "Auth",
@@ -250,13 +275,22 @@ def _program(config: Config, options: Options) -> bytes:
     return f"host program {carried.get('program_sha256')}".encode()
 
 
-def front_script(config: Config, python: str) -> bytes:
-    """The command for people and login items; ``python`` is the interpreter that the rollout runs on."""
+def front_script(config: Config) -> bytes:
+    """The command for people and login items, the same on each host that has this home."""
     return _FRONT.format(
         config=shlex.quote(config.config_file),
         program=shlex.quote(config.program),
-        python=shlex.quote(python),
+        record=shlex.quote(os.path.join(config.data_directory, _PYTHON)),
     ).encode()
+
+
+def python_record(config: Config) -> str:
+    """Where the command finds which interpreter the rollout ran on, on this host."""
+    return os.path.join(config.data_directory, _PYTHON + os.uname().nodename.replace("/", "_"))
+
+
+def _is_python_known(config: Config) -> bool:
+    return files.read(python_record(config)).content == f"{sys.executable}\n".encode()
 
 
 def helper_script(config: Config) -> bytes:
@@ -301,12 +335,44 @@ def _forget_tokens(owner: Owner, keep: str | None = None) -> None:
                 files.remove(path)
 
 
-def _forget_compiled(owner: Owner) -> None:
-    """What modules keep to be faster (see loading.py)."""
-    if os.path.isdir(owner.cache):
-        for name in os.listdir(owner.cache):
-            if name.startswith("program-"):
-                files.remove(os.path.join(owner.cache, name))
+def _forget(directory: str, beginning: str) -> None:
+    """Remove files of ours that are no documents."""
+    if os.path.isdir(directory):
+        for name in os.listdir(directory):
+            if name.startswith(beginning):
+                files.remove(os.path.join(directory, name))
+
+
+def _copies_of_secrets(owner: Owner) -> list[str]:
+    """What is said of files beside the profile that hold a secret of ours: the Databricks CLI keeps a copy before it writes, editors
+    do. They are not ours to change.
+    """
+    ledger = Ledger.load(owner)
+    found = []
+    for path, entry in ledger.documents.items():
+        if entry["component"] != DatabricksOauth.name or entry["format"] != IniDocument.format:
+            continue
+        secrets = {
+            digest
+            for record in entry["values"]
+            if record["path"][-1] in _SECRETS
+            for digest in (record["digest"], *record.get("former", ()))
+        }
+        directory, name = os.path.split(path)
+        for beside in sorted(os.listdir(directory)) if secrets and os.path.isdir(directory) else ():
+            copy = os.path.join(directory, beside)
+            if beside.startswith(name) and beside != name and _holds_one_of(copy, secrets, ledger.salt):
+                found.append(f"{copy}: holds a copy of the secret that was rolled out, which stays there: remove it")
+    return found
+
+
+def _holds_one_of(path: str, secrets: set[str], salt: str) -> bool:
+    try:
+        content = b"" if os.path.getsize(path) > _LARGEST_PROFILE else files.read(path).content or b""
+    except (OSError, OperatorError):
+        return False
+    values = (line.partition("=")[2].strip() for line in content.decode("utf-8", "replace").splitlines())
+    return any(value_digest(value, salt) in secrets for value in values if value)
 
 
 def _remove_log(owner: Owner) -> None:
@@ -316,40 +382,34 @@ def _remove_log(owner: Owner) -> None:
             files.remove(one)
 
 
-def _missing_directories(config: Config) -> list[str]:
-    """Of those that the host program writes into."""
-    wanted = [config.cache_directory, *([os.path.dirname(config.log_file)] if config.log else [])]
-    return [one for one in wanted if not os.path.isdir(one)]
+def _written_directories(config: Config) -> list[str]:
+    """Those that the host program writes into."""
+    return [config.cache_directory, *([os.path.dirname(config.log_file)] if config.log else [])]
 
 
 def _require_places(config: Config) -> None:
-    """Raise OperatorError where one of them cannot be made: before anything is written, and in a dry run, too."""
-    for directory in _missing_directories(config):
-        above = directory
-        while not os.path.isdir(above):
-            if os.path.lexists(above):
-                raise OperatorError("is not a directory", above, "Move it away")
-            above = os.path.dirname(above)
-        obstacles.check_directory(directory)
+    """Raise OperatorError where they cannot be made or written into: before anything is written, and in a dry run, too."""
+    for directory in _written_directories(config):
+        files.check_reachable(directory)
+        obstacles.check_directory(os.path.join(directory, "a file"))
 
 
 def _make_directories(owner: Owner, config: Config) -> None:
     """Made here, so that the ledger knows which directories go on uninstall."""
-    missing = _missing_directories(config)
+    missing = [one for one in _written_directories(config) if not os.path.isdir(one)]
     if not missing:
         return
     with locked(owner):
         ledger = Ledger.load(owner)
         for directory in missing:
-            ledger.directories.extend(files.make_directories(directory, owner))
-        ledger.save()
+            ledger.make_directories(directory)
 
 
 def _refuse_foreign_profile(owner: Owner, config: Config) -> None:
     host = _in_profile(config, "host")
     if host is not MISSING and not _is_ours(owner, config, "host") and host.rstrip("/") != config.workspace_url:
         raise OperatorError(
-            f"profile {config.profile} is already there, for another workspace ({host})",
+            f"profile {config.profile} is already there, for another workspace ({careful.line(host.rpartition('@')[2], 100)})",
             config.databrickscfg,
             "Set coding_agents_profile to a name that nobody uses",
         )
@@ -410,7 +470,22 @@ def _log_out(config: Config, environment: Mapping[str, str]) -> str | None:
         return f"{cli} cannot be started: {error.strerror}"
     if done.status == 0:
         return None
-    return next((line.strip() for line in done.stderr.splitlines() if line.strip()), f"exit status {done.status}")
+    said = next((line for line in done.stderr.splitlines() if line.strip()), f"exit status {done.status}")
+    return careful.line(said)
+
+
+def _private(owner: Owner) -> Check:
+    """Whether anybody else can put something in the place of what is ours."""
+    check = ("Configuration", "our directories")
+    for directory in (owner.data, owner.state, owner.cache):
+        try:
+            weak = careful.weak_spot(directory, owner.uid)
+        except OSError as error:
+            return Check(*check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Mend that")
+        if weak is not None:
+            fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
+            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
+    return Check(*check, PASS, "nobody else can write to them")
 
 
 def _databricks_cli(examination: Examination) -> Check:
@@ -426,9 +501,12 @@ def _databricks_cli(examination: Examination) -> Check:
 def _reached(examination: Examination) -> Check:
     """DNS, proxy, TLS and HTTP, with no token: what is wrong there is wrong for every identity."""
     what = ("Connectivity", examination.config.workspace_url)
-    status, body = examination.get(_OAUTH_METADATA)
+    status, body = examination.get(workspace.OAUTH_METADATA)
     if isinstance(status, str):
         return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+    elsewhere = workspace.foreign_endpoint(examination.config.workspace_url, body) if status == 200 else ""
+    if elsewhere:
+        return Check(*what, FAIL, elsewhere, workspace.FOREIGN_WAY_OUT)
     if status == 200 and "token_endpoint" in body:
         return Check(*what, PASS, "answers")
     if status == 429 or status >= 500:

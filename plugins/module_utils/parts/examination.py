@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .. import processes
+from .. import careful, processes
 from ..engine.owner import Owner
 from ..host_program import workspace
 from ..host_program.config import Config
@@ -68,11 +68,11 @@ class Examination:
             return "no token"
         return "the workspace does not answer" if self.answers is False else ""
 
-    def get(self, path: str, token: str = "") -> tuple[int | str, dict[str, Any]]:
-        """HTTP status and JSON body, or one sentence where there was no answer."""
+    def get(self, path: str, token: str = "", root: str = "") -> tuple[int | str, dict[str, Any]]:
+        """HTTP status and JSON body, or one sentence where there was no answer. ``root`` is another URL than the workspace's."""
         try:
             bearer = f"Bearer {token}" if token else None
-            answer = workspace.ask(self.config.workspace_url, path, bearer, self.config.ca_file)
+            answer = workspace.ask(root or self.config.workspace_url, path, bearer, self.config.ca_file)
         except TokenError as error:
             return str(error), {}
         return answer.status, answer.body or {}
@@ -90,10 +90,10 @@ class Examination:
             return None, Check(*check, FAIL, f"did not end within {HELPER_SECONDS} s", ROLL_OUT)
         except OSError as error:
             return None, Check(*check, FAIL, f"{helper} cannot be started ({error.strerror})", ROLL_OUT)
-        said = done.stderr.strip().splitlines()
+        said = careful.line(next(iter(done.stderr.strip().splitlines()), ""))
         if done.status != 0:
             fix = self.config.sign_in_command() if done.status == 2 and self.config.identity == "user" else ""
-            return None, Check(*check, FAIL, said[0] if said else f"exit status {done.status}", fix and f"Run: {fix}")
+            return None, Check(*check, FAIL, said or f"exit status {done.status}", fix and f"Run: {fix}")
         lines = done.stdout.splitlines()
         if len(lines) != 1 or not lines[0].strip():
             return None, Check(*check, FAIL, f"printed {len(lines)} lines where one must stand", ROLL_OUT)

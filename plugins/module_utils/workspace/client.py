@@ -24,8 +24,10 @@ from types import TracebackType
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
+from .. import web
+from ..careful import line
 from ..version import VERSION
-from . import errors, identity
+from . import answers, errors, identity
 from .certificates import read_certificates, usual_roots
 from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
 from .errors import WorkspaceError, explain, late, not_databricks
@@ -78,7 +80,23 @@ _SDK_OPTIONS = (
     "workspace_id",
 )
 
+_LONGEST_ID = 30
+
 _T = TypeVar("_T")
+
+
+def workspace_id_in(told: object) -> str | None:
+    """The number in what a workspace calls its id, if it is one."""
+    text = str(told)
+    return text if text.isascii() and text.isdigit() and text != "0" and len(text) <= _LONGEST_ID else None
+
+
+def _host_of(location: str) -> str:
+    """Where a redirect leads: empty where it stays."""
+    try:
+        return urlsplit(location).netloc
+    except ValueError:
+        return location
 
 
 def _variables_of_the_sdk() -> set[str]:
@@ -105,6 +123,7 @@ class Workspace:
         self.secrets = tuple(str(self._options[key]) for key in identity.SECRET_OPTIONS if key in self._options)
         self._client: ApiClient | None = None
         self._bundle: IO[str] | None = None
+        self._services: dict[str, list[str]] = {}
         self.ca_file: str | None = self._options.get("ca_file")
         self._certificates = read_certificates(self.ca_file) if self.ca_file else None
         self._asking = identity.decide(self._options, self._environ, _variables_of_the_sdk())
@@ -172,6 +191,7 @@ class Workspace:
 
     def _call_once(self, function: Callable[[], _T], seconds: float) -> _T:
         """One attempt, in a thread of its own: some of the SDK's requests end only when the other side wants."""
+        function = answers.bound(function)
         outcome: list[_T] = []
         failure: list[BaseException] = []
 
@@ -211,13 +231,13 @@ class Workspace:
         )
         if response.status_code >= 500 or response.status_code == 429:
             kind = "throttled" if response.status_code == 429 else "server_error"
-            wait = response.headers.get("Retry-After", "")
+            wait = web.seconds_to_wait(response.headers.get("Retry-After"))
             raise WorkspaceError(
                 kind,
                 f"answers HTTP {response.status_code} for {path}",
                 self.where,
-                f"Try again in {wait} s." if wait.isdigit() else "Try again later.",
-                retry_after=int(wait) if wait.isdigit() else None,
+                f"Try again in {wait} s." if wait is not None else "Try again later.",
+                retry_after=wait,
             )
         return response
 
@@ -225,7 +245,7 @@ class Workspace:
     def _json(response: requests.Response) -> dict[str, Any]:
         try:
             body = response.json() if response.status_code == 200 else None
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         return body if isinstance(body, dict) else {}
 
@@ -239,11 +259,11 @@ class Workspace:
         if self.url is None:
             return {}
         response = self._call(lambda: self._fetch("/.well-known/databricks-config"), errors.HTTP_TIMEOUT_SECONDS + 1)
-        target = urlsplit(response.headers.get("Location", "")) if response.is_redirect else None
-        if target is not None and target.netloc and target.netloc != urlsplit(self.url).netloc:
+        target = _host_of(response.headers.get("Location", "")) if response.is_redirect else ""
+        if target and target != urlsplit(self.url).netloc:
             raise WorkspaceError(
                 "wrong_host",
-                f"sends us on to {target.netloc} (HTTP {response.status_code}): this is not the workspace's own URL",
+                f"sends us on to {target} (HTTP {response.status_code}): this is not the workspace's own URL",
                 self.url,
                 "Open the workspace and give the host in the address bar as coding_agents_workspace_url.",
             )
@@ -302,7 +322,12 @@ class Workspace:
                 **settings,
             )
 
-        config = self._call(build)
+        try:
+            config = self._call(build)
+        except WorkspaceError:
+            if self._asking.unreadable is not None:
+                raise self._asking.unreadable from None  # the SDK quotes lines of the file
+            raise
         self._client = ApiClient(config)
         self.url = self.url or identity.loose_url(config.host)
         return str(config.auth_type)
@@ -334,15 +359,18 @@ class Workspace:
         )
         if not isinstance(answer, dict):
             raise not_databricks(self.where, f"answers {path} with something that is not a JSON object")
-        return answer
+        try:
+            cleaned: dict[str, Any] = answers.printable(answer)
+        except RecursionError:
+            raise not_databricks(self.where, f"answers {path} with something that is nested too deeply") from None
+        return cleaned
 
     def me(self) -> tuple[str | None, str | None]:
         """Return who asks and where: the user name (a service principal's application id) and the workspace id."""
         header = "X-Databricks-Org-Id"
         answer = self.get("/api/2.0/preview/scim/v2/Me", response_headers=(header,))
         user_name, workspace_id = answer.get("userName"), answer.get(header)
-        digits = str(workspace_id) if str(workspace_id).isdigit() and str(workspace_id) != "0" else None
-        return (user_name if isinstance(user_name, str) else None), digits
+        return (line(user_name) if isinstance(user_name, str) else None), workspace_id_in(workspace_id)
 
     def serving_endpoints(self) -> list[dict[str, Any]]:
         """Return every serving endpoint that the identity may see, as the API writes it."""
@@ -353,8 +381,10 @@ class Workspace:
         """Return the full names of the Unity Catalog model services in one schema (``catalog.schema``).
 
         The listing is asked page by page for one schema: without a parent it walks the whole metastore, and with large
-        pages it times out on the server.
+        pages it times out on the server. It is asked once.
         """
+        if schema in self._services:
+            return self._services[schema]
         names: list[str] = []
         tokens: set[str] = set()
         query = {"parent": f"schemas/{schema}", "page_size": "50"}
@@ -370,12 +400,13 @@ class Workspace:
             for service in answer.get("model_services") or []:
                 name = service.get("name") if isinstance(service, dict) else None
                 if isinstance(name, str):
-                    names.append(name.split("/", 1)[-1])
+                    names.append(line(name.split("/", 1)[-1]))
             token = answer.get("next_page_token")
             if not isinstance(token, str) or not token or token in tokens:
                 break
             tokens.add(token)
             query["page_token"] = token
+        self._services[schema] = names
         return names
 
     def served(
@@ -386,7 +417,7 @@ class Workspace:
         Model services have no state of their own: what is listed answers.
         """
         endpoints = [shape_endpoint(endpoint) for endpoint in self.serving_endpoints()]
-        states: dict[str, str] = {endpoint["name"]: endpoint["state"] for endpoint in endpoints}
+        states: dict[str, str] = {line(endpoint["name"]): endpoint["state"] for endpoint in endpoints}
         models = [base_model_name(name) for name in names]
         for schema in dict.fromkeys(model.rpartition(".")[0] for model in models if is_model_service(model)):
             states.update(dict.fromkeys(self.model_services(schema, workspace_id), READY))

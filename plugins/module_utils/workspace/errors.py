@@ -9,11 +9,14 @@ import json
 import re
 from collections.abc import Iterator
 
+from ..careful import line
 from ..errors import OperatorError
 from .sdk import DatabricksError, requests, sdk_errors
 
 HTTP_TIMEOUT_SECONDS = 5.0
 """Longest silence in one request."""
+
+_LONGEST_PART = 4000
 
 GRANTS = (
     "USE CATALOG on system, USE SCHEMA and EXECUTE on system.ai, CAN QUERY on the serving endpoints, "
@@ -31,7 +34,8 @@ class WorkspaceError(OperatorError):
     def __init__(
         self, kind: str, what: str, where: str = "", way_out: str = "", retry_after: int | None = None
     ) -> None:
-        super().__init__(what, where, way_out)
+        # It may quote what a workspace said, and is printed on a terminal.
+        super().__init__(*(line(one, _LONGEST_PART) for one in (what, where, way_out)))
         self.kind = kind
         self.retry_after = retry_after
 
@@ -48,11 +52,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def clean_message(text: str, secrets: tuple[str, ...] = ()) -> str:
     """Return one short line of an SDK message, without the configuration it appends and without any of the secrets."""
-    line = " ".join(re.split(r"\.? *(?:Config|Env): ", text, maxsplit=1)[0].split())
-    line = "".join(character for character in line if character.isprintable())
+    said = line(re.split(r"\.? *(?:Config|Env): ", text, maxsplit=1)[0], _LONGEST_PART)
     for secret in secrets:
-        line = line.replace(secret, "********")
-    return line if len(line) <= 300 else line[:297] + "..."
+        said = said.replace(secret, "********")
+    return line(said)
 
 
 def _explain_tls(text: str, url: str, ca_file: str | None) -> WorkspaceError:
@@ -174,6 +177,10 @@ def explain(
     for link in links:
         if isinstance(link, (requests.exceptions.InvalidJSONError, json.JSONDecodeError)):
             return not_databricks(url, "answers with something that is not JSON")
+        if isinstance(link, (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)):
+            return not_databricks(url, "answers with something that breaks off, or cannot be unpacked")
+        if isinstance(link, RecursionError):
+            return not_databricks(url, "answers with something that is nested too deeply")
         if isinstance(link, (requests.exceptions.ConnectionError, requests.exceptions.Timeout)):
             return _explain_connection(link, url, ca_file)
     text = clean_message(str(error), secrets)
@@ -207,6 +214,10 @@ def explain(
         return WorkspaceError("server_error", "did not give a token and did not say why", url, "Try again in a minute.")
     if "profile configured" in text or "more than one authorization method" in text or "reserved section" in text:
         return WorkspaceError("configuration", text, "databricks-sdk", "Name one profile, or one identity.")
+    if isinstance(error, NotImplementedError):
+        return not_databricks(url, "answers the token request with something that is no token")
+    if isinstance(error, (LookupError, TypeError, AttributeError, ArithmeticError)):
+        return not_databricks(url, f"answers with something that databricks-sdk cannot take ({type(error).__name__})")
     return WorkspaceError("other", f"cannot be asked ({type(error).__name__}: {text})", url)
 
 

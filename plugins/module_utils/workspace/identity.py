@@ -67,6 +67,14 @@ class _Profiles:
             self._sections = self._read()
         return self._sections
 
+    def problem(self) -> WorkspaceError | None:
+        """What is wrong with the file, if anything."""
+        try:
+            self.sections()
+        except WorkspaceError as error:
+            return error
+        return None
+
     def get(self, name: str | None, key: str) -> str | None:
         """What one of them says; None where it says nothing. Without a name nothing is read."""
         return self.sections().get(name, {}).get(key) if name else None
@@ -127,12 +135,16 @@ def pinned_auth_type(options: Mapping[str, Any]) -> str | None:
 
 
 class Asking(NamedTuple):
-    """``hidden`` are the variables of the environment that have no say; ``url`` is None where only the SDK can tell it."""
+    """``hidden`` are the variables of the environment that have no say; ``url`` is None where only the SDK can tell it.
+
+    ``unreadable`` is what is wrong with the profiles where nobody has named one: it matters only if nothing else signs in.
+    """
 
     url: str | None
     profile: str | None
     auth_type: str | None
     hidden: frozenset[str]
+    unreadable: WorkspaceError | None = None
 
 
 def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables: Iterable[str]) -> Asking:
@@ -156,6 +168,9 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
     hidden: frozenset[str] = frozenset()
     if identity_given or (url is not None and loose_url(environ.get("DATABRICKS_HOST")) not in (None, url)):
         hidden = foreign
+    unreadable = profiles.problem() if url is not None and not identity_given else None
+    if unreadable is not None:
+        hidden = hidden | {"DATABRICKS_CONFIG_PROFILE"}
     seen = {name: value for name, value in environ.items() if name not in hidden}
     profile = named or seen.get("DATABRICKS_CONFIG_PROFILE")
     where = str(options.get("config_file") or "~/.databrickscfg")
@@ -191,7 +206,7 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
             "auth_type",
             f"Sign in first with: databricks auth login --host {url or 'URL'}",
         )
-    return Asking(url, profile, auth_type, hidden)
+    return Asking(url, profile, auth_type, hidden, unreadable)
 
 
 def _given_url(options: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..agents import AGENTS
 from ..errors import OperatorError
 from ..options import agent_settings, judge
-from ..options.values import as_list
+from ..options.values import as_list, as_mapping
 from ..options.workspace import SPEC
 from ..routing import (
     TTL_MINUTES_DEFAULT,
@@ -22,18 +22,21 @@ from ..routing import (
     validate_workspace_id,
 )
 from . import client
-from .endpoints import NOT_FOUND, NOT_READY, validate_names
+from .endpoints import NOT_FOUND, NOT_READY, SYSTEM_SCHEMA, model_service_of, validate_names
 from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
 """Lists what the gateway serves to agents that speak the Anthropic dialect; 404 where the gateway is not enabled."""
+
+_NO_SERVICES = frozenset(("forbidden", "not_found", "not_databricks", "other"))
+"""An older workspace, or grants that are missing: what is listed nowhere is not used."""
 
 # The control node's own sign-in is a convenience: that it cannot be used is worth a warning, not the end of a rollout.
 _SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", "forbidden", "configuration", "other"))
 
 
 class _Options:
-    """What was asked for, judged before. ``models`` is ``{model id: the variables that name it}``."""
+    """What was asked for, judged before. ``models`` is ``{agent: {choice: model id}}``: what was named, over the defaults."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self.workspace_url = normalize_workspace_url(given.get("workspace_url"))
@@ -49,17 +52,22 @@ class _Options:
         self.auth_profile = given.get("auth_profile") or None
         self.ca_file = given.get("ca_file") or None
         self.agents = as_list(given.get("agents")) or agent_settings.SPEC["agents"]["default"]
-        self.models: dict[str, list[str]] = {}
-        for agent in self.agents:
-            for slot, model in judge.models_of(agent, given).items():
-                variable = f"coding_agents_models.{agent}.{slot}"
-                if variable not in self.models.setdefault(model, []):
-                    self.models[model].append(variable)
+        self.models = {agent: judge.models_of(agent, given) for agent in self.agents}
+        defaults = {agent: judge.models_of(agent, {}) for agent in self.agents}
+        named = as_mapping(given.get("models")) or {}
+        chosen = {agent: as_mapping(named.get(agent)) or {} for agent in self.agents}
+        self.left_open = {
+            agent: {slot: name for slot, name in defaults[agent].items() if not chosen[agent].get(slot)}
+            for agent in self.agents
+        }
+        """Of those, the ones that nobody named."""
+
+    named = "set by the operator"
 
     @property
     def reason(self) -> str:
         """Why the routing is what it is, where nothing had to be found out."""
-        return "set by the operator" if self.routing_is_set else "the default"
+        return self.named if self.routing_is_set else "the default"
 
 
 def _opened(own: Mapping[str, Any]) -> client.Workspace:
@@ -138,18 +146,60 @@ def _decide_routing(
     return "gateway", options.reason
 
 
+_Models = dict[str, dict[str, str]]
+
+
+def _models_in_force(
+    options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str
+) -> tuple[_Models, str]:
+    """Return the model ids by agent and choice, and why those that nobody named are called so.
+
+    A model that Databricks serves has two names: of a model service (``system.ai.*``) and of a serving endpoint. Where a workspace
+    enforces its gateway the latter are reported to be answered with HTTP 501, which agents repeat for minutes. Only the gateway
+    knows the former. What the operator names is never changed.
+    """
+    if routing != "gateway" or not any(options.left_open.values()):
+        return options.models, "names of serving endpoints" if any(options.left_open.values()) else options.named
+    try:
+        services = set(workspace.model_services(SYSTEM_SCHEMA, workspace_id))
+    except WorkspaceError as error:
+        if error.kind not in _NO_SERVICES:
+            raise
+        return options.models, f"names of serving endpoints: the model services of {SYSTEM_SCHEMA} cannot be listed"
+    found = {
+        agent: {slot: service for slot, name in names.items() if (service := model_service_of(name)) in services}
+        for agent, names in options.left_open.items()
+    }
+    if not any(found.values()):
+        return options.models, f"names of serving endpoints: {SYSTEM_SCHEMA} lists none of them as a model service"
+    return (
+        {agent: {**names, **found[agent]} for agent, names in options.models.items()},
+        f"{SYSTEM_SCHEMA} lists them as model services, which a workspace answers that enforces its gateway, too",
+    )
+
+
+def _variables(models: _Models) -> dict[str, list[str]]:
+    """``{model id: the variables that name it}``, each model once."""
+    found: dict[str, list[str]] = {}
+    for agent, names in models.items():
+        for slot, model in names.items():
+            found.setdefault(model, []).append(f"coding_agents_models.{agent}.{slot}")
+    return found
+
+
 def _check_models(
-    options: _Options, workspace: client.Workspace, workspace_id: str | None, warnings: list[str]
+    models: dict[str, list[str]], workspace: client.Workspace, workspace_id: str | None, warnings: list[str]
 ) -> list[dict[str, str]]:
     """Return ``{"model", "status"}`` for each model.
 
+    :param models: each with the variables that name it.
     :raises OperatorError: one or more are not served; all of them are named with their variable and what looks like it.
     """
-    _endpoints, states = workspace.served(options.models, workspace_id)
-    verdicts = validate_names(options.models, states)
+    _endpoints, states = workspace.served(models, workspace_id)
+    verdicts = validate_names(models, states)
     missing = []
     for verdict in verdicts:
-        variables = ", ".join(options.models[verdict["name"]])
+        variables = ", ".join(models[verdict["name"]])
         if verdict["status"] == NOT_FOUND:
             close = verdict["close_matches"]
             hint = f"did you mean {' or '.join(close)}?" if close else "nothing served there looks like it."
@@ -191,9 +241,9 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         metadata = workspace.probe()
         required = options.identity == "service_principal" or (options.pat or options.auth_profile) is not None
         signed = _sign_in(workspace, required, warnings)
-        told = str(metadata.get("workspace_id") or "")
+        told = client.workspace_id_in(metadata.get("workspace_id"))
         user_name, workspace_id = signed or (None, None)
-        workspace_id = workspace_id or (told if told.isdigit() else None)
+        workspace_id = workspace_id or told
         if options.workspace_id is not None and workspace_id not in (None, options.workspace_id):
             raise OperatorError(
                 f"is {options.workspace_id}, but {options.workspace_url} is the workspace {workspace_id}",
@@ -201,10 +251,12 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
                 "Correct it, or leave it out to have it detected.",
             )
         workspace_id = options.workspace_id or workspace_id
-        models: list[dict[str, str]] = []
-        if signed is not None:
-            models = _check_models(options, workspace, workspace_id, warnings)
         routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
+        models: list[dict[str, str]] = []
+        in_force, models_reason = options.models, "not asked: nobody was signed in"
+        if signed is not None:
+            in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
+            models = _check_models(_variables(in_force), workspace, workspace_id, warnings)
     try:
         for dialect in dict.fromkeys(dialect for name in options.agents for dialect in AGENTS[name].dialects):
             base_url(routing, options.workspace_url, dialect, workspace_id)
@@ -217,6 +269,8 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         "routing_reason": reason,
         "user_name": user_name,
         "models": models,
+        "models_in_force": in_force,
+        "models_reason": models_reason,
         "checked": signed is not None,
         "warnings": warnings,
     }
