@@ -21,6 +21,14 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import
 from tests.unit.test_agents import OPTIONS
 
 CLAUDE = AGENTS["claude_code"]
+NEUTRALIZED = [
+    "ANTHROPIC_AUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_VERTEX",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_MANTLE",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+]
 WORKSPACE = "https://dbc-1.cloud.databricks.com"
 
 
@@ -94,6 +102,7 @@ def test_settings_hold_what_they_must() -> None:
         "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "900000",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
+        **dict.fromkeys(NEUTRALIZED, ""),
     }
 
 
@@ -130,17 +139,19 @@ def test_the_helper_s_path_is_quoted_for_sh(home: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "ANTHROPIC_AUTH_TOKEN",
-        "CLAUDE_CODE_USE_BEDROCK",
-        "CLAUDE_CODE_USE_VERTEX",
-        "CLAUDE_CODE_USE_FOUNDRY",
+        *NEUTRALIZED,
         "ANTHROPIC_SMALL_FAST_MODEL",
+        "ANTHROPIC_UNIX_SOCKET",
+        "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
+        "CLAUDE_CODE_SIMPLE",
     ],
 )
 def test_what_would_outrank_ours_is_taken_out_and_given_back(name: str) -> None:
     before = json.dumps({"env": {name: "x", "MINE": "1"}}).encode()
     made = bring(before)
-    assert made.after is not None and JsonDocument(made.after).get(("env",)).get(name) is None
+    # Nothing in the settings is more than no setting: what a shell exports is without effect, too.
+    left = "" if name in NEUTRALIZED else None
+    assert made.after is not None and JsonDocument(made.after).get(("env",)).get(name) == left
     back = plan("/f", made.after, 0o644, made.entry, None, "salt")
     assert back.after == before
 
@@ -255,7 +266,7 @@ def test_anthropic_s_own_installer(home: Path) -> None:
 
 def test_a_program_of_unknown_make_has_no_version_and_is_left_alone(home: Path) -> None:
     program(home / "bin/claude")
-    assert find(home) == FoundCli(str(home / "bin/claude"), "", "installer")
+    assert find(home) == FoundCli(str(home / "bin/claude"), "", "unknown")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"name": "other"}', '{"name": "@anthropic-ai/claude-code"}'])
@@ -284,16 +295,21 @@ def test_the_working_directory_is_never_searched(home: Path, monkeypatch: pytest
 # -- the doctor --------------------------------------------------------------------------------------------------------
 
 
-def test_the_environment_that_outranks_settings_is_a_problem() -> None:
-    for name in ("ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CONFIG_DIR"):
-        found = CLAUDE.problems(OPTIONS, {name: "s3cr3t"})
-        assert [one.severity for one in found] == ["FAIL"]
-        assert name in found[0].what and "s3cr3t" not in str(found)
+def test_what_outranks_the_settings_depends_on_what_stands_in_them() -> None:
+    always = {
+        "ANTHROPIC_UNIX_SOCKET",
+        "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
+        "CLAUDE_CODE_SIMPLE",
+        "CLAUDE_CONFIG_DIR",
+    }
+    assert set(CLAUDE.outranking({"env": environment()})) == always
+    for bare in ({}, {"env": None}, {"env": dict.fromkeys(NEUTRALIZED, "1")}):
+        assert set(CLAUDE.outranking(bare)) == {*always, *NEUTRALIZED}
 
 
 def test_a_proxy_that_the_settings_do_not_name_is_told() -> None:
     for name in ("HTTPS_PROXY", "https_proxy"):
-        (found,) = CLAUDE.problems(OPTIONS, {name: "http://p:1"})
+        (found,) = CLAUDE.problems(OPTIONS, {name: "http://p:1"}, "")
         assert found.severity == "WARN" and name in found.what
 
 
@@ -303,11 +319,11 @@ def test_of_another_proxy_only_what_outranks_the_settings_is_told() -> None:
     same = {"https_proxy": "http://ours:1", "HTTPS_PROXY": "http://ours:1", "no_proxy": "a.example"}
     capitals = {"HTTPS_PROXY": "http://theirs:2", "NO_PROXY": "b.example"}
     for environment in (same, capitals, {}):
-        assert not CLAUDE.problems(ours, environment)
+        assert not CLAUDE.problems(ours, environment, "")
     for name in ("https_proxy", "no_proxy"):
-        (found,) = CLAUDE.problems(ours, {**same, name: "theirs"})
+        (found,) = CLAUDE.problems(ours, {**same, name: "theirs"}, "")
         assert found.severity == "WARN" and found.what.startswith(f"{name} is set to something else")
-    assert not CLAUDE.problems(ours._replace(no_proxy=None), {"no_proxy": "b.example"})
+    assert not CLAUDE.problems(ours._replace(no_proxy=None), {"no_proxy": "b.example"}, "")
 
 
 def test_without_a_ledger_a_proxy_is_not_taken_for_ours() -> None:

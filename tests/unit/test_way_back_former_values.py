@@ -369,6 +369,8 @@ class Story:
 
     def bring(self, documents: list[Wanted]) -> None:
         bring(owner_of(self.home), ["agents", "other"], documents, check=False)
+        if not documents:  # nothing is remembered on a host that we have left
+            self.texts = [text for text in self.texts if b"ours" not in (text or b"")]
 
     def roll_out(self) -> None:
         self.observe()

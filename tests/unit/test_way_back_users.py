@@ -70,7 +70,7 @@ def test_a_user_who_is_gone_holds_nobody_up_and_a_way_back_warns(owners: dict[st
     for check in (True, False):
         told = run(owners, *users, state="absent", check=check)
         assert not told.get("failed") and told["changed"] and told["owners"].keys() == {"ada", "grace", NOBODY}
-        assert told["warnings"] == [f"coding_agents_users {NOBODY}: is no user of this host: nothing to give back"]
+        assert told["notes"] == [f"coding_agents_users {NOBODY}: is no user of this host: nothing to give back"]
     assert forest(owners) == before
 
 

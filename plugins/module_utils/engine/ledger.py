@@ -172,16 +172,17 @@ class Ledger:
         """What is known of a document: of what is ours in it, or else of what was."""
         return self.documents.get(path) or self.former.get(path)
 
-    def set(self, path: str, entry: Entry | None) -> None:
-        """What holds of a document from now on; None where nothing is ours in it any more."""
+    def set(self, path: str, entry: Entry | None, former: Entry | None = None) -> None:
+        """What holds of a document from now on; None where nothing is ours in it any more, and what is remembered of it then."""
         if entry is not None:
             self.documents[path] = entry
             self.former.pop(path, None)
         else:
-            self._remember(path, self.documents.pop(path, None))
+            old = self.documents.pop(path, None)
+            self.remember(path, former or (former_of(old) if old else None))
 
-    def _remember(self, path: str, entry: Entry | None) -> None:
-        former = former_of(entry) if entry else None
+    def remember(self, path: str, former: Entry | None) -> None:
+        """Of a document in which nothing is ours any more: what could come back, and what its owner has there."""
         if former is not None:
             self.former = {**{one: kept for one, kept in self.former.items() if one != path}, path: former}
             self.former = dict(list(self.former.items())[-_FORMER_DOCUMENTS:])
@@ -204,7 +205,7 @@ class Ledger:
             elif old is not None:
                 self.documents[path] = remembering(old, new)
             else:
-                self._remember(path, new)
+                self.remember(path, former_of(new) if new else None)
         decided = [path for path in self.pending if path not in undecided]
         self.pending = undecided
         return decided

@@ -88,6 +88,8 @@ class Plan:
         self.entry = entry
         self.backup: str | None = None
         """Where the unreadable file that stood here is kept: put there before the write, taken away after it was given back."""
+        self.former: Entry | None = None
+        """Of a document in which nothing is ours any more: what to remember of it."""
         self.entry_before = entry
         self.wanted: Wanted | None = None
         self.salt = ""
@@ -306,10 +308,13 @@ def holds_ours(content: bytes | None, entry: Entry, salt: str) -> bool:
     return digest(content) == entry["after"] or _Past(entry, salt).is_back(FORMATS[entry["format"]](content))
 
 
-def former_of(entry: Entry) -> Entry | None:
-    """What to remember of a document in which nothing is ours any more; None where nothing can come back."""
+def former_of(entry: Entry, document: Document | None = None) -> Entry | None:
+    """What to remember of a document in which nothing is ours any more; None where nothing can come back.
+
+    What its owner has there now, the document says, without ours; where it is not at hand, the entry does.
+    """
     nothing: Entry = {"values": [], "elements": [], "removed": [], "containers": []}
-    former = _Past(entry, "").without(nothing, None)
+    former = _Past(entry, "").without(nothing, document)
     kept = {name: entry[name] for name in ("component", "format", "created", "mode", "leftovers")}
     return {**kept, **nothing, "after": "", "undo": None, "gone": True, "former": former} if former else None
 
@@ -468,10 +473,10 @@ def _withdraw(
 ) -> Plan:
     """Take out what we own. Untouched since our write: exactly what stood there. Changed since: only what is still ours."""
     result = Plan(path, entry["component"], entry["format"], content, mode, None)
-    summary = entry.get("summary", "")
+    summary, kind = entry.get("summary", ""), FORMATS[entry["format"]]
     if content is None:
+        result.former = former_of(entry, kind(kind.blank()))
         return result
-    kind = FORMATS[entry["format"]]
     result.mode_after = entry["mode"][0] if entry["mode"][0] is not None and mode == entry["mode"][1] else mode
     if digest(content) == entry["after"] and entry["undo"] is not None:
         result.after = None if entry["created"] else kind.reverted(content, [tuple(edit) for edit in entry["undo"]])
@@ -479,9 +484,12 @@ def _withdraw(
             result.after, result.backup = backup, entry["backup"]
         done = "back to what stood here" if result.after is not None else "removed"
         result.changes.append(f"{summary}: {done}" if summary else done)
+        given_back = kind.blank() if result.after is None or backup is not None else result.after
+        result.former = former_of(entry, kind(given_back))
         return result
     document, gone = kind(content), bool(entry.get("gone"))
     _take_out(document, entry, _Past(entry, salt), result, keep=None)
+    result.former = former_of(entry, document)
     result.after = None if entry["created"] and document.is_blank() else document.content
     if gone:
         result.mode_after = mode

@@ -73,7 +73,8 @@ def bring(
         outcome = survey.outcome
         _remove_leftovers(ledger, outcome.plans)
         recorded = ledger.documents
-        if outcome.changed or any(one.entry != recorded[one.path] for one in outcome.plans if one.path in recorded):
+        records_differ = any(one.entry != recorded[one.path] for one in outcome.plans if one.path in recorded)
+        if outcome.changed or records_differ or survey.remembers_more:
             _apply(ledger, survey)
         elif ledger.is_empty:
             ledger.save()  # takes away the directory that a run leaves which is killed as it removes the ledger
@@ -96,6 +97,8 @@ class _Survey:
         self.plans: list[Plan] = []
         self.found: dict[str, files.Found] = {}
         self.left: list[files.Away] = []
+        self.remembers_more = False
+        """An owner has other values than before, where ours could come back."""
         self._way_back = not wanted
         self._places: dict[str, files.Found] = {}
         """What will stand where a document is planned already: another may be the same file, by a link."""
@@ -103,7 +106,7 @@ class _Survey:
         for path, one in self.wanted.items():
             self._add(path, one.format, one)
         self._take_back(components)
-        for path, entry in ledger.former.items():
+        for path, entry in list(ledger.former.items()):
             if entry["component"] in components and path not in self.found:
                 self._clear(path, entry)
         if self._way_back:
@@ -145,6 +148,9 @@ class _Survey:
             made = _plan_one(self.ledger, path, found, None)
             if made.changed:
                 self._enter(path, found, made)
+            elif made.former != entry:
+                self.ledger.remember(path, made.former)
+                self.remembers_more = True
 
     def _add(self, path: str, kind: str, wanted: Wanted | None) -> None:
         found = self._read(path, kind)
@@ -282,7 +288,7 @@ def _apply(ledger: Ledger, survey: _Survey) -> None:
             _finish(ledger)
         raise
     for one in plans:
-        ledger.set(one.path, one.entry)
+        ledger.set(one.path, one.entry, one.former)
     ledger.pending = undecided
     try:
         _finish(ledger)

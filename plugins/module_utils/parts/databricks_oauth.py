@@ -52,12 +52,8 @@ is_private() {{
 now=$(date +%s)
 served=0
 is_file=yes
-# A pipe would hold us up.
-if [ -e "$cache.served" ] && [ ! -f "$cache.served" ]; then
-    is_file=no
-else
-    {{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
-fi
+[ -e "$cache.served" ] && [ ! -f "$cache.served" ] && is_file=no # a pipe would hold us up
+[ "$is_file" = yes ] && {{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
 case $served in "" | *[!0-9]*) served=0 ;; esac
 age=$((now - served))
 # Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
