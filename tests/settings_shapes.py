@@ -21,7 +21,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a switch as number": ({"alwaysThinkingEnabled": 1}, "alwaysThinkingEnabled"),
     "a switch inside an object": ({"sandbox": {"enabled": "true"}}, "sandbox.enabled"),
     "a text in place of a list": ({"permissions": {"allow": "Bash(ls:*)"}}, "permissions.allow"),
-    "a list in place of an object": ({"permissions": []}, "permissions"),
+    "a list in place of an object": ({"worktree": []}, "worktree"),
     "a word that is none of those": ({"permissions": {"defaultMode": "acceptAll"}}, "permissions.defaultMode"),
     "a member of a list": ({"permissions": {"additionalDirectories": ["~/src", None]}}, "permissions.additionalDirectories.1"),
     "a list in place of a text": ({"outputStyle": ["Explanatory"]}, "outputStyle"),

@@ -32,6 +32,7 @@ REPORTED = "__coding_agents_reported"
 """Set by playbooks that end with the module run_report: what a task has to say is then said there, once for all hosts."""
 
 PREFLIGHT_TAG = "preflight"
+_REPORT = "report"
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
 _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
 _OF_THE_OWNER = frozenset((*owner.OWNER, "sign_out", "npm_registry", "ca_file", "proxy", "no_proxy"))
@@ -80,8 +81,6 @@ class HostAction(ActionBase):
         No options: tags leave this host alone. Raises OperatorError.
         """
         args = dict(self._task.args)
-        if variables.get(REPORTED):
-            self._check_report(variables)
         parts = self._parts(variables)
         if parts == [] and not (self.ASKS_WORKSPACE and PREFLIGHT_TAG in variables.get("ansible_run_tags", ())):
             return None, {}
@@ -93,13 +92,18 @@ class HostAction(ActionBase):
         names = [name for name in self.OPTIONS if not absent or name in _OF_THE_OWNER]
         if "workspace_url" in names:
             names += control_node.CONFIG  # has been read by now; what is wrong with it is told with all else
+        if variables.get(REPORTED):
+            names.append(_REPORT)
         options, from_variables = filled(names, args, variables, self._templar)
+        if _REPORT in from_variables and options.get(_REPORT):
+            # Before a host is touched: a report that cannot be written would be missed at the end.
+            run_store.check_report_path(run_store.report_path(str(options[_REPORT])))
         answer: dict[str, Any] = {}
         if not absent and "workspace_url" in self.OPTIONS:
             if not options.get("workspace_url"):
                 raise OperatorError(_NO_WORKSPACE)
             answer = self._asked(options, "routing" in from_variables or "routing" in args)
-        for name in (*control_node.ASKING, *(control_node.CONFIG.keys() & from_variables)):
+        for name in (*control_node.ASKING, *({*control_node.CONFIG, _REPORT} & from_variables)):
             options.pop(name, None)
         if options.get("extra_settings") and not isinstance(options["extra_settings"], str):
             options["extra_settings"] = json.dumps(options["extra_settings"])
@@ -180,12 +184,6 @@ class HostAction(ActionBase):
         if everything and not parts:
             return None
         return [name for name in parts if (everything or name in chosen) and name not in left_out]
-
-    def _check_report(self, variables: Mapping[str, Any]) -> None:
-        """Before a host is touched: a report that cannot be written would be missed at the end."""
-        options, _from_variables = filled(("report",), {}, variables, self._templar)
-        if options.get("report"):
-            run_store.check_report_path(run_store.report_path(str(options["report"])))
 
     @staticmethod
     def _is_our_playbook() -> bool:

@@ -42,7 +42,10 @@ ON_THE_CONTROL_NODE = {
     "modules/workspace_info.py": "ansible",
 }
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.
-SHARED = {"agents": {"base", "sources", "extra_settings", "shapes"}, "parts": {"base", "context", "examination", "person"}}
+SHARED = {
+    "agents": {"base", "sources", "extra_settings", "shapes"},
+    "parts": {"base", "context", "examination", "person"},
+}
 # What stands on hosts once and is not carried by every call.
 STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "workspace"}
 

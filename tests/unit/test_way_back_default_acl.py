@@ -117,8 +117,10 @@ def test_another_user_reads_nothing_of_it(shared: Path) -> None:
     uninstall(home)
     roll_out(home)
     reader = ["setpriv", f"--reuid={READER}", f"--regid={READER}", "--clear-groups"]
-    done = subprocess.run([*reader, "cat", str(home / ".agent/settings.json")], capture_output=True, check=False)
-    assert done.returncode != 0, "0640, and no entry for this user"
+    for_its_group = subprocess.run(
+        [*reader, "cat", str(home / ".agent/settings.json")], capture_output=True, check=False
+    )
+    assert for_its_group.returncode != 0, "0640, and no entry for this user"
     private = [
         ".databrickscfg",
         ".agent.json",

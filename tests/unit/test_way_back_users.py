@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owner as owner_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Done, Owner, current_owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
@@ -140,6 +140,6 @@ def test_a_process_that_has_no_name_on_this_host_is_told_so(monkeypatch: pytest.
     def unknown(uid: int) -> None:
         raise KeyError(uid)
 
-    monkeypatch.setattr(owner_module.pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
     with pytest.raises(OperatorError, match=r"uid \d+: is no user of this host"):
         current_owner("/home/ada")

@@ -303,7 +303,8 @@ class Npm(Source):
         names = ["globalconfig", "registry", "cafile", *([f"{scope}:registry"] if scope else [])]
         told: dict[str, str] = {}
         with contextlib.suppress(OSError):
-            done = processes.run([npm, "config", "get", *names], environment, _START_SECONDS, scratch)
+            command = [npm, "config", "get", *names, "--cache", os.path.join(scratch, "cache"), "--no-update-notifier"]
+            done = processes.run(command, environment, _START_SECONDS, scratch)
             told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line and done.status == 0)
         told = {name: value.strip() for name, value in told.items() if value.strip() not in ("", "null", "undefined")}
         shared = told.get("globalconfig", "")
@@ -574,7 +575,8 @@ def directories_of_managers(home: str, environment: Mapping[str, str]) -> list[s
         named = environment.get(variable, "") if variable else ""
         for root in [named] if os.path.isabs(named) else [os.path.join(home, one) for one in usual]:
             for pattern in below if os.path.isdir(root) else ():
-                found.extend(sorted(glob.glob(os.path.join(glob.escape(root), pattern)), key=_numbers, reverse=True))
+                matching = glob.glob(os.path.join(glob.escape(root), pattern))
+                found.extend(sorted(map(os.path.normpath, matching), key=_numbers, reverse=True))
     return found
 
 

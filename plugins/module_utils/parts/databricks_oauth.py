@@ -83,6 +83,7 @@ done
 echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
 exit 1
 """
+_CACHED = "token-"
 _PYTHON = "python-"
 """How the files begin, in the data directory, that say which interpreter the rollout ran on; the host's name is the rest."""
 
@@ -147,8 +148,8 @@ class DatabricksOauth(Part):
             files.replace(python_record(config), f"{sys.executable}\n".encode(), PRIVATE)
         _make_directories(owner, config)
         _forget_tokens(owner, keep=config.cache_file)
-        if not config.log:
-            _remove_log(owner)
+        for path in [] if config.log else _logs(owner):
+            files.remove(path)
         if prepared is not None:
             token_cache.store(config, prepared)
 
@@ -162,13 +163,13 @@ class DatabricksOauth(Part):
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
-        warnings = [*done.warnings, *_copies_of_secrets(owner)]
-        if not check:
-            _forget_tokens(owner)
-            _forget(owner.cache, COMPILED)
-            _forget(owner.data, _PYTHON)
-            _remove_log(owner)
-        return done._replace(warnings=warnings)
+        errors = []
+        for path in [] if check else _no_documents(owner):
+            try:
+                files.remove(path)
+            except OperatorError as error:
+                errors.append(error.told)
+        return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
 
     def checks(self, examination: Examination) -> Iterator[Check]:
         yield _databricks_cli(examination)
@@ -320,23 +321,26 @@ def _session(config: Config, asking: bool) -> dict[str, Any]:
     return found
 
 
-def _forget_tokens(owner: Owner, keep: str | None = None) -> None:
+def _forget_tokens(owner: Owner, keep: str) -> None:
     """Remove cached tokens, but for ``keep`` and what stands beside it: that of a profile or identity that is not
     wanted any more would live on for up to an hour.
     """
-    if os.path.isdir(owner.cache):
-        for name in os.listdir(owner.cache):
-            path = os.path.join(owner.cache, name)
-            if name.startswith("token-") and not (keep and path.startswith(keep)):
-                files.remove(path)
+    for path in _beginning(owner.cache, _CACHED):
+        if not path.startswith(keep):
+            files.remove(path)
 
 
-def _forget(directory: str, beginning: str) -> None:
-    """Remove files of ours that are no documents."""
-    if os.path.isdir(directory):
-        for name in os.listdir(directory):
-            if name.startswith(beginning):
-                files.remove(os.path.join(directory, name))
+def _no_documents(owner: Owner) -> list[str]:
+    """Files of ours that the ledger does not know one by one."""
+    found = [*_beginning(owner.cache, _CACHED), *_beginning(owner.cache, COMPILED), *_beginning(owner.data, _PYTHON)]
+    return [*found, *_logs(owner)]
+
+
+def _beginning(directory: str, name: str) -> list[str]:
+    """The files in a directory whose names begin so."""
+    if not os.path.isdir(directory):
+        return []
+    return [os.path.join(directory, one) for one in sorted(os.listdir(directory)) if one.startswith(name)]
 
 
 def _copies_of_secrets(owner: Owner) -> list[str]:
@@ -371,11 +375,9 @@ def _holds_one_of(path: str, secrets: set[str], salt: str) -> bool:
     return any(value_digest(value, salt) in secrets for value in values if value)
 
 
-def _remove_log(owner: Owner) -> None:
+def _logs(owner: Owner) -> list[str]:
     path = os.path.join(owner.state, LOG_NAME)
-    for one in (path, path + ".1"):
-        if os.path.lexists(one):
-            files.remove(one)
+    return [one for one in (path, path + ".1") if os.path.lexists(one)]
 
 
 def _written_directories(config: Config) -> list[str]:

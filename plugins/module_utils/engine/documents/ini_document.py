@@ -22,7 +22,7 @@ from .base import (
 
 _SECTION = re.compile(r"[ \t]*\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
 _KEY = re.compile(
-    r"[ \t]*(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?\n|\Z)"
+    r"[ \t]*(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?(?:\n|\Z))"
 )
 _LINE = re.compile(r"[^\n]*\n?")
 
@@ -154,7 +154,7 @@ class IniDocument(Document):
     def _append_lines(self, at: int, lines: str) -> None:
         """Insert whole lines at ``at``, which is the start of a line or the end of a text without a final newline."""
         if at and self.text[at - 1] != "\n" and self.text[:at] != BOM:
-            lines = self._line_end + lines
+            lines = ("\n" if self.text[at - 1] == "\r" else self._line_end) + lines
         self._splice(at, at, lines)
 
     def _beginning(self, section: _Section, wanted: str) -> str:
