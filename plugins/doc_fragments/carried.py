@@ -12,6 +12,5 @@ options:
   carried:
     description:
       - What the action plugin brings to the host with the call. Not for playbooks.
-    type: dict
-    default: {}
+    type: str
 """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -28,7 +29,7 @@ STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "defau
 PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
 if registry("parts", "PARTS"):
     PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
-CARRIED: Spec = {"carried": {"type": "dict", "default": {}, "no_log": False}}
+CARRIED: Spec = {"carried": {"type": "str", "no_log": True}}
 """What the action plugin brings along."""
 
 _EXPECTED = (OperatorError, ValueError)
@@ -49,7 +50,8 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
             msg=f"{sys.executable} is Python {sys.version.split()[0]}, and fmapi.coding_agents needs "
             f"{'.'.join(map(str, OLDEST_PYTHON))} or newer on a host. Install one, and name it in ansible_python_interpreter"
         )
-    carried = module.params.pop("carried")  # Ansible would send it back with the result
+    # One text that is not logged: else the host's log has it all, and of a dictionary each word would be hidden in the result.
+    carried = json.loads(module.params.pop("carried") or "{}")
     options = {**module.params, **carried.pop("own", {}), "carried": carried}
     if parts:
         options["parts"] = list(parts)

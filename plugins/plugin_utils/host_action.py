@@ -23,7 +23,7 @@ from ..module_utils import routing
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options import agent_settings, control_node, owner
-from ..module_utils.options.values import Spec, as_boolean
+from ..module_utils.options.values import Spec, as_boolean, as_list, as_list
 from ..module_utils.parts import PARTS
 from . import asking, carrying, run_store
 from .filling import filled
@@ -95,9 +95,15 @@ class HostAction(ActionBase):
         if variables.get(REPORTED):
             names.append(_REPORT)
         options, from_variables = filled(names, args, variables, self._templar)
+        strange = sorted({str(one) for one in as_list(options.get("parts")) or ()} - set(PARTS))
+        if strange:
+            raise OperatorError(f"there is no part {', '.join(strange)}", "parts", f"Use {', '.join(PARTS)}")
         if _REPORT in from_variables and options.get(_REPORT):
             # Before a host is touched: a report that cannot be written would be missed at the end.
             run_store.check_report_path(run_store.report_path(str(options[_REPORT])))
+        unknown = [one for one in as_list(options.get("parts")) or () if one not in PARTS]
+        if unknown:  # hosts' modules do not know them
+            raise OperatorError(f"there is no part {', '.join(map(str, unknown))}", "parts", f"Use {', '.join(PARTS)}")
         answer: dict[str, Any] = {}
         if not absent and "workspace_url" in self.OPTIONS:
             if not options.get("workspace_url"):
@@ -147,7 +153,7 @@ class HostAction(ActionBase):
 
     def _execute(self, options: dict[str, Any], with_program: bool, variables: Mapping[str, Any]) -> dict[str, Any]:
         args = {name: value for name, value in options.items() if name not in agent_settings.OWN}
-        args["carried"] = {**carrying.carried(options, with_program), "own": self._own(options)}
+        args["carried"] = json.dumps({**carrying.carried(options, with_program), "own": self._own(options)})
         result: dict[str, Any] = self._execute_module(
             module_args=args, task_vars=variables, wrap_async=bool(self._task.async_val)
         )

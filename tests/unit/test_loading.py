@@ -316,7 +316,7 @@ def call(
 ) -> dict[str, Any]:
     """A module in a process of its own: that does a verb of a program, or coding_agents."""
     given = {
-        "arguments": {**arguments, "_ansible_check_mode": check},
+        "arguments": {**arguments, "carried": json.dumps(arguments["carried"]), "_ansible_check_mode": check},
         "owners": owners or {},
         "verb": verb,
     }

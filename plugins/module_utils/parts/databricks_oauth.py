@@ -140,7 +140,16 @@ class DatabricksOauth(Part):
             secret = _secret(config, options)
         except TokenError:
             return None  # a workload's token is not at hand for this login, as it may be for the agents' own
-        return session.request_with(config, secret) if secret else None
+        authority = brought_ca(options)
+        if not secret or authority is None:
+            return session.request_with(config, secret) if secret else None
+        import tempfile  # every look would pay for it
+
+        # Where the authority is to stand it may not stand yet.
+        with tempfile.NamedTemporaryFile("w", prefix="fmapi-", suffix=".pem") as stream:
+            stream.write(authority)
+            stream.flush()
+            return session.request_with(config._replace(ca_file=stream.name), secret)
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
