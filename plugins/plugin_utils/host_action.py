@@ -23,7 +23,7 @@ from ..module_utils import routing
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options import agent_settings, control_node, owner
-from ..module_utils.options.values import Spec, as_boolean, as_list, as_list
+from ..module_utils.options.values import Spec, as_boolean, as_list
 from ..module_utils.parts import PARTS
 from . import asking, carrying, run_store
 from .filling import filled
@@ -101,9 +101,6 @@ class HostAction(ActionBase):
         if _REPORT in from_variables and options.get(_REPORT):
             # Before a host is touched: a report that cannot be written would be missed at the end.
             run_store.check_report_path(run_store.report_path(str(options[_REPORT])))
-        unknown = [one for one in as_list(options.get("parts")) or () if one not in PARTS]
-        if unknown:  # hosts' modules do not know them
-            raise OperatorError(f"there is no part {', '.join(map(str, unknown))}", "parts", f"Use {', '.join(PARTS)}")
         answer: dict[str, Any] = {}
         if not absent and "workspace_url" in self.OPTIONS:
             if not options.get("workspace_url"):

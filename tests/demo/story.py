@@ -272,8 +272,8 @@ class Story:
             "their settings.json is still the link into their dotfiles",
         )
         self._expect(
-            "ANTHROPIC_AUTH_TOKEN" not in settings["env"],
-            "ANTHROPIC_AUTH_TOKEN, which would outrank the token helper, is set aside (and comes back in step 6)",
+            settings["env"].get("ANTHROPIC_AUTH_TOKEN") == "",
+            "ANTHROPIC_AUTH_TOKEN, which would outrank the token helper, is empty now (and comes back in step 6)",
         )
         loose = [
             f"{path} ({(self.home / path).stat().st_mode & 0o777:04o})"

@@ -150,7 +150,7 @@ def test_trouble_that_stays_ends_the_run_after_a_limited_number_of_tries(operato
     play = operator.rollout(home)
     operator.workspace.control(fail_next=None)
     assert play.status == 2
-    assert "answers HTTP 500 for /.well-known/databricks-config. Try again later" in play.message()
+    assert "answers HTTP 500 for /.well-known/databricks-config\nTry again later" in play.message()
     assert 2 <= len(operator.workspace.requests()) <= 4
     assert play.starts["host"] == 0
 

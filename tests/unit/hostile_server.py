@@ -103,7 +103,9 @@ class Hostile:
                     return
                 request += part
             head, _end, body = request.partition(b"\r\n\r\n")
-            length = next((int(one[15:]) for one in head.split(b"\r\n") if one.lower().startswith(b"content-length:")), 0)
+            length = next(
+                (int(one[15:]) for one in head.split(b"\r\n") if one.lower().startswith(b"content-length:")), 0
+            )
             while len(body) < length:
                 body += secure.recv(1 << 16)
             self.got.append(head + b"\r\n\r\n" + body)

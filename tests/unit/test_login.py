@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databricks_cli import fixtures, person
+from tests.databricks_cli import fixtures, install, person
 from tests.databricks_cli.fixtures import databricks_cli
 from tests.unit.signing_in import Home, Running, script
 from tests.workspace.client import Workspace
@@ -390,7 +390,8 @@ def test_a_keyring_that_is_asked_for_and_not_there_is_told(home: Home) -> None:
     )
 
 
-def test_an_older_cli_that_can_sign_in_will_do(home: Home) -> None:
+def test_an_older_cli_that_can_sign_in_will_do(home: Home, tmp_path: Path) -> None:
     fixtures.needs_the_stand_in()
-    done = home.login(STANDIN_DATABRICKS_CLI="old")
+    install(tmp_path / "old", knobs="old")
+    done = home.login(PATH=f"{tmp_path / 'old'}:{home.variables['PATH']}")
     assert (done.returncode, done.stdout) == (0, signed_in(home)), done.stderr

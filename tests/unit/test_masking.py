@@ -32,7 +32,7 @@ from tests.unit.generated import ini_texts, json_texts, styled
 SECRET = "S3cr3t-Value"
 URL = "https://dbc-1.cloud.databricks.com/ai-gateway/anthropic"
 HELPER = "/home/ada/.local/share/fmapi-coding-agents/token-helper"
-OURS = {
+OURS: dict[tuple[str, ...], Any] = {
     ("apiKeyHelper",): HELPER,
     ("env", "ANTHROPIC_BASE_URL"): URL,
     ("env", "ANTHROPIC_CUSTOM_HEADERS"): "x-databricks-use-coding-agent-mode: true",
@@ -52,7 +52,11 @@ def settings(**changes: Any) -> Wanted:
 
 
 def profile(**changes: Any) -> Wanted:
-    values = {("fmapi", "host"): "https://w", ("fmapi", "client_id"): "7c1e", ("fmapi", "client_secret"): SECRET}
+    values: dict[tuple[str, ...], Any] = {
+        ("fmapi", "host"): "https://w",
+        ("fmapi", "client_id"): "7c1e",
+        ("fmapi", "client_secret"): SECRET,
+    }
     return Wanted("/h/.databrickscfg", "ini", "x", values=values, **changes)
 
 
@@ -109,9 +113,7 @@ def test_no_value_of_somebody_s_settings_is_shown(case: str, template: str) -> N
         assert value in shown(first)[1] and value in shown(back)[0]
 
 
-@pytest.mark.parametrize(
-    "number", ["84729461", "123456", "1.10203040", "847294611234567890123", "-987654", "1e100000"]
-)
+@pytest.mark.parametrize("number", ["84729461", "123456", "1.10203040", "847294611234567890123", "-987654", "1e100000"])
 def test_a_number_of_six_digits_or_more_is_hidden(number: str) -> None:
     content = f'{{"pin": 1234, "code": {number}, "port": 8443}}'.encode()
     before, after = shown(plan("/h/s", content, 0o600, None, settings(), "salt"))
@@ -241,13 +243,17 @@ def test_of_a_variable_file_that_cannot_be_read_nothing_is_shown_from_there_on()
     assert masked_pair("dotenv", text, text)[0] == f"A=8080\n{MASK}\n{MASK}\n{MASK}\n"
 
 
-@pytest.mark.parametrize("line", [f"export TOKEN={SECRET}", f"alias x='y {SECRET}'", f"# {SECRET}", f"cat <<E\n{SECRET}\nE"])
+@pytest.mark.parametrize(
+    "line", [f"export TOKEN={SECRET}", f"alias x='y {SECRET}'", f"# {SECRET}", f"cat <<E\n{SECRET}\nE"]
+)
 def test_of_a_shell_s_file_nothing_but_our_block_is_shown(line: str) -> None:
     content = f"umask 022\n{line}\n".encode()
     made = plan("/h/p", content, 0o600, None, block(), "salt")
     before, after = shown(made)
     assert SECRET not in before + after and "umask" not in before + after
-    assert after.endswith("# >>> fmapi.coding_agents login >>>\ncoding-agents login &\n# <<< fmapi.coding_agents login <<<\n")
+    assert after.endswith(
+        "# >>> fmapi.coding_agents login >>>\ncoding-agents login &\n# <<< fmapi.coding_agents login <<<\n"
+    )
     back = plan("/h/p", made.after, 0o600, made.entry, None, "salt")
     assert "coding-agents login &" in shown(back)[0] and SECRET not in "".join(shown(back))
 
@@ -277,8 +283,12 @@ def test_in_a_text_of_ours_a_secret_is_known_by_its_shape_and_by_its_name(secret
 # -- changes show ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "template"), [("json", '{{"note": "{}"}}'), ("ini", "[a]\nnote = {}\n"), ("dotenv", "NOTE={}\n")])
-def test_a_foreign_value_that_changes_shows_as_changed_and_one_that_does_not_as_the_same(kind: str, template: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "template"), [("json", '{{"note": "{}"}}'), ("ini", "[a]\nnote = {}\n"), ("dotenv", "NOTE={}\n")]
+)
+def test_a_foreign_value_that_changes_shows_as_changed_and_one_that_does_not_as_the_same(
+    kind: str, template: str
+) -> None:
     before, after = masked_pair(kind, template.format("one-secret"), template.format("other-secret"))
     assert (MASK in before, CHANGED in after, CHANGED in before) == (True, True, False)
     assert "one-secret" not in before + after and "other-secret" not in before + after
@@ -394,10 +404,8 @@ def test_no_planted_secret_is_ever_shown_and_our_own_lines_are(seed: int, kind: 
     chance, secrets = random.Random(seed), list[str]()
     make = {"json": settings, "ini": profile, "dotenv": env_file, "block": block}[kind]
     wanted = make(replace_unreadable=kind == "json")
-    if kind == "json":
-        content = _json_document(chance, secrets)
-    else:
-        content = _line_document(chance, secrets, " = " if kind == "ini" else "=")
+    sign = " = " if kind == "ini" else "="
+    content = _json_document(chance, secrets) if kind == "json" else _line_document(chance, secrets, sign)
     key = next(key for key in wanted.values if "HEADERS" not in key[-1])
     other = wanted.replaced(values={**wanted.values, key: "https://another"})
     try:

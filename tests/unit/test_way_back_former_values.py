@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -409,6 +410,7 @@ def test_no_value_of_ours_is_ever_given_back_and_theirs_comes_back_exactly(
     story.end()
     for key, value in story.theirs.items():
         assert _found(story.data(), key) == value, key
+    shutil.rmtree(story.home)
 
 
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 10))
@@ -431,3 +433,4 @@ def test_killed_anywhere_in_between_no_value_of_ours_is_given_back(
     story.end()
     for key in _KEYS:
         assert _found(story.data(), key) in story.ever[key], key
+    shutil.rmtree(story.home)

@@ -22,6 +22,8 @@ from .owner import Owner
 
 _AT_FDCWD = -100
 _TEMPORARY = ".fmapi-tmp-"
+_LARGEST = 1 << 28
+"""What is read is kept in memory, several times: a file that somebody blows up must not take a host's."""
 _LONGEST_BEGINNING = 100
 """So many bytes of a file's name are in that of its temporary: a name can be as long as the file system lets it."""
 _ACL = "system.posix_acl_access"
@@ -81,9 +83,12 @@ def read(path: str) -> Found:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise SomethingElse("is not a regular file", path, "Move it away")
+    if status.st_size > _LARGEST:
+        os.close(descriptor)
+        raise OperatorError(f"is larger than {_LARGEST >> 20} MiB", path, "Move it away: no agent reads such a file")
     with os.fdopen(descriptor, "rb") as stream:
         try:
-            return Found(stream.read(), stat.S_IMODE(status.st_mode))
+            return Found(stream.read(_LARGEST), stat.S_IMODE(status.st_mode))
         except OSError as error:
             raise _unreadable(error, path) from None
 

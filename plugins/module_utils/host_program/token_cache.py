@@ -261,11 +261,16 @@ def write(config: Config, name: str, content: bytes) -> None:
 
 
 def _make_private_directory(config: Config) -> None:
-    """Make the cache's directory, or take from others what they can do in it. Raises OSError."""
+    """Make the cache's directory, or take from others what they can do in it, with what they may have put there. Raises OSError."""
     os.makedirs(config.cache_directory, mode=0o700, exist_ok=True)
     status = os.stat(config.cache_directory)
-    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
-        os.chmod(config.cache_directory, 0o700)
+    if status.st_uid != os.geteuid() or not stat.S_IMODE(status.st_mode) & 0o077:
+        return
+    os.chmod(config.cache_directory, 0o700)
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        for name in os.listdir(config.cache_directory):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(config.cache_directory, name))
 
 
 def _open_lock(config: Config) -> int | None:

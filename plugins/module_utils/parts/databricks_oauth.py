@@ -357,6 +357,8 @@ def _copies_of_secrets(owner: Owner) -> list[str]:
     do. They are not ours to change.
     """
     ledger = Ledger.load(owner)
+    if not ledger.documents:
+        DatabricksOauth().traces(ledger)
     found = []
     for path, entry in ledger.documents.items():
         if entry["component"] != DatabricksOauth.name or entry["format"] != IniDocument.format:

@@ -86,7 +86,7 @@ def settings_of(owner: Owner, names: Sequence[str]) -> dict[str, list[str]]:
         return found
     setting = re.compile(
         rf"(?:(?:^|[\s;&|({{'\"`])({'|'.join(names)})\s?=|\bset(?:env)?\s(?:[^#;]*\s)?({'|'.join(names)})\s+)"
-        r"(?![\"']{2}\s*(?:$|;))[^\s;]"
+        r"(?![\"']{2}(?:\s|;|$))[^\s;]"
     )
     for pattern in START_FILES:
         for path in sorted(glob.glob(os.path.join(owner.home, pattern[2:]) if pattern.startswith("~/") else pattern)):
