@@ -23,7 +23,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a text in place of a list": ({"permissions": {"allow": "Bash(ls:*)"}}, "permissions.allow"),
     "a list in place of an object": ({"worktree": []}, "worktree"),
     "a word that is none of those": ({"permissions": {"defaultMode": "acceptAll"}}, "permissions.defaultMode"),
-    "a member of a list": ({"permissions": {"additionalDirectories": ["~/src", None]}}, "permissions.additionalDirectories.1"),
+    "a member of a list": (
+        {"permissions": {"additionalDirectories": ["~/src", None]}},
+        "permissions.additionalDirectories.1",
+    ),
     "a list in place of a text": ({"outputStyle": ["Explanatory"]}, "outputStyle"),
     "an object in place of a switch": ({"enabledPlugins": {"a@b": {}}}, "enabledPlugins.a@b"),
     "a list in place of a command": ({"fileSuggestion": ["find"]}, "fileSuggestion"),

@@ -68,11 +68,12 @@ def _models() -> str:
 class ModuleDocFragment:
     """All of the group, or with C(.agents) the list of agents alone."""
 
-    DOCUMENTATION = (
+    # Annotated, so that linters of documentation do not take it for a text that stands here.
+    DOCUMENTATION: str = (
         _LISTED
         + _SETTINGS.replace("@@", _models())
         + "\n".join(_option(name, said) for name, said in OWN_OPTIONS.items())
         + "\n"
     )
 
-    AGENTS = _LISTED
+    AGENTS: str = _LISTED

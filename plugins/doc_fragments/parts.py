@@ -11,7 +11,7 @@ from ..module_utils.parts import PARTS
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = f"""
+    DOCUMENTATION: str = f"""
 options:
   parts:
     description:

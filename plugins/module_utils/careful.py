@@ -58,6 +58,11 @@ def line(text: object, most: int = _LONGEST_TEXT) -> str:
     return shown if len(shown) <= most else shown[: most - 3] + "..."
 
 
+def visible(text: str) -> str:
+    """A text without what a terminal would act upon, but for line ends."""
+    return text if text.isprintable() else "".join(one for one in text if one.isprintable() or one == "\n")
+
+
 def is_ours_alone(directory: str) -> bool:
     """Whether a directory is ours, and nobody else can write to it."""
     try:

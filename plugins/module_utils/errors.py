@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from . import careful
+
 
 class OperatorError(Exception):
     """Something the operator or the owner of a file can mend.
@@ -13,9 +15,10 @@ class OperatorError(Exception):
     """
 
     def __init__(self, what: str, where: str = "", way_out: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.way_out = way_out
+        # Names of files and links are chosen by whoever made them, and a terminal may act upon them.
+        self.what = what = careful.visible(what)
+        self.where = where = careful.visible(where)
+        self.way_out = way_out = careful.visible(way_out)
         text = f"{where}: {what}" if where else what
         self.told = f"{text}\n{way_out}" if way_out else text
         """For a result: the cause in the first line, the way out in the next."""

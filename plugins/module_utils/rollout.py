@@ -108,8 +108,10 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, _traces)
-    except Unfinished as error:
-        return {"changed": True, "error": error.told}
+    except OperatorError as error:
+        if isinstance(error, Unfinished) or any(one.changes for one in before):
+            return {"changed": True, "error": error.told}
+        raise
     after = [_withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
     left = [*outcome.left, *(one for done in (*before, *after) for one in done.errors)]
     result = _result(outcome, how, [], [f"not given back: {one}" for one in dict.fromkeys(left)])

@@ -29,8 +29,9 @@ def _doctor(operator: Operator, home: Path, **own: Any) -> Play:
 
 @pytest.fixture
 def home(operator: Operator, tmp_path: Path) -> Path:
-    """A home that has just been rolled out."""
+    """A home that has just been rolled out, of somebody who finds the program."""
     made = homes.lived_in(tmp_path / "home")
+    (made / ".profile").write_text(f'PATH="{operator.prefix}/bin:$PATH"\n')
     operator.rollout(made).ok()
     return made
 

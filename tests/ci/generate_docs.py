@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Write what the documentation says twice of what the code says once: tables of variables and requirements, a page for each agent,

@@ -67,7 +67,7 @@ def test_an_agent_answers_everything(agent: Agent) -> None:
         assert Path(document.path).is_relative_to("/home/ada")
         assert document.format in FORMATS
         assert not set(document.values) & set(document.superseded)
-    assert agent.problems(OPTIONS, {}) == []
+    assert agent.problems(OPTIONS, {}, agent.pinned_version) == []
     assert agent.prompt_command("/bin/x", "hello")[0] == "/bin/x"
 
 

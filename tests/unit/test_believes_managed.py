@@ -80,7 +80,9 @@ def test_what_keeps_the_agent_from_answering_fails_with_file_and_key(managed: Pa
 def test_what_only_differs_from_ours_is_a_warning(managed: Path) -> None:
     path = write(managed / "managed-settings.json", {"env": {"ANTHROPIC_MODEL": "other", "NOT_OURS": "x"}})
     (found,) = doctor()
-    assert found == Problem("WARN", f"{path} sets env.ANTHROPIC_MODEL: it wins over what the rollout wrote", found.way_out)
+    assert found == Problem(
+        "WARN", f"{path} sets env.ANTHROPIC_MODEL: it wins over what the rollout wrote", found.way_out
+    )
     write(path, {"policyHelper": {"path": "/opt/policy"}})
     (found,) = doctor()
     assert (found.severity, "policyHelper" in found.what) == ("WARN", True)
@@ -93,7 +95,7 @@ def test_what_only_differs_from_ours_is_a_warning(managed: Path) -> None:
         {"permissions": {"deny": ["WebFetch"]}, "cleanupPeriodDays": 30, "forceRemoteSettingsRefresh": True},
         {"apiKeyHelper": OPTIONS.token_helper, "env": {"ANTHROPIC_BASE_URL": URL}},
         {"env": {"CLAUDE_CODE_USE_BEDROCK": "0", "CLAUDE_CODE_USE_VERTEX": "", "ANTHROPIC_AUTH_TOKEN": ""}},
-        {"availableModels": MODELS, "enforceAvailableModels": True, "deniedModels": ["opus"]},
+        {"availableModels": MODELS, "enforceAvailableModels": True, "deniedModels": ["claude-opus-4-5"]},
         {"allowedProviders": ["customEndpoint"], "env": {"ANTHROPIC_BASE_URL": URL}},
         {"requiredMinimumVersion": "2.1.0", "requiredMaximumVersion": "9.0.0"},
         {"env": ["not an object"], "availableModels": "sonnet", "requiredMinimumVersion": 3},
@@ -141,3 +143,26 @@ def test_a_managed_file_that_is_no_file_holds_nobody_up(managed: Path) -> None:
     os.mkfifo(managed / "managed-settings.json")
     (found,) = doctor()
     assert found.severity == "WARN" and "cannot be read" in found.what
+
+
+@pytest.mark.parametrize(
+    ("entry", "model", "listed", "denied"),
+    [
+        ("sonnet", "databricks-claude-sonnet-4-6", True, True),
+        ("sonnet", "system.ai.claude-sonnet-4-6", True, True),
+        ("opus", "databricks-claude-sonnet-4-6", False, False),
+        ("databricks-claude-sonnet", "databricks-claude-sonnet-4-6", True, False),
+        ("claude-sonnet-4-6", "databricks-claude-sonnet-4-6", False, True),
+        ("claude-sonnet-4-6", "system.ai.claude-sonnet-4-6", False, True),
+        ("databricks-claude-sonnet-4-6", "databricks-claude-sonnet-4-6[1m]", True, True),
+        ("claude-opus", "databricks-claude-opus-4-6", False, False),
+        ("claude-opus-4", "system.ai.claude-opus-4-6", False, True),
+        ("claude-opus-4-5", "system.ai.claude-opus-4-6", False, False),
+        ("main.default.mine", "main.default.mine", True, True),
+    ],
+)
+def test_models_are_compared_as_the_agent_compares_them(entry: str, model: str, listed: bool, denied: bool) -> None:
+    """Measured: what is listed with both versions, what is denied with 2.1.331 (the older one has no such key)."""
+    refused = claude_code_managed.refused_models
+    assert refused({"availableModels": [entry]}, [model]) == ([] if listed else [model])
+    assert refused({"deniedModels": [entry]}, [model]) == ([model] if denied else [])

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, FoundCli, base, sources
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, directories_of_managers
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import directories_of_managers
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
@@ -43,7 +43,10 @@ needs_npm = pytest.mark.skipif(not shutil.which("npm"), reason="needs npm: apt-g
 
 MANAGERS = {
     "nvm": (".nvm/versions/node/v22.3.0", ".nvm/versions/node/v9.9.9"),
-    "fnm": (".local/share/fnm/node-versions/v22.3.0/installation", ".local/share/fnm/node-versions/v9.9.9/installation"),
+    "fnm": (
+        ".local/share/fnm/node-versions/v22.3.0/installation",
+        ".local/share/fnm/node-versions/v9.9.9/installation",
+    ),
     "fnm of old": (".fnm/node-versions/v22.3.0/installation", ".fnm/node-versions/v9.9.9/installation"),
     "volta": (".volta/tools/image/node/22.3.0", ".volta/tools/image/node/9.9.9"),
     "mise": (".local/share/mise/installs/node/22.3.0", ".local/share/mise/installs/node/9.9.9"),
@@ -73,7 +76,9 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sources, "_USUAL_DIRECTORIES", ())
     monkeypatch.setattr(CLAUDE.source, "integrity", {})  # the packages here are ours
     for name in list(os.environ):
-        if name.endswith(("_DIR", "_HOME", "_PREFIX")) and name.startswith(("NVM", "FNM", "VOLTA", "MISE", "ASDF", "N_")):
+        if name.endswith(("_DIR", "_HOME", "_PREFIX")) and name.startswith(
+            ("NVM", "FNM", "VOLTA", "MISE", "ASDF", "N_")
+        ):
             monkeypatch.delenv(name)
 
 
@@ -101,7 +106,10 @@ def npm_at(prefix: Path) -> Path:
     """The machine's own Node.js under another path. Its npm finds Node.js on PATH, as each does."""
     (prefix / "bin").mkdir(parents=True, exist_ok=True)
     npm = os.path.realpath(shutil.which("npm", path=os.defpath + ":/usr/local/bin") or "/nowhere")
-    for name, target in (("node", shutil.which("node", path=os.defpath + ":/usr/local/bin") or "/nowhere"), ("npm", npm)):
+    for name, target in (
+        ("node", shutil.which("node", path=os.defpath + ":/usr/local/bin") or "/nowhere"),
+        ("npm", npm),
+    ):
         (prefix / "bin" / name).symlink_to(target)
     return prefix / "bin" / "npm"
 
@@ -125,7 +133,9 @@ def test_an_agent_that_a_manager_has_installed_by_itself_is_found(owner: Owner, 
     assert find(owner) == FoundCli(str(link), "2.1.300", "npm")
 
 
-def test_a_manager_is_found_where_its_variable_says(owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manager_is_found_where_its_variable_says(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent_at(tmp_path / "shared nvm [1]" / "versions/node/v22.0.0", "2.1.300")
     assert find(owner) is None
     monkeypatch.setenv("NVM_DIR", str(tmp_path / "shared nvm [1]"))
@@ -220,13 +230,9 @@ def test_a_refused_version_gives_way_and_comes_back(owner: Owner, registry: Regi
 def test_where_npm_is_nowhere_the_dry_run_says_so_and_the_doctor_does_not_send_round_in_a_circle(
     owner: Owner, registry: Registry
 ) -> None:
-    for attempt in (
-        lambda: rollout.look(owner, options(registry), CHECK),
-        lambda: rollout.apply(owner, options(registry), CHECK),
-        lambda: rollout.apply(owner, options(registry), RUN),
-    ):
+    for attempt, how in ((rollout.look, CHECK), (rollout.apply, CHECK), (rollout.apply, RUN)):
         with pytest.raises(OperatorError) as caught:
-            attempt()
+            attempt(owner, options(registry), how)
         told = str(caught.value)
         assert "npm is not installed" in told and "Install Node.js 18" in told
         assert "nvm" in told and "--skip-tags agent_cli" in told

@@ -56,7 +56,11 @@ def node(tmp_path: Path) -> Callable[[str], dict[str, str]]:
         (prefix / "bin" / "node").symlink_to(os.path.realpath(node))
         (prefix / "bin" / "npm").symlink_to(npm)
         (prefix / "etc" / "npmrc").write_text(npmrc)
-        return {"PATH": f"{prefix}/bin:/usr/bin:/bin", "COMPANY_AUTH": "Y2k6czNjcjN0IQ==", "npm_config_prefix": str(prefix)}
+        return {
+            "PATH": f"{prefix}/bin:/usr/bin:/bin",
+            "COMPANY_AUTH": "Y2k6czNjcjN0IQ==",
+            "npm_config_prefix": str(prefix),
+        }
 
     return made
 

@@ -47,7 +47,8 @@ def fits(value: Any, shape: Any) -> bool:
 
 def test_shapes() -> None:
     assert fits(30, whole(1)) and fits(30.0, whole(1))
-    for value in (0, 1.5, True, "30", None, [], 2**60, float("inf")):
+    refused: tuple[object, ...] = (0, 1.5, True, "30", None, [], 2**60, float("inf"))
+    for value in refused:
         assert not fits(value, whole(1)), value
     assert fits(0.5, between(0, 1)) and fits(0, between(0, 1)) and not fits(0, between(0, 1, without_least=True))
     assert fits("a", one_of("a", "b")) and not fits("c", one_of("a", "b")) and not fits(["a"], one_of("a"))
@@ -63,7 +64,11 @@ def test_shapes() -> None:
     assert [one.path for one in misfits({"a": "x", "b": 1}, {"*": TEXT})] == [("b",)]
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one) | st.dictionaries(st.text(), one)
+    )
+)
 def test_any_value_can_be_judged(value: Any) -> None:
     for key in ("permissions", "sandbox", "statusLine", "enabledPlugins", "cleanupPeriodDays", "env"):
         for one in CLAUDE.misfits({key: value}):

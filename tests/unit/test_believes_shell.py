@@ -73,7 +73,9 @@ LINES = {
 
 
 @pytest.mark.parametrize("kind", LINES)
-@pytest.mark.parametrize("file", [".bashrc", ".zshrc", ".zshenv", ".profile", ".config/fish/config.fish", ".config/environment.d/50-x.conf"])
+@pytest.mark.parametrize(
+    "file", [".bashrc", ".zshrc", ".zshenv", ".profile", ".config/fish/config.fish", ".config/environment.d/50-x.conf"]
+)
 def test_a_start_file_that_sets_it_is_found_with_its_line(owner: Owner, kind: str, file: str) -> None:
     line = LINES[kind].format(name="ANTHROPIC_AUTH_TOKEN", value=SECRET)
     path = write(owner, file, f"# a comment\nexport EDITOR=vim\n{line}\n")
@@ -189,7 +191,12 @@ def test_a_shell_that_does_not_tell_holds_nobody_up(
 def test_the_shell_is_asked_once_for_all_parts(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Owner] = []
     real: Callable[[Owner], Any] = person._ask
-    monkeypatch.setattr(person, "_ask", lambda owner: asked.append(owner) or real(owner))
+
+    def ask(owner: Owner) -> Any:
+        asked.append(owner)
+        return real(owner)
+
+    monkeypatch.setattr(person, "_ask", ask)
     for _number in range(3):
         assert person.environment(owner)["HOME"] == owner.home
     assert len(asked) == 1

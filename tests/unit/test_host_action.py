@@ -334,7 +334,8 @@ def test_a_secret_is_in_no_output_result_or_callback(
         ),
         "text": _asking(workspace, home, extra_settings=f"{planted}text"),
         "conflict": _asking(workspace, home, extra_settings={"claude_code": {"apiKeyHelper": planted}}),
-        "specification": _asking(workspace, homes.bare(home.parent / "5"), extra_settings=extra, home="relative/home"),
+        "specification": _asking(workspace, homes.bare(home.parent / "5"), extra_settings=extra)
+        | {"coding_agents_home": "relative/home"},
     }
     secrets = [planted, workspace.client_secret]
     for options in (("--check", "--diff"), ("--diff",)):

@@ -504,6 +504,18 @@ def test_a_line_is_one_short_line_that_is_seen(text: str, most: int) -> None:
     assert careful.line(shown, most) == " ".join(shown.split())[:most] or len(shown) == most
 
 
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+def test_no_message_of_a_failure_does_anything_to_a_terminal(what: str, where: str, way_out: str) -> None:
+    for error in (
+        OperatorError(what, where, way_out),
+        WorkspaceError("other", what, where, way_out),
+        TokenError(what, hint=way_out),
+    ):
+        for said in (str(error), error.told):
+            assert said.replace("\n", "").isprintable()
+    assert OperatorError("a\nb", "/f\x1b[1m", "c").told == "/f[1m: a\nb\nc"
+
+
 def test_a_line_is_made_of_anything_in_no_time() -> None:
     for one in ("\x1b" * 10_000_000, " " * 10_000_000, {"a": [1]}, None, 7, b"\xff", "\ud800"):
         assert careful.line(one).isprintable()

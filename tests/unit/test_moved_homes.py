@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -91,22 +92,28 @@ def test_a_home_that_was_moved_is_rolled_out_and_uninstalled_exactly(home: Path)
     assert not home.exists()
 
 
+class Killed(BaseException):
+    """As SIGKILL ends a run."""
+
+
+def _killed_at_the_fourth(real: Callable[..., None]) -> Callable[..., None]:
+    """A write that ends the run as it begins for the fourth time."""
+    count = itertools.count(1)
+
+    def write(*arguments: object) -> None:
+        if next(count) == 4:
+            raise Killed
+        real(*arguments)
+
+    return write
+
+
 def test_a_home_that_was_moved_while_a_run_was_interrupted_is_repaired(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     before = lived_in(home)
     for then in (roll_out, uninstall):
-        real, count = transaction._write, [0]
-
-        def killed(*arguments: object, count: list[int] = count, real: Callable[..., None] = real) -> None:
-            count[0] += 1
-            if count[0] == 4:
-                raise Killed
-            real(*arguments)
-
+        killed = _killed_at_the_fourth(transaction._write)
         monkeypatch.setattr(transaction, "_write", killed)
         with pytest.raises(Killed):
             roll_out(home, "https://new")

@@ -369,9 +369,11 @@ class Story:
         return wanted(self.home, values, **({"elements": elements} if elements else {}))
 
     def bring(self, documents: list[Wanted]) -> None:
-        bring(owner_of(self.home), ["agents", "other"], documents, check=False)
-        if not documents:  # nothing is remembered on a host that we have left
-            self.texts = [text for text in self.texts if b"ours" not in (text or b"")]
+        try:
+            bring(owner_of(self.home), ["agents", "other"], documents, check=False)
+        finally:
+            if Ledger.load(owner_of(self.home)).is_new:  # nothing is remembered on a host that we have left
+                self.texts = [text for text in self.texts if b"ours" not in (text or b"")]
 
     def roll_out(self) -> None:
         self.observe()

@@ -269,7 +269,7 @@ def test_directories_go_after_the_cache_was_emptied_and_the_helper_had_made_it_a
 # -- two documents that are one file ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", [b'{"theirs": 1}', b'{\n "theirs": 1,\n "a": 0,\n "b": 0\n}\n'])
+@pytest.mark.parametrize("content", [b'{"theirs": 1}', b'{ "theirs" :1,\n\n"a":{ "x": 0.0 } ,"b": 0\n}\n', b"{ }"])
 @pytest.mark.parametrize("edited", [False, True])
 def test_of_two_documents_that_are_one_file_the_dry_run_shows_what_is_done(
     home: Path, content: bytes, edited: bool

@@ -64,6 +64,15 @@ _PUBLISHED = {
         "sha512-/Ij3+inZf96Lb1BLnO0rWArRi1HqIMh6HeGrQoykrp7a8Yj0SA1EQIO42kpNeVxM9z3o3xUaiIf0FRMzLIp6oQ==",  # linux-x64-musl
         "sha512-r3taVK9rDaMahHkrCGV8wF1Sjphs7fqXy2ZEznyDGxUqeW6HxgkbG7dPplXnwwGiMTdYLrtQTQMN21ZTxcVHBA==",  # linux-arm64-musl
     ),
+    "2.1.331": (
+        "sha512-E6IE7pon8YAtlzIBB0yhhQgopGvsYuSjnCaoP9ATw64T/f3I4ZfwVcj5jWV9yD7XkrSQZCwO7PgS+qMcP817gA==",
+        "sha512-SVQmG05M7G/Lrbr3qUXDQXaV6+jEHudR9rSdsGjM0/zBjbZJh/mC812DwT3rHCA8rGlPC+HLfTwbvqmNQWNJZw==",  # darwin-arm64
+        "sha512-9UUbpdtrFXfQWXACwblqvPfKz5ZdtOtbiiwbRY3h1pzrqGcimLbUJUZty/SsHOXaTqSJQzFTuO6iSqZITyFKXQ==",  # darwin-x64
+        "sha512-IpvZ9c/NopO/sr8ThWLVAUDXVAFT3auLWrhbR6wq1dgkuJfZYdTtoXf6GajE5KL9R58iTt/86OPXrJAsM4+l8g==",  # linux-x64
+        "sha512-zy+OOB7i1J7rCjNoPB2ZBD7EAtT0Eus1wH+toklZGL2XpwHyw+POGUGOpEBBE6xe5EkAYWXzFSTQ3uD8UtWlRg==",  # linux-arm64
+        "sha512-LZLU4vTmzNeExLi6+om9FminQf/PeAOe6l3YLp2cUoTA+I5/tAUMeoV9xSkDzlerocGry4LifMpT7QPrc+UOHA==",  # linux-x64-musl
+        "sha512-Af2TZDXhIqwDT1KpPmXXJvyH7BHk1WaBrKp8H7lbzfMMtUWflEuQCKTrsHrqHK4AVipcMiySNkqfSaIsDGsQMQ==",  # linux-arm64-musl
+    ),
 }
 """``npm view @anthropic-ai/claude-code@VERSION dist.integrity``, and of the packages with the program for each platform."""
 
@@ -75,7 +84,7 @@ class ClaudeCode(Agent):
     source = Npm(
         "@anthropic-ai/claude-code", needs_scripts=True, integrity=_PUBLISHED
     )  # a script puts the program in place
-    pinned_version = "2.1.197"
+    pinned_version = "2.1.331"
     minimum_version = "2.1.83"
     # 2.1.265 to 2.1.267 send what a gateway refuses (a tool schema, a forced sign-in); reported, not measured.
     denied_versions = ("2.1.265", "2.1.266", "2.1.267")
@@ -250,6 +259,12 @@ class ClaudeCode(Agent):
         # No server, hook or setting of a project: there is none, and none is to be found above either.
         own = ["--setting-sources", "user", "--strict-mcp-config"]
         return [program, "-p", prompt, "--max-turns", "1", *own]
+
+    prompt_environment = {"CLAUDE_CODE_MAX_RETRIES": "1"}
+
+    def reason(self, stdout: str, stderr: str) -> str:
+        lines = [line for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line)]
+        return " ".join(" ".join(lines).split())
 
     def _other_install(self, program: str) -> FoundCli:
         """Anthropic's own installer links ``~/.local/bin/claude`` to ``~/.local/share/claude/versions/VERSION``."""

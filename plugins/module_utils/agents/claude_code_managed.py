@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ DIRECTORIES = ("/etc/claude-code", "/Library/Application Support/ClaudeCode")
 _BROKEN = "Claude Code 2.1.331 ends at once for every user, older versions ignore which model is wanted"
 _NO_SIGN_IN = "Claude Code ends at once, for a token helper is no sign-in of its vendor"
 _WAY_OUT = "Let who manages it take it out"
+_FAMILIES = ("opus", "sonnet", "haiku", "fable")
+_VENDOR_NAME = re.compile(r"claude-.*")
 _OFF = ("", "0", "false", "no", "off")
 
 
@@ -47,7 +50,7 @@ class Managed:
             self.problems.append(Problem("WARN", said, "Let it be read"))
             return
         try:
-            document = json.loads(content.decode("utf-8-sig")) if content else {}
+            document = json.loads(content.decode("utf-8-sig")) if content.strip() else {}
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
@@ -115,8 +118,34 @@ def refused_models(settings: Mapping[str, Any], models: Sequence[str]) -> list[s
     return [
         one
         for one in dict.fromkeys(models)
-        if (isinstance(available, list) and one not in available) or (isinstance(denied, list) and one in denied)
+        if (isinstance(available, list) and not any(_lists(str(entry), one) for entry in available))
+        or (isinstance(denied, list) and any(_denies(str(entry), one) for entry in denied))
     ]
+
+
+def _lists(entry: str, model: str) -> bool:
+    """A family, a whole name, or its beginning up to a hyphen."""
+    plain = _plain(model)
+    return entry in (model, plain) or plain.startswith(f"{entry}-") or _is_family(entry, plain)
+
+
+def _denies(entry: str, model: str) -> bool:
+    """A family, or a version by whatever name a provider gives it."""
+    plain, of_vendor, wanted = _plain(model), _VENDOR_NAME.search(_plain(model)), _VENDOR_NAME.search(entry)
+    if entry == plain or _is_family(entry, plain):
+        return True
+    if of_vendor is None or wanted is None or not re.search(r"\d", wanted.group()):
+        return False
+    return of_vendor.group() == wanted.group() or of_vendor.group().startswith(f"{wanted.group()}-")
+
+
+def _is_family(entry: str, plain: str) -> bool:
+    return entry in _FAMILIES and entry in re.split(r"[-./]", plain)
+
+
+def _plain(model: str) -> str:
+    """Without the suffix for a larger context, which never leaves the agent."""
+    return re.sub(r"\[\w+\]$", "", model)
 
 
 def _is_older(version: str, least: Any) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from .documents import FORMATS, MISSING, DocumentError, KeyPath, WholeFile, WrongContainer
 from .masking import Ours, hidden, masked_pair, masked_wholes
-from .ownership import Plan, digest, value_digest
+from .ownership import Entry, Plan, digest, value_digest
 
 _LARGE = 1 << 20
 _ELEMENT = re.compile(rb"[ \t]*\"(?:[^\"\\\n]|\\.)*\",?[ \t\r]*(?=\n)")
@@ -60,13 +60,17 @@ def _masked(one: Plan) -> tuple[str, str]:
         return f"({len(whole[0])} bytes, {region})\n", f"({len(whole[1])} bytes, {region})\n"
     texts = _readable(region[0]), _readable(region[1])
     if one.format == WholeFile.format:
-        entries = one.entry_before, one.entry
-        was, will_be = (entry is not None and digest(text) == entry["after"] for text, entry in zip(whole, entries))
+        was, will_be = (_wrote(entry, text) for entry, text in zip((one.entry_before, one.entry), whole))
         return masked_wholes(*texts, (was or not whole[0], will_be or not whole[1]))
     if region == whole:
         return masked_pair(one.format, *texts, _ours(one))
     before, after = (text if _parses(one, content) else hidden(text) for text, content in zip(texts, whole))
     return masked_pair(one.format, before, after, _ours(one), whole=False)
+
+
+def _wrote(entry: Entry | None, content: bytes) -> bool:
+    """Whether we have written this. Of what was entered from traces (it has no mode), nobody knows who wrote it."""
+    return entry is not None and entry["mode"][1] is not None and digest(content) == entry["after"]
 
 
 def _parses(one: Plan, content: bytes) -> bool:

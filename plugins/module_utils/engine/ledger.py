@@ -105,7 +105,11 @@ class Ledger:
             data = json.loads(content)
             if not isinstance(data, dict) or not isinstance(data["salt"], str):
                 raise ValueError
-            if type(data["schema"]) is not int or not 1 <= data["schema"] <= SCHEMA:
+            if (
+                isinstance(data["schema"], bool)
+                or not isinstance(data["schema"], int)
+                or not 1 <= data["schema"] <= SCHEMA
+            ):
                 raise OperatorError(
                     f"has schema {data['schema']!r}, this collection knows those up to {SCHEMA}",
                     path,

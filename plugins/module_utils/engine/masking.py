@@ -63,7 +63,7 @@ _STRING = r'"(?:[^"\\\n]|\\.)*"'
 # Every string is one match, closed or not: so none is looked for inside another, in time without end.
 _TOKEN = re.compile(rf"{_STRING}?|[\[\]{{}},]|[^\s\[\]{{}},:\"]+")
 _IS_NAME = re.compile(r"\s*:")
-_PLAIN_NAME = re.compile(r"[\w.@/$+-]{1,100}")
+_PLAIN_NAME = re.compile(r"[A-Za-z_$][\w.$-]{0,63}")
 _RANDOM_NAME = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_-]{32,}")
 _PUNCTUATION = re.compile(r"[\s\[\]{},]*")
 # Of lines: a name in letters of both cases may be the end of something in base64, which has an equals sign, too.

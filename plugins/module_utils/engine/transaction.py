@@ -101,7 +101,7 @@ class _Survey:
         """An owner has other values than before, where ours could come back."""
         self._way_back = not wanted
         self._places: dict[str, files.Found] = {}
-        """What will stand where a document is planned already: another may be the same file, by a link."""
+        """What will stand where a document is to change: another may be the same file, by a link."""
         interrupted = bool(ledger.settle()) or bool(ledger.leftovers)
         for path, one in self.wanted.items():
             self._add(path, one.format, one)
@@ -123,8 +123,9 @@ class _Survey:
             for path, entry in records.items()
             if entry and entry["component"] in components and path not in self.found
         }
+        places = {path: files.place(path, _is_link(entry["format"])) for path, entry in ahead.items()}
         while ahead:
-            path = next((one for one, entry in ahead.items() if self._is_as_left(one, entry)), next(iter(ahead)))
+            path = self._last_written(ahead, places)
             entry = ahead.pop(path)
             try:
                 if path in self.ledger.pending:  # has not been settled, for that reason
@@ -137,9 +138,14 @@ class _Survey:
                     raise
                 self.left.append(error)
 
-    def _is_as_left(self, path: str, entry: Entry) -> bool:
-        now = self._places.get(files.place(path, _is_link(entry["format"])))
-        return now is not None and digest(now.content) == entry["after"]
+    def _last_written(self, ahead: dict[str, Entry], places: dict[str, str]) -> str:
+        first = next(iter(ahead))
+        same = [path for path in ahead if places[path] == places[first]]
+        if len(same) > 1:
+            with contextlib.suppress(OperatorError):
+                now = digest(self._read(first, ahead[first]["format"]).content)
+                return next((path for path in same if ahead[path]["after"] == now), first)
+        return first
 
     def _clear(self, path: str, entry: Entry) -> None:
         """Take out what is back of a document that nothing is ours in any more. It is its owner's, whatever they made of it."""
@@ -168,13 +174,13 @@ class _Survey:
     def _enter(self, path: str, found: files.Found, made: Plan) -> None:
         self.found[path] = found
         self.plans.append(made)
-        self._places[files.place(path, made.is_link)] = files.Found(
-            made.after, made.mode_after if made.after is not None else None
-        )
+        if made.changed:
+            will_be = files.Found(made.after, made.mode_after if made.after is not None else None)
+            self._places[files.place(path, made.is_link)] = will_be
 
     def _read(self, path: str, kind: str) -> files.Found:
         found = _read(path, kind)
-        return self._places.get(files.place(path, _is_link(kind)), found)
+        return self._places.get(files.place(path, _is_link(kind)), found) if self._places else found
 
 
 def _told(left: list[files.Away]) -> list[str]:

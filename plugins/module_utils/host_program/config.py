@@ -133,7 +133,8 @@ class Config(NamedTuple):
         fits = (
             all(isinstance(one, str) for one in texts)
             and all(one is None or isinstance(one, str) for one in (*more, found.proxy, found.no_proxy))
-            and type(found.token_ttl_minutes) is int
+            and isinstance(found.token_ttl_minutes, int)
+            and not isinstance(found.token_ttl_minutes, bool)
             and all(isinstance(one, bool) for one in (found.owns_profile, found.login_at_start, found.log))
             and (command is None or (isinstance(command, list) and all(isinstance(one, str) for one in command)))
         )

@@ -15,9 +15,7 @@ SPEC: Spec = {
     "npm_prefix": {"type": "path"},
     "npm_registry": {"type": "str"},
 }
-_PINNED = ", ".join(
-    f"{name}: '{agent.pinned_version}'" for name, agent in [*registry("agents", "AGENTS").items()][:1]
-)
+_PINNED = ", ".join(f"{name}: '{agent.pinned_version}'" for name, agent in [*registry("agents", "AGENTS").items()][:1])
 EXAMPLES = {
     "cli_versions": f"{{{_PINNED}}}",
     "npm_prefix": "/opt/coding-agents",

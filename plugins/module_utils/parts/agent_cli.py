@@ -304,7 +304,7 @@ def _remove(ledger: Ledger, directories: list[str]) -> None:
         for key in record:
             del ledger.packages[key]
         agent = os.path.dirname(directory)
-        above = [path for path in ledger.directories if _is_below(directory, path)]
+        above = [one for one in ledger.directories if _is_below(path=directory, directory=one)]
         _finish(ledger, [*above, agent, os.path.dirname(agent)])
 
 

@@ -1,0 +1,111 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A registry or a mirror that gives something else under the name and version of a package: nothing of it runs."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+
+from tests.unit.package_registry import Registry
+
+NAME, PLATFORM, OTHER = "@test/agent", "@test/agent-linux", "@test/other"
+
+pytestmark = pytest.mark.skipif(not shutil.which("npm"), reason="needs npm: apt-get install -y npm")
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    made = Registry()
+    yield made
+    made.close()
+
+
+def publish(registry: Registry, trace: Path, text: str = "published", **more: Any) -> tuple[str, str]:
+    """The package with a script, and the one that it brings along; their integrity."""
+    scripts = {"postinstall": f"echo {text} >>{trace}"}
+    registry.add_npm(PLATFORM, "1.0.0", "agent-linux", f"#!/bin/sh\necho {text}\n", scripts=scripts)
+    registry.add_npm(
+        NAME,
+        "1.0.0",
+        "agent",
+        f"#!/bin/sh\necho {text}\n",
+        scripts=scripts,
+        optionalDependencies={PLATFORM: "1.0.0"},
+        **more,
+    )
+    dists = [registry._packages[name]["versions"]["1.0.0"]["dist"]["integrity"] for name in (NAME, PLATFORM)]
+    return dists[0], dists[1]
+
+
+def fetch(registry: Registry, home: Path, published: tuple[str, ...], version: str = "1.0.0") -> Path:
+    settings = Settings(str(home), {"PATH": os.environ["PATH"]}, f"{registry.url}/")
+    source = Npm(NAME, needs_scripts=True, integrity={version: published} if published else {})
+    source.fetch("1.0.0", str(home / "x"), settings)
+    return home / "x" / "lib" / "node_modules" / NAME
+
+
+def refusal(registry: Registry, home: Path, published: tuple[str, ...]) -> str:
+    with pytest.raises(OperatorError) as caught:
+        fetch(registry, home, published)
+    return str(caught.value)
+
+
+def test_what_its_maker_published_is_installed_and_only_its_own_scripts_run(registry: Registry, tmp_path: Path) -> None:
+    published = publish(registry, tmp_path / "ran")
+    assert (fetch(registry, tmp_path, published) / "cli").exists()
+    assert (tmp_path / "ran").read_text() == "published\n", "that of the package itself, once"
+
+
+def test_a_version_whose_integrity_is_not_known_is_installed_as_ever(registry: Registry, tmp_path: Path) -> None:
+    published = publish(registry, tmp_path / "ran")
+    assert (fetch(registry, tmp_path, published, "2.0.0") / "cli").exists()
+    assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("which", [NAME, PLATFORM])
+def test_a_mirror_that_gives_something_else_is_found_out_before_anything_has_run(
+    registry: Registry, tmp_path: Path, which: str
+) -> None:
+    """It names the integrity of what it gives: npm has nothing to complain of."""
+    published = publish(registry, tmp_path / "ran")
+    genuine = {path: content for path, content in registry._files.items() if not path.startswith(f"/{which}/")}
+    packages = copy.deepcopy({name: one for name, one in registry._packages.items() if name != which})
+    publish(registry, tmp_path / "ran", "evil")
+    registry._files.update(genuine)
+    registry._packages.update(packages)
+    said = refusal(registry, tmp_path, published)
+    assert said.startswith(f"{NAME}@1.0.0: is not what its maker published: the npm registry {registry.url}/")
+    assert "Nothing of it was run. Check coding_agents_npm_registry" in said
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_package_that_brings_along_another_one_is_found_out(registry: Registry, tmp_path: Path) -> None:
+    """The genuine one may be among what it brings along."""
+    published = publish(registry, tmp_path / "ran")
+    registry.add_npm(OTHER, "1.0.0", "other", scripts={"postinstall": f"echo evil >>{tmp_path / 'ran'}"})
+    publish(registry, tmp_path / "ran", "published", dependencies={OTHER: "1.0.0"})
+    evil = publish(registry, tmp_path / "ran", "published", dependencies={OTHER: "1.0.0"})
+    assert "is not what its maker published" in refusal(registry, tmp_path, published)
+    assert "is not what its maker published" in refusal(registry, tmp_path, evil)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_each_pinned_version_has_its_integrity() -> None:
+    for agent in AGENTS.values():
+        if isinstance(agent.source, Npm):
+            published = agent.source.integrity[agent.pinned_version]
+            assert len(set(published)) == len(published)
+            for one in published:
+                assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", one) and len(base64.b64decode(one[7:])) == 64
