@@ -367,14 +367,15 @@ def test_no_secret_is_told_for_many_users(story: Story) -> None:
         assert not [secret for secret in planted if secret in play.output + json.dumps(play.events)], name
 
 
-def test_a_user_that_does_not_exist_is_refused_before_anything_is_touched(story: Story) -> None:
+def test_a_user_that_does_not_exist_holds_nobody_up_and_is_named(story: Story) -> None:
     before = {user: _manifest(user) for user in GOOD}
-    for playbook in ("rollout", "uninstall"):
-        play = story.operator.control.run(playbook, {"host": story.variables(["fmapi-good", "fmapi-nobody-here"])})
-        assert play.status != 0
-        cause, way_out = play.message().splitlines()
-        assert cause == "coding_agents_users fmapi-nobody-here: is no user of this host"
-        assert way_out.startswith("Correct the name")
+    users = {"host": story.variables(["fmapi-nobody-here", "fmapi-good"])}
+    play = story.operator.control.run("rollout", users)
+    assert play.status != 0
+    assert "1 of 2 users failed: fmapi-nobody-here" in play.message()
+    assert "coding_agents_users fmapi-nobody-here: is no user of this host. Correct the name" in play.message()
+    play = story.operator.control.run("uninstall", users, "--check").ok()
+    assert "coding_agents_users fmapi-nobody-here: is no user of this host: nothing to give back" in play.output
     assert [line for user in GOOD for line in differences(before[user], _manifest(user), times=True)] == []
 
 
