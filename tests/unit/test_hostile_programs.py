@@ -264,7 +264,7 @@ def test_the_agent_is_prompted_in_a_private_directory_of_the_home(
     check = prompt(home, monkeypatch)
     assert (check.status, check.detail) == (PASS, "replied: [31mHello")
     where, *listed, mode = (planted / "seen").read_text().splitlines()
-    assert where.startswith(f"{owner.cache if has_cache else home}/prompt-")
+    assert where.startswith(f"{os.path.dirname(owner.cache) if has_cache else home}/doctor-prompt-")
     assert listed == [".", ".."]
     assert mode == f"700 {pwd.getpwuid(os.geteuid()).pw_name}"
     assert not os.path.exists(where) and (has_cache or os.listdir(home) == [])

@@ -258,7 +258,9 @@ def _private_directory(owner: Owner) -> Iterator[str]:
     """
     import tempfile  # every look would pay for it
 
-    path = tempfile.mkdtemp(prefix="prompt-", dir=owner.cache if os.path.isdir(owner.cache) else owner.home)
+    # Beside our own cache directory: the agent's records of the session keep this name, and should hold none of ours.
+    beside = os.path.dirname(owner.cache)
+    path = tempfile.mkdtemp(prefix="doctor-prompt-", dir=beside if os.path.isdir(beside) else owner.home)
     try:
         yield path
     finally:
