@@ -112,9 +112,15 @@ def weak_spot(path: str, uid: int) -> str | None:
     return None
 
 
+def is_of_others(path: str, uid: int) -> bool:
+    """Whether a file or directory of ours is another user's now, or can be written to by one. Raises OSError."""
+    status = os.stat(path)
+    return _is_of_others(status, uid) or _is_writable_by_others(status, uid)
+
+
 def told(path: str, uid: int) -> str:
     """What is wrong with a weak spot, in words."""
-    status = os.lstat(path)
+    status = _as_seen(path, uid)
     if _is_of_others(status, uid):
         return f"{path} belongs to {user_name(status.st_uid)}"
     return f"{path} can be written to by others (mode {stat.S_IMODE(status.st_mode):04o})"
@@ -122,9 +128,15 @@ def told(path: str, uid: int) -> str:
 
 def way_out(path: str, uid: int) -> str:
     """How its weakness is mended."""
-    if _is_of_others(os.lstat(path), uid):
+    if _is_of_others(_as_seen(path, uid), uid):
         return f"chown {user_name(uid)} {path}"
     return f"chmod go-w {path}"
+
+
+def _as_seen(path: str, uid: int) -> os.stat_result:
+    """Of a link that is not somebody else's, what it leads to."""
+    status = os.lstat(path)
+    return os.stat(path) if stat.S_ISLNK(status.st_mode) and not _is_of_others(status, uid) else status
 
 
 def user_name(uid: int) -> str:

@@ -40,26 +40,35 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
-def claude_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An npm prefix with Claude Code at the pinned version, made by the module agent_cli and kept in the cache."""
+def installed(version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An npm prefix with Claude Code at this version, made by the module agent_cli and kept in the cache."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             missing(f"{program} is needed to run Claude Code: apt-get install -y nodejs npm (18 or newer)")
-    prefix = cache_directory() / "agents" / f"claude-code-{ClaudeCode.pinned_version}"
+    prefix = cache_directory() / "agents" / f"claude-code-{version}"
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{prefix}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if ClaudeCode.source.version_of(str(prefix / "bin" / "claude")) != ClaudeCode.pinned_version:
+        if ClaudeCode.source.version_of(str(prefix / "bin" / "claude")) != version:
             scratch = tmp_path_factory.mktemp("agent-cli")
             home = scratch / "home"
             home.mkdir(mode=0o700)
             (scratch / "install.yml").write_text(_PLAY)
-            variables = {"coding_agents_home": str(home), "coding_agents_npm_prefix": str(prefix)}
+            variables = {
+                "coding_agents_home": str(home),
+                "coding_agents_npm_prefix": str(prefix),
+                "coding_agents_cli_versions": {"claude_code": version},
+            }
             play = ControlNode(scratch).run(scratch / "install.yml", {"host": variables})
             if play.status != 0:
                 missing(f"Claude Code could not be installed. Check npm's registry and proxy:\n{play.output}")
     return prefix
+
+
+@pytest.fixture(scope="session")
+def claude_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Claude Code at the pinned version."""
+    return installed(ClaudeCode.pinned_version, tmp_path_factory)
 
 
 @pytest.fixture

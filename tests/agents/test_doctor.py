@@ -85,13 +85,15 @@ def test_a_helper_that_is_gone(operator: Operator, home: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_USE_BEDROCK"])
-def test_a_variable_that_outranks_the_settings(operator: Operator, home: Path, name: str) -> None:
+def test_what_a_shell_exports_is_without_effect(operator: Operator, home: Path, name: str) -> None:
     secret = "PLANTED-token-of-an-environment"
-    variables = {"host": operator.variables(home, report=REPORT)}
-    play = operator.control.run("doctor", variables, environment={name: secret})
-    assert play.status != 0
-    (failed,) = checks(play, "FAIL")
-    assert name in failed["detail"] and failed["fix"] == f"Unset {name}"
+    variables = {"host": operator.variables(home, report=REPORT, doctor_prompt=True)}
+    operator.workspace.clear()
+    play = operator.control.run("doctor", variables, environment={name: secret}).ok()
+    (reply,) = (one for one in checks(play) if one["category"] == "Prompt")
+    assert reply["status"] == "PASS" and reply["detail"].startswith("replied: You said: ")
+    (asked,) = operator.workspace.requests("/ai-gateway/anthropic/v1/messages")
+    assert (asked["token"], asked["identity"]) == ("valid", "service_principal")
     assert secret not in play.output + json.dumps(play.events)
 
 

@@ -165,7 +165,7 @@ def test_what_an_older_tool_left_is_replaced_and_given_back(operator: Operator, 
     settings = _settings(home)
     assert settings["apiKeyHelper"] == str(home / HELPER)
     assert settings["env"]["ANTHROPIC_DEFAULT_SONNET_MODEL"] == "databricks-claude-sonnet-4-6"
-    assert "ANTHROPIC_AUTH_TOKEN" not in settings["env"]
+    assert settings["env"]["ANTHROPIC_AUTH_TOKEN"] == "", "what a shell exports does not count either"
     assert settings["includeCoAuthoredBy"] is False
     # The settings point at the workspace with a foreign key: the old tool never wrote that, but it goes all the same.
     operator.uninstall(home).ok()
@@ -205,7 +205,7 @@ def test_another_token_in_the_settings_is_kept_and_given_back(operator: Operator
     before = manifest(str(home))
     play = operator.rollout(home, "--diff", "-vvv").ok()
     assert token not in play.output + json.dumps(play.events)
-    assert "ANTHROPIC_AUTH_TOKEN" not in _settings(home)["env"]
+    assert _settings(home)["env"]["ANTHROPIC_AUTH_TOKEN"] == ""
     (holder,) = (path for path in home.rglob("*") if path.is_file() and token in path.read_text(errors="replace"))
     assert holder.name == "ledger.json" and stat.S_IMODE(holder.stat().st_mode) == 0o600
     operator.uninstall(home).ok()

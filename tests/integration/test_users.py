@@ -34,7 +34,7 @@ BAD = {
     "fmapi-filelink": "which belongs to another user",
     "fmapi-cfglink": "which belongs to another user",
     "fmapi-dangling": "is a symbolic link to ../gone.json, which does not exist",
-    "fmapi-readonly": "settings.json: is read-only",
+    "fmapi-readonly": "dotfiles/claude-settings.json, which is read-only. If it may be changed",
 }
 GROUP = "fmapi-team"
 HELPER = ".local/share/fmapi-coding-agents/token-helper"
@@ -375,7 +375,9 @@ def test_a_user_that_does_not_exist_holds_nobody_up_and_is_named(story: Story) -
     assert "1 of 2 users failed: fmapi-nobody-here" in play.message()
     assert "coding_agents_users fmapi-nobody-here: is no user of this host. Correct the name" in play.message()
     play = story.operator.control.run("uninstall", users, "--check").ok()
-    assert "coding_agents_users fmapi-nobody-here: is no user of this host: nothing to give back" in play.output
+    assert "coding_agents_users fmapi-nobody-here: is no user of this host: nothing to give back" in " ".join(
+        play.output.split()
+    )
     assert [line for user in GOOD for line in differences(before[user], _manifest(user), times=True)] == []
 
 

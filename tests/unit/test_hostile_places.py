@@ -314,3 +314,39 @@ def test_code_in_a_cache_that_others_can_write_to_is_not_run(home: Path, mode: i
     made(Path(owner.cache), mode)
     loading.keep(owner, digest)
     assert os.listdir(owner.cache) == []
+
+
+@pytest.mark.parametrize("which", ["directory", "file"])
+def test_a_ledger_that_others_can_write_is_not_acted_upon(home: Path, which: str) -> None:
+    """It says what is put back into the owner's files, with the owner's rights."""
+    owner, options = owner_of(home), options_for(parts=["agent_settings"], preflight=False)
+    rollout.apply(owner, options, How())
+    path = os.path.join(owner.state, "ledger.json")
+    weak = owner.state if which == "directory" else path
+    mode = os.stat(weak).st_mode & 0o777
+    os.chmod(weak, mode | 0o022)  # noqa: S103
+    before = tree(home)
+    for verb in ("look", "apply", "withdraw"):
+        with pytest.raises(OperatorError) as caught:
+            getattr(rollout, verb)(owner, options, How())
+        assert f"{path}: is not to be trusted: {weak} can be written to by others" in str(caught.value)
+        assert f"chmod go-w {weak}" in str(caught.value)
+    assert tree(home) == before
+    os.chmod(weak, mode)
+    assert rollout.withdraw(owner, options, How())["changed"]
+
+
+@root
+def test_a_ledger_of_another_user_is_not_acted_upon(shared: Path) -> None:
+    own = made(shared / "ada", 0o700, ADA)
+    owner, options = Owner("ada", ADA, ADA, str(own)), options_for(parts=["agent_settings"], preflight=False)
+
+    def work(one: Owner) -> dict[str, Any]:
+        return rollout.apply(one, options, How())
+
+    (done,) = each([owner], work, (OperatorError,))
+    assert done.error is None
+    os.chown(f"{owner.state}/ledger.json", EVE, EVE)
+    os.chmod(f"{owner.state}/ledger.json", 0o644)
+    (done,) = each([owner], work, (OperatorError,))
+    assert f"belongs to uid {EVE}" in (done.error or "")

@@ -164,7 +164,9 @@ def test_the_preflight_sends_no_secret_to_an_endpoint_that_is_not_the_workspace_
     said = preflight_says(server)
     assert f"names {thief.url}/oidc" in said and "which is not its own" in said and "Nothing was sent there" in said
     assert not thief.got
-    with client.Workspace(principal(server)) as asked, pytest.raises(WorkspaceError, match="not its own"):
+    # An SDK from before such metadata does not read them, and asks the workspace itself, which knows nobody here.
+    match = "not its own" if where != "oidc_endpoint" else "not its own|HTTP 404"
+    with client.Workspace(principal(server)) as asked, pytest.raises(WorkspaceError, match=match):
         asked.connect()  # as the module that lists endpoints does, which asks for no metadata first
         asked.me()
     assert TOKENS not in thief.paths() and not [one for one in thief.got if SECRET.encode() in one]

@@ -36,6 +36,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable, Dict, Iterable  # noqa: UP035
 
+from .. import careful
 from ..errors import OperatorError
 from ..places import DATA_DIRECTORY, STATE_DIRECTORY
 from ..version import VERSION
@@ -91,6 +92,8 @@ class Ledger:
             leftovers += [left for one in _early_paths(owner) for left in files.leftovers(one)]
             if early:
                 path, found = early[0], files.read(early[0])
+        if found.content is not None:
+            _require_ours(owner, path)
         ledger = cls(owner) if found.content is None else cls._read(owner, path, found.content)
         ledger.leftovers = leftovers
         return ledger
@@ -359,6 +362,17 @@ def _early_paths(owner: Owner) -> list[str]:
 
 def _is_at_or_below(path: str, directory: str) -> bool:
     return path == directory or path.startswith(os.path.join(directory, ""))
+
+
+def _require_ours(owner: Owner, path: str) -> None:
+    """Raises OperatorError for a ledger that somebody else may have written: what it says is done with its owner's rights."""
+    for one in (os.path.dirname(path), path):
+        if careful.is_of_others(one, owner.uid):
+            raise OperatorError(
+                f"is not to be trusted: {careful.told(one, owner.uid)}",
+                path,
+                f"See that what it says is yours, or move it away. Then run: {careful.way_out(one, owner.uid)}",
+            )
 
 
 def _with_paths(data: _Data, spelled: Callable[[str], str]) -> _Data:

@@ -35,12 +35,10 @@ def check_replaceable(path: str, home: str) -> None:
         return
     link = _by_link(path, home)
     if not status.st_mode & stat.S_IWUSR:
-        if link:
-            way_out = (
-                "Change it where it is made (a store or a dotfile manager keeps it), or put a file of its own there"
-            )
-            raise OperatorError(f"is {link}, which is read-only", path, way_out)
-        raise OperatorError("is read-only", path, "If it may be changed, give its owner leave to write (chmod u+w)")
+        way_out = "If it may be changed, give its owner leave to write (chmod u+w)"
+        if not os.path.realpath(path).startswith(os.path.join(os.path.realpath(home), "")) and link:
+            way_out = "Change it where it is made (a store keeps it), or put a file of its own there"
+        raise OperatorError(f"is {link}, which is read-only" if link else "is read-only", path, way_out)
     if link and status.st_uid != os.geteuid():
         raise OperatorError(f"is {link}, which belongs to another user", path, "Replace the link")
 
