@@ -278,6 +278,24 @@ def test_a_text_that_stood_for_a_moment_before_a_kill_is_known_again(
     assert settings(home) == {"model": "opus", "theme": "dark"}
 
 
+def test_a_text_of_a_killed_run_is_known_again_in_keys_that_are_not_ours_any_more(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only(**values: str) -> None:
+        bring(owner_of(home), ["agents", "other"], wanted(home, {(key,): one for key, one in values.items()}), False)
+
+    only(a="1", b="1")
+    only(a="1")
+    before = (home / "s.json").read_text()
+    Kill(monkeypatch).run("after", lambda: only(a="2", b="2", c="2"))
+    seen = (home / "s.json").read_text()
+    (home / "s.json").write_text(before)
+    only(a="1")
+    (home / "s.json").write_text(seen)
+    uninstall(home)
+    assert settings(home) == {"model": "opus", "theme": "dark"}
+
+
 def test_the_first_rollout_was_killed_and_its_text_comes_back_after_all(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

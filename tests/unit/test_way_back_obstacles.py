@@ -156,7 +156,9 @@ CASES = [
     *((name, path) for name in ON_DIRECTORIES for path in (".agent", ".", ".local", ".local/state", ".tools")),
 ]
 AFTERWARDS = [
-    *((name, path) for name in ON_FILES for path in (SETTINGS, f"{STATE}/ledger.json") if name != "read-only"),
+    *((name, SETTINGS) for name in ON_FILES if name != "read-only"),
+    # One that others could have written is refused for that (see the tests of hostile places).
+    *((name, f"{STATE}/ledger.json") for name in ("foreign group", "immutable", "append-only", "mounted")),
     *((name, path) for name in ON_DIRECTORIES for path in (".agent", ".local/share/ours", STATE, ".tools/bin")),
 ]
 

@@ -324,16 +324,17 @@ def remembering(entry: Entry, other: Entry | None) -> Entry:
     if other is None:
         return entry
     past = _Past(other, "")
-    values = [
-        _with_former(one, [*past.digests.get(tuple(one["path"]), []), *one.get("former", ())])
-        for one in entry["values"]
-    ]
+
+    def knowing(record: Entry) -> Entry:
+        return _with_former(record, [*past.digests.get(tuple(record["path"]), []), *record.get("former", ())])
+
     own = entry.get("former") or {"values": [], "elements": [], "containers": []}
-    known = {**entry, "values": [*own["values"], *values], "elements": [*own["elements"], *entry["elements"]]}
-    more = past.without({**known, "containers": [*own["containers"], *entry["containers"]]}, None)
-    if not more:
-        return {**entry, "values": values}
-    return {**entry, "values": values, "former": {name: [*own[name], *more[name]] for name in more}}
+    known = {name: [*own[name], *entry[name]] for name in own}
+    more = past.without({**known, "removed": []}, None)
+    former = {name: [*own[name], *more.get(name, [])] for name in own}
+    former["values"] = [knowing(one) for one in former["values"]]
+    kept = {"former": former} if any(former.values()) else {}
+    return {**entry, "values": [knowing(one) for one in entry["values"]], **kept}
 
 
 def _prior(document: Document, key: KeyPath, value: Any) -> Entry:
