@@ -138,7 +138,9 @@ def _with(home: Path, settings: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("situation", sorted(REFUSED))
-def test_the_agent_drops_what_we_say_it_drops(network: Network, claude: InShell, tmp_path: Path, situation: str) -> None:
+def test_the_agent_drops_what_we_say_it_drops(
+    network: Network, claude: InShell, tmp_path: Path, situation: str
+) -> None:
     settings, _key = REFUSED[situation]
     done = claude.prompt(_with(tmp_path / "home", settings), "hello", within=network.command)
     assert DROPPED in done.stdout, done.stdout + done.stderr
@@ -208,7 +210,9 @@ def test_a_prompt_that_is_answered_with_501_does_not_hold_the_doctor_up(operator
     (failed,) = checks(play, "FAIL")
     assert (failed["category"], "501" in failed["detail"]) == ("Prompt", True), failed
     assert time.monotonic() - begun < 90
-    services = {slot: f"system.ai.{name.removeprefix('databricks-')}" for slot, name in ClaudeCode.model_defaults.items()}
+    services = {
+        slot: f"system.ai.{name.removeprefix('databricks-')}" for slot, name in ClaudeCode.model_defaults.items()
+    }
     operator.rollout(home, models={"claude_code": services}).ok()
     play = operator.doctor(home, prompt=True, models={"claude_code": services}, report=REPORT).ok()
     assert [one["status"] for one in checks(play) if one["category"] in ("Prompt", "Models")] == ["PASS"] * 4

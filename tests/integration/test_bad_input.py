@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_read(operator: Operator, control: ControlNode, tm
     hosts, before = {}, {}
     for name, path in paths.items():
         home = homes.lived_in(tmp_path / name)
-        subprocess.run(["chown", "-R", nobody, str(home)], check=True)
+        subprocess.run(["chown", "-R", f"{nobody}:", str(home)], check=True)
         (home / path).resolve().chmod(0)
         before[name] = manifest(str(home))
         hosts[name] = {**operator.variables(home, ca_file=str(tmp_path / "ca.pem")), **python}
