@@ -101,6 +101,18 @@ models:
     status:
       description: V(READY) or V(NOT_READY). A model that is not served fails the task.
       type: str
+models_in_force:
+  description:
+    - The model ids to write, by agent and choice. What the operator named is in it as it is. What nobody named has the name of its
+      model service (C(system.ai.*)) where requests go through the gateway and the workspace lists it, else that of its serving endpoint.
+  type: dict
+  returned: success
+  sample: {claude_code: {default: system.ai.claude-opus-4-6, haiku: system.ai.claude-haiku-4-5}}
+models_reason:
+  description: Why models that nobody named have these names.
+  type: str
+  returned: success
+  sample: system.ai lists them as model services, which a workspace answers that enforces its gateway, too
 checked:
   description: Whether there were credentials to ask with.
   type: bool

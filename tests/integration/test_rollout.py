@@ -48,7 +48,8 @@ def test_the_whole_story(
         for path, facts in manifest(str(home)).items()
         if facts["type"] == "file" and facts.get("sha256") != before.get(path, {}).get("sha256")
     }
-    kept_by_us = {path for path in written if path.startswith((".cache/", ".local/state/"))}
+    notes = (".cache/", ".local/state/", ".local/share/fmapi-coding-agents/python-")
+    kept_by_us = {path for path in written if path.startswith(notes)}
     named = {str(Path(home, path).resolve().relative_to(home)) for path in _shown(dry)}
     assert named == written - kept_by_us, "the dry run shows every file that a rollout writes"
     assert dry.shown("host") == rollout.shown("host"), "to the letter"
@@ -109,6 +110,13 @@ def test_what_claude_code_gets(operator: Operator, tmp_path: Path) -> None:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
             "NODE_EXTRA_CA_CERTS": operator.workspace.ca_file,
+            # What a shell exports of these is without effect then.
+            "ANTHROPIC_AUTH_TOKEN": "",
+            "CLAUDE_CODE_USE_BEDROCK": "",
+            "CLAUDE_CODE_USE_VERTEX": "",
+            "CLAUDE_CODE_USE_FOUNDRY": "",
+            "CLAUDE_CODE_USE_MANTLE": "",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS": "",
         },
         "permissions": {"deny": ["WebSearch"]},
     }

@@ -195,7 +195,6 @@ def test_a_databricks_token_in_the_settings_goes_for_good(
     assert not [path for path in home.rglob("*") if path.is_file() and token in path.read_text(errors="replace")]
 
 
-@pytest.mark.xfail(reason="the words of a refusal have changed, and this table has not followed yet", strict=False)
 def test_another_token_in_the_settings_is_kept_and_given_back(operator: Operator, tmp_path: Path) -> None:
     """It would outrank ours, so it has to go; it is not ours, so it comes back."""
     home = homes.bare(tmp_path / "home")

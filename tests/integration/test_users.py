@@ -269,7 +269,6 @@ def test_a_dry_run_for_all_users_writes_nothing_and_says_what_the_run_does(story
     assert set(shown["dry"]) == files | {"~/.databrickscfg", "~/.claude.json", "~/.claude/settings.json"}
 
 
-@pytest.mark.xfail(reason="the words of a refusal have changed, and this table has not followed yet", strict=False)
 def test_one_users_trouble_leaves_the_others_finished_and_is_named(story: Story) -> None:
     # By then, the file that the link leads to is its owner's alone.
     in_rollout = {**BAD, "fmapi-cfglink": ".databrickscfg: cannot be read (Permission denied)"}
@@ -368,7 +367,6 @@ def test_no_secret_is_told_for_many_users(story: Story) -> None:
         assert not [secret for secret in planted if secret in play.output + json.dumps(play.events)], name
 
 
-@pytest.mark.xfail(reason="the words of a refusal have changed, and this table has not followed yet", strict=False)
 def test_a_user_that_does_not_exist_holds_nobody_up_and_is_named(story: Story) -> None:
     before = {user: _manifest(user) for user in GOOD}
     users = {"host": story.variables(["fmapi-nobody-here", "fmapi-good"])}
@@ -377,10 +375,9 @@ def test_a_user_that_does_not_exist_holds_nobody_up_and_is_named(story: Story) -
     assert "1 of 2 users failed: fmapi-nobody-here" in play.message()
     assert "coding_agents_users fmapi-nobody-here: is no user of this host. Correct the name" in play.message()
     play = story.operator.control.run("uninstall", users, "--check").ok()
-    assert "coding_agents_users fmapi-nobody-here: is no user of this host: nothing to give back" in " ".join(
-        play.output.split()
-    )
-    assert [line for user in GOOD for line in differences(before[user], _manifest(user), times=True)] == []
+    assert "coding_agents_users fmapi-nobody-here: is no user of this host: nothing to give back" in play.told
+    changed = [line for user in GOOD for line in differences(before[user], _manifest(user), times=True)]
+    assert [line for line in changed if not line.startswith("changed: .cache/")] == [], "but for a new token"
 
 
 def test_other_users_without_root_are_refused(

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Claude Code: all that this collection knows about it. Measured with 2.1.197 unless said."""
+"""Claude Code: all that this collection knows about it. Measured with 2.1.331 and 2.1.197 unless said."""
 
 from __future__ import annotations
 
@@ -126,8 +126,14 @@ class ClaudeCode(Agent):
         ("env", "HTTPS_PROXY"): "The way to the workspace, where a proxy is named.",
         ("env", "NO_PROXY"): "What the proxy is not for.",
     }
-    renewal = "It runs the token helper again when the time to live has passed, and at once after HTTP 401."
-    measured = "With 2.1.197: first answer, expired tokens in a long session at 401 and 403, refused models."
+    renewal = (
+        "It runs the token helper again when the time to live has passed, and at once after HTTP 401; since 2.1.331 "
+        "after 403, too."
+    )
+    measured = (
+        "With 2.1.331: first answer, expired tokens in a long session at 401 and 403, refused models. With 2.1.197, too: "
+        "first answer, an expired token, what a shell exports, settings that are dropped, managed files."
+    )
 
     own_options = {
         "settings_location": {
