@@ -103,8 +103,9 @@ models:
       type: str
 models_in_force:
   description:
-    - The model ids to write, by agent and choice. What the operator named is in it as it is. What nobody named has the name of its
-      model service (C(system.ai.*)) where requests go through the gateway and the workspace lists it, else that of its serving endpoint.
+    - The model ids to write, by agent and choice. What the operator named is in it as it is.
+    - What nobody named has the name of its model service (C(system.ai.*)) where requests go through the gateway and the workspace
+      lists it, else that of its serving endpoint.
   type: dict
   returned: success
   sample: {claude_code: {default: system.ai.claude-opus-4-6, haiku: system.ai.claude-haiku-4-5}}
