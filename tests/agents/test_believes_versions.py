@@ -129,7 +129,12 @@ def _with(home: Path, settings: dict[str, Any]) -> Path:
     homes.bare(home)
     ours = {
         "apiKeyHelper": "echo token",
-        "env": {"ANTHROPIC_BASE_URL": NOWHERE, "ANTHROPIC_MODEL": "m", "CLAUDE_CODE_MAX_RETRIES": "0"},
+        "env": {
+            "ANTHROPIC_BASE_URL": NOWHERE,
+            "ANTHROPIC_MODEL": "m",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        },
     }
     (home / ".claude").mkdir()
     merged = {**settings, **ours, "env": {**settings.get("env", {}), **ours["env"]}}  # type: ignore[dict-item]

@@ -579,7 +579,7 @@ def test_the_doctor_tells_when_the_person_s_own_path_leads_elsewhere(host: Host,
     other.write_text("#!/bin/sh\n")
     other.chmod(0o755)
     profile.write_text(f"PATH={other.parent}:$HOME/.local/bin:$PATH\n")
-    said = f"{other} comes before {host.link} on this user's PATH"
+    said = f"{other} (of unknown version) comes before {host.link} on this user's PATH"
     assert checks(host) == [fine, ("Claude Code on PATH", "WARN", said)]
     assert checks(host, offline=True) == [fine], "in check mode nothing is started"
     other.unlink()
@@ -589,6 +589,9 @@ def test_the_doctor_tells_when_the_person_s_own_path_leads_elsewhere(host: Host,
     assert checks(host) == [fine], "a shell that tells nothing is no finding"
 
 
-def test_a_program_that_is_not_ours_may_be_anywhere(host: Host, shell: Path) -> None:
+def test_a_program_that_is_not_ours_is_looked_for_on_the_person_s_path_too(host: Host, shell: Path) -> None:
     native_installer(host.home, OLDER)
-    assert checks(host) == [("Claude Code", "PASS", f"{OLDER} ({host.link})")]
+    fine = ("Claude Code", "PASS", f"{OLDER} ({host.link})")
+    assert checks(host) == [fine, ("Claude Code on PATH", "WARN", f"{host.link.parent} is not on this user's PATH")]
+    (host.home / ".profile").write_text("PATH=$HOME/.local/bin:$PATH\n")
+    assert checks(host) == [fine]

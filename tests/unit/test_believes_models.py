@@ -72,7 +72,7 @@ def test_model_services_that_cannot_be_listed_are_not_used(workspace: Workspace,
 
 def test_a_workspace_in_trouble_does_not_change_what_models_are_called(workspace: Workspace) -> None:
     """Else one bad minute would rename the models of all hosts."""
-    workspace.control(fail_next={"path_prefix": LISTING, "status": 503, "count": 10})
+    workspace.control(fail_next={"path_prefix": LISTING, "status": 503, "count": 1000})
     with pytest.raises(WorkspaceError, match="has trouble of its own"):
         check(workspace)
 

@@ -348,6 +348,7 @@ def test_in_check_mode_nothing_is_kept(owner: Owner) -> None:
 
 def test_what_is_carried_does_not_come_back_with_the_result(owner: Owner) -> None:
     told = call({"home": owner.home, "carried": {**BROUGHT, "own": {"claude_code_x": "y"}}}, "say")
+    told.pop("_ansible_new_secrets", None)  # since ansible-core 2.22: what the control node, too, must mask
     assert "carried" not in told and BROUGHT["program"] not in json.dumps(told)
 
 

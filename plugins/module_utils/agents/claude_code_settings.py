@@ -49,7 +49,7 @@ _LISTS_OF_TEXTS = """
 
 _COMMAND = Needs(("type", "command"), {"type": one_of("command"), "command": TEXT})
 _TIME = matching('a time such as "22:00"', lambda text: bool(re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text)))
-_RULES = [matching("a text that is not empty", bool)]
+_RULES = [ANYTHING]  # a rule that is none is passed over
 
 SETTINGS: Mapping[str, Any] = {
     **dict.fromkeys(_TRUTHS.split(), TRUTH),

@@ -23,7 +23,6 @@ from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from . import person
 from .base import NOTHING, Done, Options, Part
 from .context import brought_ca
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
@@ -152,8 +151,7 @@ class AgentCli(Part):
                 yield Check(*check, FAIL, said, _way_to(one.agent, examination))
             else:
                 yield Check(*check, PASS, f"{one.found.version or 'of unknown version'} ({one.found.path})")
-                if not examination.offline:
-                    yield from _on_path(one, person.environment(examination.owner).get("PATH", ""))
+                yield from _on_path(one, examination.shell().get("PATH", ""))
 
     def traces(self, ledger: Ledger) -> None:
         """Only the usual prefix is known then."""

@@ -146,7 +146,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     """What comes before the settings: variables of this login and of the person's own shell, and what the agent knows of the host."""
     owner, login = examination.owner, examination.environment
     options = agent_options(owner, examination.options, agent.name)
-    shell = {} if examination.offline else person.environment(owner)
+    shell = examination.shell()
     names = agent.outranking(_settings(agent.documents(options)[-1]))
     places = person.settings_of(owner, names)
     for name in names:
@@ -281,7 +281,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     needed = [examination.config.oidc_token_env] if examination.config.oidc_token_env else []
     options = agent_options(examination.owner, examination.options, agent.name)
     needed += agent.outranking(_settings(agent.documents(options)[-1]))
-    seen = {**examination.environment, **person.environment(examination.owner)}
+    seen = {**examination.environment, **examination.shell()}
     seen["PATH"] = examination.environment.get("PATH", "")
     environment = {
         **processes.environment(seen, examination.owner.home, needed),

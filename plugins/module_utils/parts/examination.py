@@ -13,6 +13,7 @@ from ..engine.owner import Owner
 from ..host_program import workspace
 from ..host_program.config import Config
 from ..host_program.token import TokenError
+from . import person
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
 
@@ -51,8 +52,15 @@ class Examination:
         self.environment = environment
         self.offline = offline
         self._token: tuple[str | None, Check] | None = None
+        self._shell: Mapping[str, str] | None = None
         self.answers: bool | None = None
         """Whether the workspace answers with this token; None while nobody has asked."""
+
+    def shell(self) -> Mapping[str, str]:
+        """What the person's own shell has in its environment, asked once; empty in check mode and where it does not tell."""
+        if self._shell is None:
+            self._shell = {} if self.offline else person.environment(self.owner)
+        return self._shell
 
     def token(self) -> tuple[str | None, Check]:
         """Run the helper once as agents do: through sh, with the short PATH of a GUI."""

@@ -49,17 +49,8 @@ START_FILES = (
 """Where the environment of terminals and of desktop sessions comes from. What those files read in turn is not followed."""
 
 
-_told: dict[Owner, Mapping[str, str]] = {}
-
-
 def environment(owner: Owner) -> Mapping[str, str]:
-    """The environment as this user's own shell has it at a login; empty where the shell does not tell. It is asked once."""
-    if owner not in _told:
-        _told[owner] = _ask(owner)
-    return _told[owner]
-
-
-def _ask(owner: Owner) -> Mapping[str, str]:
+    """The environment as this user's own shell has it at a login; empty where the shell does not tell."""
     try:
         shell = pwd.getpwuid(owner.uid).pw_shell or "/bin/sh"
     except KeyError:

@@ -10,6 +10,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 IMPORT_ERROR: str | None = None
 """The traceback of the import that failed, for missing_required_lib; None when databricks-sdk is there."""
@@ -20,17 +21,26 @@ def _without_services() -> Iterator[None]:
     """Import modules of databricks-sdk without its ``__init__``, which imports the classes of every service of Databricks.
 
     They take 1.4 s of processor time, three quarters of all that the preflight costs, and nothing here uses one of them.
-    Who imports databricks.sdk later gets it whole.
+    Who asks the package for one later gets it whole.
     """
-    name = "databricks.sdk"
+    above, name = "databricks", "databricks.sdk"
     spec = None if name in sys.modules else importlib.util.find_spec(name)
-    if spec is not None:
-        sys.modules[name] = importlib.util.module_from_spec(spec)
+    if spec is None or spec.loader is None:
+        yield
+        return
+    package, loader = importlib.util.module_from_spec(spec), spec.loader
+    sys.modules[name] = package
+    sys.modules[above].sdk = package  # type: ignore[attr-defined]
+
+    def whole(attribute: str) -> Any:
+        del package.__dict__["__getattr__"]
+        loader.exec_module(package)
+        return getattr(package, attribute)
+
     try:
         yield
     finally:
-        if spec is not None:
-            del sys.modules[name]
+        package.__dict__["__getattr__"] = whole  # PEP 562: called for what the package does not have yet
 
 
 try:
