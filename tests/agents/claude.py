@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+BEFORE = "2.1.197"
+"""The version that was pinned before: people keep it while it will do."""
+
 _LIMIT_SECONDS = 240.0
 """With an endless 401 Claude Code gives up after about 180 seconds; longer means that it hangs."""
 
