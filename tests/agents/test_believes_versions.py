@@ -20,7 +20,7 @@ import pytest
 
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests import homes
-from tests.agents.claude import Claude
+from tests.agents.claude import BEFORE, Claude
 from tests.agents.conftest import installed
 from tests.agents.network import Network
 from tests.control_node import ControlNode, Operator
@@ -30,7 +30,6 @@ from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
-BEFORE = "2.1.197"
 NOWHERE = "http://127.0.0.1:9"
 DROPPED = "Not logged in"
 

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One process of the real Claude Code outlives its tokens; docs/tokens.md says how long a pause may be.
 
-Where a workspace refuses an expired token with 401, Claude Code asks the helper again and repeats the request. With 403 it
-does not, so there no request may carry an expired token. Expired is what the workspace's clock says: nothing is simulated
+Where a workspace refuses an expired token with 401, Claude Code asks the helper again and repeats the request. With 403 not
+every version does, so there no request may carry an expired token. Expired is what the workspace's clock says: nothing is simulated
 on the host. The TTL of the short tests stands in the settings, because a rollout takes whole minutes.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import subprocess
@@ -22,8 +23,9 @@ from typing import Any
 import pytest
 
 from tests import homes
-from tests.agents.claude import Claude, Session, keep_tokens_for
-from tests.control_node import Operator
+from tests.agents.claude import BEFORE, Claude, Session, keep_tokens_for
+from tests.agents.conftest import installed
+from tests.control_node import ControlNode, Operator
 from tests.watch import Watch
 from tests.workspace.client import Workspace
 
@@ -124,27 +126,43 @@ def test_ten_minutes_without_a_failed_prompt_at_403(operator: Operator, claude: 
     _work(claude.session(home), operator.workspace, pauses, lifetime, ends=3, least=600)
 
 
-def test_a_pause_longer_than_the_token_fails_one_prompt_at_403(
-    operator: Operator, claude: Claude, tmp_path: Path
-) -> None:
-    """The limit that docs/tokens.md states. If Claude Code repairs it one day, this test fails, and both can go."""
-    home = homes.bare(tmp_path / "home")
+def _after_a_long_pause(home: Path, operator: Operator, claude: Claude) -> tuple[Session, dict[str, Any]]:
+    """A session whose token ended during a pause, and its reply to the prompt after that, which is refused with 403."""
     workspace, lifetime = operator.workspace, 8
     workspace.control(token_lifetime=lifetime, refuse_with=403)
-    operator.rollout(home).ok()
+    operator.rollout(homes.bare(home)).ok()
     keep_tokens_for(home, 2)
     session = claude.session(home)
     session.ask("start")
     time.sleep(lifetime + 1)
     workspace.control(token_lifetime=3600)
     workspace.clear()
-    reply = session.ask("after the pause")
-    assert reply["is_error"] and "403 Token is expired" in reply["result"]
-    limit = time.monotonic() + 30
-    while not _token_requests(workspace) and time.monotonic() < limit:
-        time.sleep(0.1)
-    time.sleep(3)  # until the helper has handed it on
-    assert session.ask("sent again")["result"] == "You said: sent again"
+    return session, session.ask("after the pause")
+
+
+def test_a_pause_longer_than_the_token_is_repaired_at_403(operator: Operator, claude: Claude, tmp_path: Path) -> None:
+    _session, reply = _after_a_long_pause(tmp_path / "home", operator, claude)
+    assert (reply["result"], reply["is_error"]) == ("You said: after the pause", False)
+    assert _answered(operator.workspace) == [("expired", 403), ("valid", 200)]
+    assert len(_token_requests(operator.workspace)) == 1
+
+
+def test_a_pause_longer_than_the_token_fails_one_prompt_of_the_version_before_at_403(
+    control: ControlNode, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The limit that docs/tokens.md states for it."""
+    prefix = installed(BEFORE, tmp_path_factory)
+    project = tmp_path / "project"
+    project.mkdir()
+    with contextlib.ExitStack() as sessions:
+        claude = Claude(prefix / "bin" / "claude", project, sessions)
+        session, reply = _after_a_long_pause(tmp_path / "home", Operator(control, workspace, prefix), claude)
+        assert reply["is_error"] and "403 Token is expired" in reply["result"]
+        limit = time.monotonic() + 30
+        while not _token_requests(workspace) and time.monotonic() < limit:
+            time.sleep(0.1)
+        time.sleep(3)  # until the helper has handed it on
+        assert session.ask("sent again")["result"] == "You said: sent again"
     assert _answered(workspace) == [("expired", 403), ("valid", 200)]
     assert len(_token_requests(workspace)) == 1
 
