@@ -28,7 +28,9 @@ _SETTINGS = """
   models:
     description:
       - Names of serving endpoints (or Unity Catalog model services) for the agents' model choices, by agent.
-      - A choice that is not named keeps the agent's default.
+      - A choice that is not named keeps the agent's default. Where the gateway serves it and the workspace lists it as a model
+        service, its name is that of the service (C(system.ai.*)). The preflight finds that out, with credentials; a run without
+        it writes the name of the serving endpoint, and leaves that of the service where it is.
     type: dict
     default: {}
     suboptions:

@@ -19,6 +19,9 @@ ROUTINGS = ("gateway", "serving_endpoints", "gateway_host")
 ROUTING_CHOICES = (*ROUTINGS, "auto")
 """What an operator may ask for: ``auto`` is decided by the preflight, before any host is touched."""
 
+SYSTEM_SCHEMA = "system.ai"
+"""Where the model services are that Databricks itself serves."""
+
 DEFAULT_PROFILE = "fmapi-coding-agents"
 """Name of the profile in ``~/.databrickscfg`` unless the operator chooses another."""
 
@@ -270,3 +273,9 @@ def base_url(routing: str, workspace_url: str, dialect: str, workspace_id: str |
             "or leave coding_agents_preflight on and give it an identity, and it is detected."
         )
     return gateway_host_url(workspace_url, workspace_id) + paths[routing]
+
+
+def model_service_of(name: str) -> str:
+    """Return what a model that Databricks itself serves as an endpoint is called as a model service; else the name as it is."""
+    prefix = "databricks-"
+    return f"{SYSTEM_SCHEMA}.{name[len(prefix) :]}" if name.startswith(prefix) else name

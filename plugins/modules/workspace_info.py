@@ -113,7 +113,7 @@ models_reason:
   description: Why models that nobody named have these names.
   type: str
   returned: success
-  sample: system.ai lists them as model services, which a workspace answers that enforces its gateway, too
+  sample: "named as model services: system.ai lists them"
 checked:
   description: Whether there were credentials to ask with.
   type: bool

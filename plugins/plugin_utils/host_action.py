@@ -131,6 +131,8 @@ class HostAction(ActionBase):
         options["routing"] = answer["routing"]
         if answer["workspace_id"]:
             options["workspace_id"] = answer["workspace_id"]
+        if "models" in self.OPTIONS and answer["checked"]:
+            options["models"] = answer["models_in_force"]
         if "routing_reason" in self.OPTIONS:
             options.setdefault("routing_reason", answer["routing_reason"])
         return answer

@@ -381,6 +381,7 @@ def _went_by(hosts: Sequence[_Host], run: Run) -> list[Line]:
         line = _told(preflight)
         if run.is_told_first(line):
             found.append(Line(line))
+            found += _models(preflight)
             found += _names(names, run, _WITHOUT) if run.verbose else []
     return found
 
@@ -395,6 +396,12 @@ def _told(preflight: Mapping[str, Any]) -> str:
         f"{preflight.get('workspace_url')}: routing {preflight.get('routing')} ({preflight.get('routing_reason')}), "
         f"{served if preflight.get('checked') else 'models not checked'}{asked}"
     )
+
+
+def _models(preflight: Mapping[str, Any]) -> list[Line]:
+    """The models that agents ask for, each once, and why those that nobody named are called so."""
+    found = dict.fromkeys(str(one) for names in preflight.get("models_in_force", {}).values() for one in names.values())
+    return [Line(f"  models: {', '.join(found)} ({preflight.get('models_reason')})")] if found else []
 
 
 def _next(hosts: Sequence[_Host], run: Run) -> list[Line]:

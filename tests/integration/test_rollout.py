@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.agents.claude_code import ClaudeCode
+from plugins.module_utils.routing import model_service_of
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import differences, manifest
@@ -101,10 +102,10 @@ def test_what_claude_code_gets(operator: Operator, tmp_path: Path) -> None:
         "apiKeyHelper": helper,
         "env": {
             "ANTHROPIC_BASE_URL": f"{operator.workspace.url}/ai-gateway/anthropic",
-            "ANTHROPIC_MODEL": ClaudeCode.model_defaults["default"],
-            "ANTHROPIC_DEFAULT_OPUS_MODEL": ClaudeCode.model_defaults["opus"],
+            "ANTHROPIC_MODEL": model_service_of(ClaudeCode.model_defaults["default"]),
+            "ANTHROPIC_DEFAULT_OPUS_MODEL": model_service_of(ClaudeCode.model_defaults["opus"]),
             "ANTHROPIC_DEFAULT_SONNET_MODEL": "databricks-claude-opus-4-6",
-            "ANTHROPIC_DEFAULT_HAIKU_MODEL": ClaudeCode.model_defaults["haiku"],
+            "ANTHROPIC_DEFAULT_HAIKU_MODEL": model_service_of(ClaudeCode.model_defaults["haiku"]),
             "ANTHROPIC_CUSTOM_HEADERS": "x-databricks-use-coding-agent-mode: true",
             "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "1200000",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",

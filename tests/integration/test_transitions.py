@@ -55,9 +55,12 @@ def test_every_change_of_mind_and_the_way_back(operator: Operator, other_workspa
     operator.rollout(home, **chosen).ok()
     assert _settings(home)["env"]["ANTHROPIC_MODEL"] == "databricks-claude-sonnet-4-6"
 
+    operator.rollout(home).ok()
+    assert _settings(home) == first, "what is taken out takes effect"
+
     operator.rollout(home, token_ttl_minutes=30, routing="serving_endpoints").ok()
     environment = _settings(home)["env"]
-    assert environment["ANTHROPIC_MODEL"] == first["env"]["ANTHROPIC_MODEL"], "what is taken out takes effect"
+    assert environment["ANTHROPIC_MODEL"] == "databricks-claude-opus-4-6", "this routing knows no model services"
     assert environment["CLAUDE_CODE_API_KEY_HELPER_TTL_MS"] == "1800000"
     assert environment["ANTHROPIC_BASE_URL"] == f"{operator.workspace.url}/serving-endpoints/anthropic"
 
@@ -164,7 +167,7 @@ def test_what_an_older_tool_left_is_replaced_and_given_back(operator: Operator, 
     operator.rollout(home).ok()
     settings = _settings(home)
     assert settings["apiKeyHelper"] == str(home / HELPER)
-    assert settings["env"]["ANTHROPIC_DEFAULT_SONNET_MODEL"] == "databricks-claude-sonnet-4-6"
+    assert settings["env"]["ANTHROPIC_DEFAULT_SONNET_MODEL"] == "system.ai.claude-sonnet-4-6"
     assert settings["env"]["ANTHROPIC_AUTH_TOKEN"] == "", "what a shell exports does not count either"
     assert settings["includeCoAuthoredBy"] is False
     # The settings point at the workspace with a foreign key: the old tool never wrote that, but it goes all the same.

@@ -17,7 +17,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import a
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import AgentSettings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Check, Examination
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import model_service_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import model_service_of
 
 from tests.unit.options_for import options_for
 from tests.workspace.client import Workspace

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import model_service_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import preflight
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import model_service_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError
 
 from tests.workspace.client import Workspace
@@ -110,4 +110,4 @@ def test_without_a_sign_in_nothing_is_decided(
     monkeypatch.setenv("HOME", str(tmp_path))
     answer = preflight.check({"workspace_url": workspace.url, "ca_file": workspace.ca_file, "identity": "user"})
     assert not answer["checked"] and in_force(answer) == ENDPOINTS
-    assert answer["models_reason"].startswith("not asked")
+    assert answer["models_reason"].endswith("nobody was signed in who could ask for others")

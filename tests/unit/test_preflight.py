@@ -243,8 +243,7 @@ def test_the_result_is_complete_and_holds_no_secret(workspace: Workspace) -> Non
                 "haiku": "system.ai.claude-haiku-4-5",
             }
         },
-        "models_reason": "system.ai lists them as model services, "
-        "which a workspace answers that enforces its gateway, too",
+        "models_reason": "named as model services: system.ai lists them",
         "checked": True,
         "warnings": [],
     }

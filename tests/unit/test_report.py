@@ -216,6 +216,12 @@ def test_one_line_says_what_the_run_went_by_for_each_workspace() -> None:
     ]
 
 
+def test_the_models_in_force_are_named_with_the_reason_for_their_names() -> None:
+    models = {"claude_code": {"default": "a.b.c", "opus": "a.b.c", "haiku": "d.e.f"}}
+    preflight = {**PREFLIGHT, "models_in_force": models, "models_reason": "named as model services"}
+    assert shown(entry("ada", preflight=preflight))[-1] == "  models: a.b.c, d.e.f (named as model services)"
+
+
 def test_models_that_are_not_ready_are_named() -> None:
     models = [{"model": "opus-4-6", "status": "NOT_READY"}]
     found = shown(entry("ada", preflight={**PREFLIGHT, "models": models}))

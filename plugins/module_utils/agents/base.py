@@ -36,6 +36,8 @@ class AgentOptions(NamedTuple):
     token_ttl_minutes: int
     models: Mapping[str, str] = {}
     """What the operator chose for this agent, by its choices."""
+    other_names: Mapping[str, str] = {}
+    """By its choices, other names of models that nobody chose: as good, where one is in the settings already."""
     ca_file: str | None = None
     proxy: str | None = None
     no_proxy: str | None = None

@@ -44,6 +44,12 @@ _OUTRANKING = (
 """Of these, even nothing in the settings does not help, or not for all versions."""
 
 _EMPTY = "Empty: what a shell exports of it would outrank the token helper or the workspace, and is without effect so."
+_MODEL_VARIABLES = {
+    "default": "ANTHROPIC_MODEL",
+    "opus": "ANTHROPIC_DEFAULT_OPUS_MODEL",
+    "sonnet": "ANTHROPIC_DEFAULT_SONNET_MODEL",
+    "haiku": "ANTHROPIC_DEFAULT_HAIKU_MODEL",
+}
 _OLDER_NAMES = ("ANTHROPIC_SMALL_FAST_MODEL",)  # of ANTHROPIC_DEFAULT_HAIKU_MODEL
 
 _CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
@@ -168,6 +174,7 @@ class ClaudeCode(Agent):
             format="json",
             component=COMPONENT,
             values=self._values(options),
+            as_good={("env", _MODEL_VARIABLES[slot]): name for slot, name in options.other_names.items()},
             elements={
                 ("permissions", "deny"): ("WebSearch",)
             },  # only the bare name removes the tool, which gateways refuse
@@ -189,10 +196,7 @@ class ClaudeCode(Agent):
         models = self.models(options.models)
         environment = {
             "ANTHROPIC_BASE_URL": options.base_urls["anthropic"],
-            "ANTHROPIC_MODEL": models["default"],
-            "ANTHROPIC_DEFAULT_OPUS_MODEL": models["opus"],
-            "ANTHROPIC_DEFAULT_SONNET_MODEL": models["sonnet"],
-            "ANTHROPIC_DEFAULT_HAIKU_MODEL": models["haiku"],
+            **{variable: models[slot] for slot, variable in _MODEL_VARIABLES.items()},
             "ANTHROPIC_CUSTOM_HEADERS": _CODING_AGENT_HEADER,
             "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": str(options.token_ttl_minutes * 60_000),
             # Else it talks to api.anthropic.com in the background, and updates itself away from the pinned version.

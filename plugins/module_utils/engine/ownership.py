@@ -54,6 +54,8 @@ class Wanted(NamedTuple):
     component: str
     """The part that the document belongs to: what :func:`transaction.bring` is told to bring is all documents of some parts."""
     values: Mapping[KeyPath, Any] = {}
+    as_good: Mapping[KeyPath, Any] = {}
+    """Of some ``values``, another that will do as well: where it stands and is ours, it stays."""
     elements: Mapping[KeyPath, tuple[Any, ...]] = {}
     superseded: tuple[KeyPath, ...] = ()
     forget: Callable[[Document, KeyPath], str | None] = lambda document, key: None
@@ -148,6 +150,7 @@ def plan(
         if wanted is None:
             result = _withdraw(path, content, mode, entry or {}, salt, backup)
         else:
+            wanted = _settled(content, entry, wanted, salt)
             result = _bring(path, content, mode, entry, wanted, salt)
         result.entry_before, result.wanted, result.salt = entry, wanted, salt
         result.summaries = _summaries(content, entry, wanted)
@@ -156,6 +159,18 @@ def plan(
         raise OperatorError(
             f"{error}", path, "Nothing was changed. Mend the file (or move it away) and run again"
         ) from None
+
+
+def _settled(content: bytes | None, entry: Entry | None, wanted: Wanted, salt: str) -> Wanted:
+    """The same, with that which is as good and there already. A file that cannot be parsed has nothing."""
+    kind = FORMATS[wanted.format]
+    if not wanted.as_good or content is None or not _is_readable(kind, content):
+        return wanted
+    document, past = kind(content), _Past(entry, salt)
+    there = {
+        key: value for key, value in wanted.as_good.items() if _holds(document, key, value) and past.is_ours(key, value)
+    }
+    return wanted.replaced(values={**wanted.values, **there})
 
 
 def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str) -> Plan:

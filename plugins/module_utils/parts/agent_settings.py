@@ -24,7 +24,7 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..routing import base_url, normalize_workspace_url
+from ..routing import base_url, model_service_of, normalize_workspace_url
 from . import person
 from .base import Options, Part
 from .context import bare_config, ca_file_of
@@ -98,6 +98,8 @@ def agent_options(owner: Owner, options: Options, name: str) -> AgentOptions:
     agent = AGENTS[name]
     routing, workspace_id = options["routing"], options["workspace_id"]
     chosen = (options["models"] or {}).get(name) or {}
+    # Which of a model's names a workspace serves is known to those who asked it, and not every run does: it must not change back.
+    left_open = [slot for slot in agent.model_defaults if not chosen.get(slot)] if routing == "gateway" else []
     return AgentOptions(
         owner=owner,
         workspace_url=url,
@@ -105,6 +107,7 @@ def agent_options(owner: Owner, options: Options, name: str) -> AgentOptions:
         token_helper=bare_config(owner).helper,
         token_ttl_minutes=options["token_ttl_minutes"],
         models={slot: model for slot, model in chosen.items() if model},
+        other_names={slot: model_service_of(agent.model_defaults[slot]) for slot in left_open},
         ca_file=ca_file_of(owner, options),
         proxy=options["proxy"] or None,
         no_proxy=options["no_proxy"] or None,

@@ -38,8 +38,6 @@ _FAMILIES = (
 FAMILIES = (*_FAMILIES, "other")
 _CLAUDE_TIERS = ("opus", "sonnet", "haiku", "fable")
 CLOSE_MATCHES = 3
-SYSTEM_SCHEMA = "system.ai"
-"""Where the model services are that Databricks itself serves."""
 
 
 def _text(value: object) -> str | None:
@@ -62,12 +60,6 @@ def base_model_name(name: str) -> str:
 def is_model_service(name: str) -> bool:
     """Tell whether a model id names a Unity Catalog model service (``catalog.schema.name``) and not an endpoint."""
     return len(name.split(".")) == 3 and all(name.split("."))
-
-
-def model_service_of(name: str) -> str:
-    """Return what a model that Databricks itself serves as an endpoint is called as a model service; else the name as it is."""
-    prefix = "databricks-"
-    return f"{SYSTEM_SCHEMA}.{name[len(prefix) :]}" if name.startswith(prefix) else name
 
 
 def model_family(*names: str | None) -> tuple[str, str | None]:

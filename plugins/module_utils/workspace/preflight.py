@@ -14,15 +14,17 @@ from ..options import agent_settings, judge
 from ..options.values import as_list, as_mapping
 from ..options.workspace import SPEC
 from ..routing import (
+    SYSTEM_SCHEMA,
     TTL_MINUTES_DEFAULT,
     base_url,
+    model_service_of,
     normalize_workspace_url,
     ttl_warning,
     validate_ttl_minutes,
     validate_workspace_id,
 )
 from . import client
-from .endpoints import NOT_FOUND, NOT_READY, SYSTEM_SCHEMA, model_service_of, validate_names
+from .endpoints import NOT_FOUND, NOT_READY, validate_names
 from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
@@ -159,22 +161,22 @@ def _models_in_force(
     knows the former. What the operator names is never changed.
     """
     if routing != "gateway" or not any(options.left_open.values()):
-        return options.models, "names of serving endpoints" if any(options.left_open.values()) else options.named
+        return options.models, "named as serving endpoints" if any(options.left_open.values()) else options.named
     try:
         services = set(workspace.model_services(SYSTEM_SCHEMA, workspace_id))
     except WorkspaceError as error:
         if error.kind not in _NO_SERVICES:
             raise
-        return options.models, f"names of serving endpoints: the model services of {SYSTEM_SCHEMA} cannot be listed"
+        return options.models, f"named as serving endpoints: the model services of {SYSTEM_SCHEMA} cannot be listed"
     found = {
         agent: {slot: service for slot, name in names.items() if (service := model_service_of(name)) in services}
         for agent, names in options.left_open.items()
     }
     if not any(found.values()):
-        return options.models, f"names of serving endpoints: {SYSTEM_SCHEMA} lists none of them as a model service"
+        return options.models, f"named as serving endpoints: {SYSTEM_SCHEMA} lists none of them"
     return (
         {agent: {**names, **found[agent]} for agent, names in options.models.items()},
-        f"{SYSTEM_SCHEMA} lists them as model services, which a workspace answers that enforces its gateway, too",
+        f"named as model services: {SYSTEM_SCHEMA} lists them",
     )
 
 
@@ -253,7 +255,10 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         workspace_id = options.workspace_id or workspace_id
         routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
         models: list[dict[str, str]] = []
-        in_force, models_reason = options.models, "not asked: nobody was signed in"
+        in_force, models_reason = (
+            options.models,
+            "named as serving endpoints: nobody was signed in who could ask for others",
+        )
         if signed is not None:
             in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
             models = _check_models(_variables(in_force), workspace, workspace_id, warnings)
