@@ -32,7 +32,6 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owner:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     monkeypatch.setattr(person, "_ask", lambda owner: {})
-    monkeypatch.setattr(person, "_told", {})
     return Owner(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid(), str(home))
 
 

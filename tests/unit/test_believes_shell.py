@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owner:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     monkeypatch.setattr(person, "START_FILES", tuple(one for one in person.START_FILES if one.startswith("~/")))
-    monkeypatch.setattr(person, "_told", {})
     for name in list(os.environ):
         if name.startswith(("ANTHROPIC", "CLAUDE")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -190,13 +188,14 @@ def test_a_shell_that_does_not_tell_holds_nobody_up(
 
 def test_the_shell_is_asked_once_for_all_parts(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Owner] = []
-    real: Callable[[Owner], Any] = person._ask
+    real = person.environment
 
     def ask(owner: Owner) -> Any:
         asked.append(owner)
         return real(owner)
 
-    monkeypatch.setattr(person, "_ask", ask)
-    for _number in range(3):
-        assert person.environment(owner)["HOME"] == owner.home
-    assert len(asked) == 1
+    monkeypatch.setattr(person, "environment", ask)
+    for offline, times in ((True, 0), (False, 1)):
+        examination = Examination(owner, OPTIONS, config_of(owner, OPTIONS), {}, offline)
+        assert [examination.shell().get("HOME") for _ in range(3)] == [None if offline else owner.home] * 3
+        assert len(asked) == times
