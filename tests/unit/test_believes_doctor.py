@@ -31,7 +31,7 @@ SERVICES = {slot: model_service_of(name) for slot, name in CLAUDE.model_defaults
 def owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Owner:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    monkeypatch.setattr(person, "_ask", lambda owner: {})
+    monkeypatch.setattr(person, "environment", lambda owner: {})
     return Owner(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid(), str(home))
 
 
@@ -160,6 +160,6 @@ def test_the_prompt_meets_what_the_person_s_terminal_has(
     owner: Owner, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would be answered where no terminal is."""
-    monkeypatch.setattr(person, "_ask", lambda owner: {"CLAUDE_CONFIG_DIR": "/x", "PATH": "/elsewhere", "OTHER": "o"})
+    monkeypatch.setattr(person, "environment", lambda owner: {"CLAUDE_CONFIG_DIR": "/x", "PATH": "/elsewhere", "OTHER": "o"})
     told = prompt(owner, workspace, 'echo "$CLAUDE_CONFIG_DIR $OTHER $PATH"', tmp_path)
     assert told.detail == "replied: /x /usr/bin:/bin"

@@ -245,7 +245,7 @@ def test_where_npm_is_nowhere_the_dry_run_says_so_and_the_doctor_does_not_send_r
 
 
 def checks_on_path(owner: Owner, registry: Registry, path: str, monkeypatch: pytest.MonkeyPatch) -> list[Check]:
-    monkeypatch.setattr(person, "_ask", lambda owner: {"PATH": path} if path else {})
+    monkeypatch.setattr(person, "environment", lambda owner: {"PATH": path} if path else {})
     config = Config(owner.home, "https://w.example.com", "p", "user", 15)
     found = AgentCli().checks(Examination(owner, options(registry), config, dict(os.environ)))
     return [one for one in found if one.check.endswith("on PATH")]

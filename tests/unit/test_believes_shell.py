@@ -164,7 +164,7 @@ def test_without_asking_a_shell_files_tell(rolled_out: Owner, monkeypatch: pytes
     def refuse(*_given: Any) -> Any:
         raise AssertionError("a shell was started in check mode")
 
-    monkeypatch.setattr(person, "_ask", refuse)
+    monkeypatch.setattr(person, "environment", refuse)
     path = write(rolled_out, ".bash_profile", "export CLAUDE_CONFIG_DIR=/x\n")
     (told,) = environment_checks(rolled_out, offline=True)
     assert (told.status, f"{path}:1" in told.detail) == ("WARN", True)
