@@ -381,7 +381,7 @@ def _went_by(hosts: Sequence[_Host], run: Run) -> list[Line]:
         line = _told(preflight)
         if run.is_told_first(line):
             found.append(Line(line))
-            found += _models(preflight)
+            found += _models(preflight, run)
             found += _names(names, run, _WITHOUT) if run.verbose else []
     return found
 
@@ -398,10 +398,11 @@ def _told(preflight: Mapping[str, Any]) -> str:
     )
 
 
-def _models(preflight: Mapping[str, Any]) -> list[Line]:
+def _models(preflight: Mapping[str, Any], run: Run) -> list[Line]:
     """The models that agents ask for, each once, and why those that nobody named are called so."""
     found = dict.fromkeys(str(one) for names in preflight.get("models_in_force", {}).values() for one in names.values())
-    return [Line(f"  models: {', '.join(found)} ({preflight.get('models_reason')})")] if found else []
+    said = f"  models: {', '.join(found)} ({preflight.get('models_reason')})"
+    return _wrapped(said, run) if found else []
 
 
 def _next(hosts: Sequence[_Host], run: Run) -> list[Line]:
