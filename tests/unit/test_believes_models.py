@@ -110,4 +110,4 @@ def test_without_a_sign_in_nothing_is_decided(
     monkeypatch.setenv("HOME", str(tmp_path))
     answer = preflight.check({"workspace_url": workspace.url, "ca_file": workspace.ca_file, "identity": "user"})
     assert not answer["checked"] and in_force(answer) == ENDPOINTS
-    assert answer["models_reason"].endswith("nobody was signed in who could ask for others")
+    assert answer["models_reason"].endswith("nobody was signed in who could ask")

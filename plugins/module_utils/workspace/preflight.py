@@ -257,7 +257,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         models: list[dict[str, str]] = []
         in_force, models_reason = (
             options.models,
-            "named as serving endpoints: nobody was signed in who could ask for others",
+            "named as serving endpoints, where a host has no other name: nobody was signed in who could ask",
         )
         if signed is not None:
             in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
