@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
+LAUNCHERS = "bin"
+"""Below the data directory: commands of ours that come before the agents' own on PATH."""
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
 STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
 

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real Claude Code, installed once by the collection itself, and the means to watch what it does."""
+"""The real agents, installed once by the collection itself, and the means to watch what it does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import pytest
 
+from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests.agents.claude import Claude
 from tests.agents.network import Network, Unavailable
@@ -40,16 +41,17 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def installed(version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An npm prefix with Claude Code at this version, made by the module agent_cli and kept in the cache."""
+def installed(version: str, tmp_path_factory: pytest.TempPathFactory, name: str = ClaudeCode.name) -> Path:
+    """A prefix with an agent at this version, made by the module agent_cli and kept in the cache."""
+    agent = AGENTS[name]
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            missing(f"{program} is needed to run Claude Code: apt-get install -y nodejs npm (18 or newer)")
-    prefix = cache_directory() / "agents" / f"claude-code-{version}"
+            missing(f"{program} is needed to run {agent.title}: apt-get install -y nodejs npm (18 or newer)")
+    prefix = cache_directory() / "agents" / f"{name.replace('_', '-')}-{version}"
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{prefix}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if ClaudeCode.source.version_of(str(prefix / "bin" / "claude")) != version:
+        if agent.source.version_of(str(prefix / "bin" / agent.command)) != version:
             scratch = tmp_path_factory.mktemp("agent-cli")
             home = scratch / "home"
             home.mkdir(mode=0o700)
@@ -57,11 +59,12 @@ def installed(version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
             variables = {
                 "coding_agents_home": str(home),
                 "coding_agents_npm_prefix": str(prefix),
-                "coding_agents_cli_versions": {"claude_code": version},
+                "coding_agents_agents": [name],
+                "coding_agents_cli_versions": {name: version},
             }
             play = ControlNode(scratch).run(scratch / "install.yml", {"host": variables})
             if play.status != 0:
-                missing(f"Claude Code could not be installed. Check npm's registry and proxy:\n{play.output}")
+                missing(f"{agent.title} could not be installed. Check npm's registry and proxy:\n{play.output}")
     return prefix
 
 

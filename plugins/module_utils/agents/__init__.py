@@ -8,9 +8,10 @@ To add one, write its file and add it to the import and the tuple below (Ansible
 
 from __future__ import annotations
 
-from .base import Agent, AgentOptions, FoundCli, check_versions
+from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
 from .claude_code import ClaudeCode
+from .pi import Pi
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(),)}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Pi())}
 
-__all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "check_versions"]
+__all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]

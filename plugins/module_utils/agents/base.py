@@ -45,6 +45,16 @@ class AgentOptions(NamedTuple):
     """This agent's own options (:attr:`Agent.own_options`), without its name in front."""
 
 
+class Launch(NamedTuple):
+    """What an agent needs in its environment, where its files cannot say it: a command of ours starts it so."""
+
+    environment: Mapping[str, str] = {}
+    token_variables: tuple[str, ...] = ()
+    """These hold a token that is fresh as the agent starts, for agents that read it once."""
+    unset: tuple[str, ...] = ()
+    """What a shell may export, and would outrank the rest."""
+
+
 class FoundCli(NamedTuple):
     """An agent's program as it stands on a host, read from files: its command, version, and how it was installed."""
 
@@ -104,6 +114,10 @@ class Agent:
         """
         raise NotImplementedError
 
+    def launch(self, options: AgentOptions) -> Launch | None:
+        """What has to be in the agent's environment as it starts; None for an agent that finds all in its files."""
+        return None
+
     def usual_files(self, owner: Owner) -> dict[str, str]:
         """Where the agent's documents usually are, and their formats: for an uninstall that has no ledger."""
         raise NotImplementedError
@@ -158,6 +172,7 @@ class Agent:
         ours = [os.path.join(prefix, "bin"), os.path.join(owner.home, ".local", "bin"), os.path.join(owner.home, "bin")]
         managed = directories_of_managers(owner.home, environment)
         directories = [*ours, *given_directories(environment), *_USUAL_DIRECTORIES, *managed]
+        directories = [one for one in directories if os.path.normpath(one) != owner.launchers]
         program = shutil.which(self.command, path=os.pathsep.join(directories))
         return None if program is None else self.found_at(program)
 

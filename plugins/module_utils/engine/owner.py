@@ -20,7 +20,7 @@ from typing import Any, Callable, NamedTuple, NoReturn
 
 from .. import processes
 from ..errors import OperatorError
-from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, STATE_DIRECTORY
+from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, LAUNCHERS, STATE_DIRECTORY
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 """Of root's environment, beside what every program gets: how this host trusts its network."""
@@ -42,6 +42,11 @@ class Owner(NamedTuple):
     def data(self) -> str:
         """What the rollout puts there for agents and people to start: the token helper and the host program."""
         return os.path.join(self.home, *DATA_DIRECTORY)
+
+    @property
+    def launchers(self) -> str:
+        """What comes first on PATH: commands of ours that start agents with what they need."""
+        return os.path.join(self.data, LAUNCHERS)
 
     @property
     def state(self) -> str:

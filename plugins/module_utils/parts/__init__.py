@@ -13,8 +13,11 @@ from .agent_cli import AgentCli
 from .agent_settings import AgentSettings
 from .base import Part
 from .databricks_oauth import DatabricksOauth
+from .launcher import Launcher
 from .login_item import LoginItem
 
-PARTS: dict[str, Part] = {part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings())}
+PARTS: dict[str, Part] = {
+    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher())
+}
 
 __all__ = ["PARTS", "Part"]

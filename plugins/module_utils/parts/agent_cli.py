@@ -151,7 +151,7 @@ class AgentCli(Part):
                 yield Check(*check, FAIL, said, _way_to(one.agent, examination))
             else:
                 yield Check(*check, PASS, f"{one.found.version or 'of unknown version'} ({one.found.path})")
-                yield from _on_path(one, examination.shell().get("PATH", ""))
+                yield from _on_path(one, _behind_launchers(examination))
 
     def traces(self, ledger: Ledger) -> None:
         """Only the usual prefix is known then."""
@@ -386,6 +386,12 @@ def _way_to(agent: Agent, examination: Examination) -> str:
     """What brings the program: a rollout cannot where what it fetches with is not there."""
     needed = agent.source.needed(_settings(examination.owner, examination.options))
     return f"{needed}, then run the rollout" if needed else ROLL_OUT
+
+
+def _behind_launchers(examination: Examination) -> str:
+    """The person's PATH without our own directory: its commands start the program that comes next."""
+    path = examination.shell().get("PATH", "").split(os.pathsep)
+    return os.pathsep.join(one for one in path if os.path.normpath(one) != examination.owner.launchers)
 
 
 def _on_path(one: _Program, path: str) -> Iterator[Check]:

@@ -270,6 +270,11 @@ def _private_directory(owner: Owner) -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def _started_by(owner: Owner, agent: Agent, options: AgentOptions, found: FoundCli) -> str:
+    """The command that a person's terminal starts: ours, where the agent needs something in its environment."""
+    return found.path if agent.launch(options) is None else os.path.join(owner.launchers, agent.command)
+
+
 def _prompt(examination: Examination, agent: Agent) -> Check:
     """One real prompt in an empty directory. The agent writes its own session files into the home, as it does in daily use."""
     check = ("Prompt", agent.title)
@@ -285,7 +290,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     options = agent_options(examination.owner, examination.options, agent.name)
     needed += agent.outranking(_settings(agent.documents(options)[-1]))
     seen = {**examination.environment, **examination.shell()}
-    seen["PATH"] = examination.environment.get("PATH", "")
+    seen["PATH"] = os.pathsep.join((os.path.dirname(found.path), examination.environment.get("PATH", "")))
     environment = {
         **processes.environment(seen, examination.owner.home, needed),
         **agent.prompt_environment,
@@ -295,7 +300,8 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
             weak = careful.weak_spot(directory, examination.owner.uid)
             if weak is not None:
                 return Check(*check, SKIP, f"others could tell the agent what to do: {_told(weak, examination.owner)}")
-            done = processes.run(agent.prompt_command(found.path, PROMPT), environment, _PROMPT_SECONDS, directory)
+            command = agent.prompt_command(_started_by(examination.owner, agent, options, found), PROMPT)
+            done = processes.run(command, environment, _PROMPT_SECONDS, directory)
     except TimeoutError:
         return Check(*check, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
     except OSError as error:

@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pi: a provider of its own in ``~/.pi/agent/models.json``, which runs a command for a token before every request.
+
+Keys, the command form ``!COMMAND`` and the variables: the documentation that comes in the package (docs/models.md, docs/settings.md),
+and as measured with 0.74.2.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from ..engine.documents import Document, KeyPath
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .sources import Npm
+
+_PROVIDER = "databricks"
+_OURS = ("providers", _PROVIDER)
+_DIRECTORY = (".pi", "agent")
+
+
+class Pi(Agent):
+    name = "pi"
+    title = "Pi"
+    command = "pi"
+    source = Npm("@earendil-works/pi-coding-agent")
+    # From 0.75 on it needs Node.js 22.19: with 20 it installs with a mere warning, and then does not start.
+    pinned_version = "0.74.2"
+    minimum_version = "0.74.0"
+    dialects = ("anthropic",)
+    listings = {"anthropic": "/v1/models"}
+    model_defaults = {
+        "default": "databricks-claude-opus-4-6",
+        "sonnet": "databricks-claude-sonnet-4-6",
+        "haiku": "databricks-claude-haiku-4-5",
+    }
+    model_slots = {
+        "default": "The model that a session begins with.",
+        "sonnet": "Another that its list of models offers.",
+        "haiku": "Another that its list of models offers.",
+    }
+    reasons = {
+        (*_OURS, "baseUrl"): "Requests go to the workspace.",
+        (*_OURS, "api"): "The dialect that is spoken there.",
+        (*_OURS, "apiKey"): "The command that prints a token: no token stands in the file.",
+        (*_OURS, "authHeader"): "A workspace takes a token as C(Authorization: Bearer).",
+        (
+            *_OURS,
+            "headers",
+            "x-databricks-use-coding-agent-mode",
+        ): "The workspace counts the request as a coding agent's.",
+        (*_OURS, "compat", "supportsEagerToolInputStreaming"): "Gateways refuse that field of a tool's definition.",
+        (*_OURS, "models"): "What its list of models offers.",
+        ("defaultProvider",): "Else it takes another whose key it finds in the environment.",
+        ("defaultModel",): "The model that a session begins with.",
+    }
+    renewal = "It runs the token helper before every request: a token that ends is not noticed."
+    measured = "With 0.74.2: first answer by its bare name, expired tokens in a session at 401 and 403, the way back."
+
+    def documents(self, options: AgentOptions) -> list[Wanted]:
+        models = self.models(options.models)
+        others = {**models, **options.other_names}
+        directory = os.path.join(options.owner.home, *_DIRECTORY)
+        providers = Wanted(
+            path=os.path.join(directory, "models.json"),
+            format="json",
+            component=COMPONENT,
+            values={**self._provider(options), (*_OURS, "models"): _listed(models)},
+            as_good={(*_OURS, "models"): _listed(others)} if options.other_names else {},
+            mode=0o600,
+        )
+        settings = Wanted(
+            path=os.path.join(directory, "settings.json"),
+            format="json",
+            component=COMPONENT,
+            values={("defaultProvider",): _PROVIDER, ("defaultModel",): models["default"]},
+            as_good={("defaultModel",): others["default"]} if "default" in options.other_names else {},
+            mode=0o644,
+        )
+        return [providers, settings]
+
+    def _provider(self, options: AgentOptions) -> dict[KeyPath, Any]:
+        return {
+            (*_OURS, "baseUrl"): options.base_urls["anthropic"],
+            (*_OURS, "api"): "anthropic-messages",
+            (*_OURS, "apiKey"): _key_command(options.token_helper),
+            (*_OURS, "authHeader"): True,
+            (*_OURS, "headers", "x-databricks-use-coding-agent-mode"): "true",
+            (*_OURS, "compat", "supportsEagerToolInputStreaming"): False,
+        }
+
+    def launch(self, options: AgentOptions) -> Launch:
+        """Its files cannot say these: the authority, the proxy, and that it asks nobody else as it starts."""
+        optional = {
+            "NODE_EXTRA_CA_CERTS": options.ca_file,
+            "HTTPS_PROXY": options.proxy,
+            "NO_PROXY": options.no_proxy,
+        }
+        given = {name: value for name, value in optional.items() if value}
+        return Launch({"PI_OFFLINE": "1", **given}, unset=("PI_CODING_AGENT_DIR",))
+
+    def usual_files(self, owner: Owner) -> dict[str, str]:
+        return {os.path.join(owner.home, *_DIRECTORY, "models.json"): "json"}
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if document.get((*_OURS, "apiKey")) != _key_command(token_helper):
+            return []
+        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0)
+        return [*self._provider(any_options), (*_OURS, "models")]
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        return []
+
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
+        # Nothing of a project, and no tool: a reply is all that is wanted.
+        return [program, "--print", "--no-session", "--no-tools", "--no-extensions", "--no-context-files", prompt]
+
+
+def _key_command(helper: str) -> str:
+    """Run by ``/bin/sh -c``."""
+    return f"!{shlex.quote(helper)}"
+
+
+def _listed(models: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"id": name} for name in dict.fromkeys(models.values())]

@@ -1,0 +1,234 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands of ours in front of the agents that take their settings or their token from the environment only.
+
+Who types the agent's name gets it with what it needs: one directory of ours comes first on PATH, by a block in the start files of the
+person's shells. Each entry sets the variables for this one process, asks the token helper where the agent reads a token once, at its
+start, and becomes the real program, which it finds behind itself on PATH: arguments, status, signals and the terminal are the
+program's. No token is ever in a shell's own environment.
+
+The entries are shell scripts and not a verb of the host program: those start in 3 ms where a Python takes 20 to 40.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import shutil
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..agents import AGENTS, Agent, Launch
+from ..engine import traces
+from ..engine.documents import FORMATS, MISSING, KeyPath
+from ..engine.ledger import Ledger
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from ..errors import OperatorError
+from .agent_settings import agent_options
+from .base import Options, Part
+from .context import bare_config
+from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
+
+BLOCK: KeyPath = ("path",)
+
+_ENTRY = """\
+#!/bin/sh
+# {title} with what it needs to use the models of the Databricks workspace. Written by fmapi.coding_agents.
+here={here}
+real=
+set -f
+IFS=:
+for place in $PATH {usual}; do
+    # By what it is, not by its name: PATH may lead here by another way.
+    if [ -f "$place/{command}" ] && [ -x "$place/{command}" ] && ! [ "$place" -ef "$here" ]; then
+        real=$place/{command}
+        break
+    fi
+done
+set +f
+unset IFS
+if [ -z "$real" ]; then
+    echo "{command}: not installed: nothing of this name is on PATH behind $here" >&2
+    exit 127
+fi
+{sets}exec "$real" "$@"
+"""
+
+_FRESH = """\
+case ${{1-}} in
+-h | --help | -v | -V | --version) ;; # needs no token
+*)
+    # At its start only: this agent does not ask again.
+    token=$({helper}) || exit
+    export {assignments}
+    unset token
+    ;;
+esac
+"""
+
+_BLOCK = """\
+case $PATH in
+{pattern}:*) ;;
+*) PATH={directory}:$PATH && export PATH ;;
+esac"""
+
+_FISH = """\
+# Written by fmapi.coding_agents: its commands come first.
+if test "$PATH[1]" != {directory}
+    set -gx PATH {directory} $PATH
+end
+"""
+
+
+class _Shell(NamedTuple):
+    """Where a shell reads what it starts with, below the home: of the first group one file, of the second each."""
+
+    name: str
+    login: tuple[str, ...]
+    interactive: tuple[str, ...] = ()
+
+
+_SHELLS = (
+    _Shell("bash", (".bash_profile", ".bash_login", ".profile"), (".bashrc",)),
+    _Shell("zsh", (".zprofile",), (".zshrc",)),
+)
+_FISH_DIRECTORY = (".config", "fish")
+_FISH_FILE = (*_FISH_DIRECTORY, "conf.d", "fmapi-coding-agents.fish")
+
+
+class Launcher(Part):
+    name = "launcher"
+
+    def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
+        launches = _launches(owner, options)
+        if not launches:
+            return []
+        usual = [os.path.join(prefix, "bin") for prefix in _prefixes(owner, options)]
+        helper = bare_config(owner).helper
+        entries = [
+            Wanted(
+                entry(owner, agent),
+                "file",
+                self.name,
+                values={(): script(owner, agent, launch, helper, usual)},
+                mode=0o755,
+                summary=f"command {agent.command}",
+            )
+            for agent, launch in launches
+        ]
+        return [*entries, *start_files(owner, _login_shell(owner))]
+
+    def checks(self, examination: Examination) -> Iterator[Check]:
+        path = examination.shell().get("PATH", "")
+        if not path:
+            return  # the shell does not tell
+        for agent, _launch in _launches(examination.owner, examination.options):
+            check, ours = ("Dependencies", f"command {agent.command}"), entry(examination.owner, agent)
+            first = shutil.which(agent.command, path=path)
+            if not os.path.exists(ours):
+                yield Check(*check, FAIL, f"{ours} is missing", ROLL_OUT)
+            elif first is not None and os.path.samefile(first, ours):
+                yield Check(*check, PASS, ours)
+            else:
+                said = f"{first} comes before it" if first else "is not on this user's PATH"
+                yield Check(
+                    *check,
+                    WARN,
+                    f"{ours}: {said}",
+                    "Run the rollout, then open a new terminal; see what sets PATH last",
+                )
+
+    def traces(self, ledger: Ledger) -> None:
+        owner = ledger.owner
+        for agent in AGENTS.values():
+            traces.whole_file(ledger, self.name, entry(owner, agent))
+        traces.whole_file(ledger, self.name, os.path.join(owner.home, *_FISH_FILE))
+        for shell in _SHELLS:
+            for name in (*shell.login, *shell.interactive):
+                path = os.path.join(owner.home, name)
+                try:
+                    block = FORMATS["block"](traces.content(path) or b"").get(BLOCK)
+                except OperatorError:
+                    continue
+                if block is not MISSING:
+                    traces.keys(ledger, self.name, path, "block", {BLOCK: block})
+
+
+def entry(owner: Owner, agent: Agent) -> str:
+    """Where the command of ours is that starts this agent."""
+    return os.path.join(owner.launchers, agent.command)
+
+
+def _launches(owner: Owner, options: Options) -> list[tuple[Agent, Launch]]:
+    """The agents that need one, and what each needs."""
+    found = [(AGENTS[name], AGENTS[name].launch(agent_options(owner, options, name))) for name in options["agents"]]
+    return [(agent, launch) for agent, launch in found if launch is not None]
+
+
+def _prefixes(owner: Owner, options: Options) -> list[str]:
+    named = [options.get("npm_prefix")] if options.get("npm_prefix") else []
+    return [*map(str, named), os.path.join(owner.home, ".local")]
+
+
+def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[str]) -> str:
+    """What one entry does. ``usual``: directories in which the program may be without being on PATH."""
+    lines = [f"unset {name}\n" for name in launch.unset]
+    lines += [f"{name}={shlex.quote(value)}\nexport {name}\n" for name, value in launch.environment.items()]
+    if launch.token_variables:
+        assignments = " ".join(f'{name}="$token"' for name in launch.token_variables)
+        lines.append(_FRESH.format(helper=shlex.quote(helper), assignments=assignments))
+    return _ENTRY.format(
+        title=agent.title,
+        here=shlex.quote(owner.launchers),
+        usual=" ".join(map(shlex.quote, usual)),
+        command=agent.command,
+        sets="".join(lines),
+    )
+
+
+def start_files(owner: Owner, login_shell: str) -> list[Wanted]:
+    """What puts our directory first on PATH: in the files of the shell that the person logs in with, and of others that they use.
+
+    Pure but for the names of files that are there. A shell reads one of several login files, and a new one would hide another.
+    """
+    directory = shlex.quote(owner.launchers)
+    block = _BLOCK.format(directory=directory, pattern=directory)
+    found: dict[str, None] = {}
+    for shell in _SHELLS:
+        there = [name for name in (*shell.login, *shell.interactive) if _exists(owner, name)]
+        if not there and login_shell != shell.name:
+            continue
+        login = next((name for name in shell.login if name in there), shell.login[-1])
+        found.update(dict.fromkeys((login, *shell.interactive)))
+    if login_shell not in (*(shell.name for shell in _SHELLS), "fish"):
+        found[".profile"] = None  # sh, dash, ksh
+    wanted = [
+        Wanted(os.path.join(owner.home, name), "block", Launcher.name, values={BLOCK: block}) for name in sorted(found)
+    ]
+    if login_shell == "fish" or _exists(owner, os.path.join(*_FISH_DIRECTORY)):
+        text = _FISH.format(directory=_fish_quoted(owner.launchers))
+        wanted.append(
+            Wanted(
+                os.path.join(owner.home, *_FISH_FILE), "file", Launcher.name, values={(): text}, summary="PATH for fish"
+            )
+        )
+    return wanted
+
+
+def _exists(owner: Owner, name: str) -> bool:
+    return os.path.lexists(os.path.join(owner.home, name))
+
+
+def _login_shell(owner: Owner) -> str:
+    """The name of the shell that the owner logs in with."""
+    try:
+        return os.path.basename(pwd.getpwuid(owner.uid).pw_shell or "sh")
+    except KeyError:
+        return "sh"
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
