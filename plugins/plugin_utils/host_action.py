@@ -23,8 +23,9 @@ from ..module_utils import routing
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options import agent_settings, control_node, owner
-from ..module_utils.options.values import Spec, as_boolean, as_list
+from ..module_utils.options.values import Spec, as_boolean, as_list, as_mapping
 from ..module_utils.parts import PARTS
+from ..module_utils.workspace.endpoints import READY
 from . import asking, carrying, run_store
 from .filling import filled
 
@@ -132,7 +133,7 @@ class HostAction(ActionBase):
         if answer["workspace_id"]:
             options["workspace_id"] = answer["workspace_id"]
         if "models" in self.OPTIONS and answer["checked"]:
-            options["models"] = answer["models_in_force"]
+            options["models"] = _decided_models(as_mapping(options.get("models")) or {}, answer)
         if "routing_reason" in self.OPTIONS:
             options.setdefault("routing_reason", answer["routing_reason"])
         return answer
@@ -229,6 +230,21 @@ class HostAction(ActionBase):
         if "programs" in entry:
             entry["programs"] = {agent: one.get("version") for agent, one in entry["programs"].items()}
         run_store.remember(str(variables.get("inventory_hostname")), entry)
+
+
+def _decided_models(named: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The models by agent and choice, as the workspace lists them and the operator names them.
+
+    One that is not ready now may be listed by its other name tomorrow: hosts keep the name that they have.
+    """
+    waiting = {one["model"] for one in answer["models"] if one["status"] != READY}
+    return {
+        agent: {
+            **{slot: name for slot, name in names.items() if name not in waiting},
+            **{slot: name for slot, name in (as_mapping(named.get(agent)) or {}).items() if name},
+        }
+        for agent, names in answer["models_in_force"].items()
+    }
 
 
 def _said_by(exception: Any) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.agents.claude_code import ClaudeCode
+from plugins.module_utils.routing import model_service_of
 from tests import homes
 from tests.agents.claude import Claude, keep_tokens_for
 from tests.agents.network import ADDRESS, Network, Packet
@@ -44,7 +45,10 @@ def test_a_reply_through_each_routing(operator: Operator, claude: Claude, tmp_pa
     requests = operator.workspace.requests()
     answered = [one for one in requests if one["token"] == "valid"]
     assert answered and all(one["path"] == f"{BASES[routing]}/v1/messages" for one in answered), requests
-    assert all(one["model"] == ClaudeCode.model_defaults["default"] for one in answered)
+    # Only the gateway knows model services.
+    asked = ClaudeCode.model_defaults["default"]
+    asked = model_service_of(asked) if routing == "gateway" else asked
+    assert all(one["model"] == asked for one in answered)
     assert all(one["coding_agent_mode"] and one["identity"] == "service_principal" for one in answered)
     assert all(one["path"].startswith(BASES[routing]) for one in requests), requests
     assert not [one for one in requests if one["secret_in"]]
@@ -56,7 +60,9 @@ def test_each_alias_reaches_its_model(operator: Operator, claude: Claude, tmp_pa
     operator.rollout(home).ok()
     done = claude.prompt(home, "hello", "--model", alias)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {one["model"] for one in _messages(operator.workspace)} == {ClaudeCode.model_defaults[alias]}
+    assert {one["model"] for one in _messages(operator.workspace)} == {
+        model_service_of(ClaudeCode.model_defaults[alias])
+    }
 
 
 def test_a_token_that_expires_during_a_session(operator: Operator, claude: Claude, tmp_path: Path) -> None:

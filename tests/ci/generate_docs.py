@@ -31,7 +31,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values import PREFIX  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS  # noqa: E402
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import agent_options  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import GRANTS  # noqa: E402
 
 from tests.ci.terminal_picture import picture  # noqa: E402

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.agents.claude_code import ClaudeCode
+from plugins.module_utils.routing import model_service_of
 from tests import homes, proxy
 from tests.control_node import Operator, Play
 from tests.hosts.tree import differences, manifest
@@ -140,8 +142,9 @@ def test_throttling_and_trouble_that_pass_are_not_seen(operator: Operator, statu
     operator.rollout(home).ok()
     for page in pages:
         statuses = [one["status"] for one in operator.workspace.requests(page)]
-        assert statuses[0] in (status, None), "the first request was refused, or given up on a busy machine"
-        assert 200 in statuses[1:], "and it was asked again"
+        # None: given up on a busy machine. What an earlier test had asked for may still be answered in between.
+        assert {status, None} & set(statuses), "the first request was refused"
+        assert statuses[-1] == 200, "and it was asked again"
 
 
 def test_trouble_that_stays_ends_the_run_after_a_limited_number_of_tries(operator: Operator, tmp_path: Path) -> None:
@@ -162,7 +165,9 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
     with_preflight, without = homes.bare(tmp_path / "with"), homes.bare(tmp_path / "without")
     operator.rollout(with_preflight).ok()
     operator.workspace.clear()
-    play = operator.rollout(without, preflight=False).ok()
+    # Which names of models the workspace lists is one of them.
+    models = {"claude_code": {slot: model_service_of(name) for slot, name in ClaudeCode.model_defaults.items()}}
+    play = operator.rollout(without, preflight=False, models=models).ok()
     assert {one["user_agent"] for one in operator.workspace.requests()} == {"fmapi-coding-agents"}, (
         "only the host asked"
     )
@@ -170,7 +175,7 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
     for name in (".claude/settings.json", ".databrickscfg"):
         texts = [(home / name).read_text().replace(str(home), "~") for home in (with_preflight, without)]
         assert texts[0] == texts[1]
-    assert operator.rollout(without, preflight=False).ok().changed() == 0
+    assert operator.rollout(without, preflight=False).ok().changed() == 0, "what was said once stays"
 
 
 @pytest.mark.parametrize(

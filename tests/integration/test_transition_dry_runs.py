@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import Manifest, differences, manifest
 from tests.workspace.client import Workspace
+
+MODELS = dict(ClaudeCode.model_defaults)
 
 CHANGES: dict[str, dict[str, Any]] = {
     "url": {},  # filled in by the fixture: another workspace with credentials of its own
@@ -97,7 +100,9 @@ def story(
             (folder / host / "project").mkdir(parents=True)
             homes.lived_in(told.home(host))
         told.states["start"] = told.look()
-        told.run("old", "rollout", {name: {} for name in changes})
+        # Named, because a twin is not to have what an earlier run found out.
+        changes = {name: {"models": {"claude_code": MODELS}, **own} for name, own in changes.items()}
+        told.run("old", "rollout", {name: {"models": {"claude_code": MODELS}} for name in changes})
         told.run("dry", "rollout", changes, "--check")
         told.run("new", "rollout", {**changes, **{f"{name}-twin": own for name, own in changes.items()}})
         told.run("second", "rollout", changes)

@@ -24,10 +24,9 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..routing import base_url, model_service_of, normalize_workspace_url
 from . import person
 from .base import Options, Part
-from .context import bare_config, ca_file_of
+from .context import agent_options, bare_config
 from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
 
 PROMPT = "Reply with one short sentence that says hello."
@@ -90,29 +89,6 @@ class AgentSettings(Part):
                 if values:
                     parents = list(dict.fromkeys(key[:-1] for key in values if key[:-1]))
                     traces.keys(ledger, self.name, path, kind, values, parents)
-
-
-def agent_options(owner: Owner, options: Options, name: str) -> AgentOptions:
-    """What one agent's documents depend on. Raises OperatorError and ValueError."""
-    url = normalize_workspace_url(options["workspace_url"])
-    agent = AGENTS[name]
-    routing, workspace_id = options["routing"], options["workspace_id"]
-    chosen = (options["models"] or {}).get(name) or {}
-    # Which of a model's names a workspace serves is known to those who asked it, and not every run does: it must not change back.
-    left_open = [slot for slot in agent.model_defaults if not chosen.get(slot)] if routing == "gateway" else []
-    return AgentOptions(
-        owner=owner,
-        workspace_url=url,
-        base_urls={dialect: base_url(routing, url, dialect, workspace_id) for dialect in agent.dialects},
-        token_helper=bare_config(owner).helper,
-        token_ttl_minutes=options["token_ttl_minutes"],
-        models={slot: model for slot, model in chosen.items() if model},
-        other_names={slot: model_service_of(agent.model_defaults[slot]) for slot in left_open},
-        ca_file=ca_file_of(owner, options),
-        proxy=options["proxy"] or None,
-        no_proxy=options["no_proxy"] or None,
-        own={option: options[f"{name}_{option}"] for option in agent.own_options},
-    )
 
 
 def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[str, Problem]]:

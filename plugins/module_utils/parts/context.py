@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What several parts derive from the options in the same way: the host program's configuration, the certificate authority."""
+"""What several parts derive from the options in the same way: the host program's configuration, the certificate authority, and what
+an agent's documents depend on.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ..agents import AGENTS, AgentOptions
 from ..engine.owner import Owner
 from ..errors import OperatorError
 from ..host_program.config import Config
-from ..routing import normalize_workspace_url
+from ..routing import base_url, model_service_of, normalize_workspace_url
 
 CA_NAME = "ca.pem"
 
@@ -65,6 +68,29 @@ def ca_file_of(owner: Owner, options: Mapping[str, Any]) -> str | None:
         "is not there, or cannot be read by this user, and is not on the control node",
         f"coding_agents_ca_file {path}",
         "Put the PEM file on the host, or name one of the control node",
+    )
+
+
+def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentOptions:
+    """What one agent's documents depend on. Raises OperatorError and ValueError."""
+    url = normalize_workspace_url(options["workspace_url"])
+    agent = AGENTS[name]
+    routing, workspace_id = options["routing"], options["workspace_id"]
+    chosen = (options["models"] or {}).get(name) or {}
+    # Which of a model's names a workspace serves is known to those who asked it, and not every run does: it must not change back.
+    left_open = [slot for slot in agent.model_defaults if not chosen.get(slot)] if routing == "gateway" else []
+    return AgentOptions(
+        owner=owner,
+        workspace_url=url,
+        base_urls={dialect: base_url(routing, url, dialect, workspace_id) for dialect in agent.dialects},
+        token_helper=bare_config(owner).helper,
+        token_ttl_minutes=options["token_ttl_minutes"],
+        models={slot: model for slot, model in chosen.items() if model},
+        other_names={slot: model_service_of(agent.model_defaults[slot]) for slot in left_open},
+        ca_file=ca_file_of(owner, options),
+        proxy=options["proxy"] or None,
+        no_proxy=options["no_proxy"] or None,
+        own={option: options[f"{name}_{option}"] for option in agent.own_options},
     )
 
 

@@ -27,9 +27,8 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from .agent_settings import agent_options
 from .base import Options, Part
-from .context import bare_config
+from .context import agent_options, bare_config
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
 
 BLOCK: KeyPath = ("path",)
