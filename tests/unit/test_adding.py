@@ -136,7 +136,7 @@ def _add_agent(root: Path) -> None:
     _replaced(
         agents / "__init__.py",
         ("from .claude_code import ClaudeCode\n", "from .claude_code import ClaudeCode\nfrom .second import Second\n"),
-        ("(ClaudeCode(),)", "(ClaudeCode(), Second())"),
+        ("())}", "(), Second())}"),
     )
 
 
@@ -158,7 +158,7 @@ def _add_part(root: Path) -> None:
     _replaced(
         parts / "__init__.py",
         ("from .login_item import LoginItem\n", "from .greeting import Greeting\nfrom .login_item import LoginItem\n"),
-        ("AgentSettings())", "AgentSettings(), Greeting())"),
+        ("(DatabricksOauth(), ", "(DatabricksOauth(), Greeting(), "),
     )
 
 

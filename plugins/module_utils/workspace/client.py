@@ -84,6 +84,9 @@ _LONGEST_ID = 30
 
 _T = TypeVar("_T")
 
+_lent = threading.Lock()
+"""Held while the environment of this process is lent: two at once would put back each other's."""
+
 
 def workspace_id_in(told: object) -> str | None:
     """The number in what a workspace calls its id, if it is one."""
@@ -147,25 +150,26 @@ class Workspace:
     def _surroundings(self) -> Iterator[None]:
         """Lend this process the environment the SDK may see. requests takes an additional CA in no other way that also
         reaches the requests which the SDK makes outside its own session."""
-        before = {name: os.environ.get(name) for name in (*self._asking.hidden, "REQUESTS_CA_BUNDLE")}
-        try:
-            for name in self._asking.hidden:
-                os.environ.pop(name, None)
-            if self._certificates is not None:
-                if self._bundle is None:
-                    self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
-                        "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
-                    )
-                    self._bundle.write(usual_roots(self._environ, certifi.where()) + "\n" + self._certificates)
-                    self._bundle.flush()
-                os.environ["REQUESTS_CA_BUNDLE"] = self._bundle.name
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
+        with _lent:
+            before = {name: os.environ.get(name) for name in (*self._asking.hidden, "REQUESTS_CA_BUNDLE")}
+            try:
+                for name in self._asking.hidden:
                     os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+                if self._certificates is not None:
+                    if self._bundle is None:
+                        self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
+                            "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
+                        )
+                        self._bundle.write(usual_roots(self._environ, certifi.where()) + "\n" + self._certificates)
+                        self._bundle.flush()
+                    os.environ["REQUESTS_CA_BUNDLE"] = self._bundle.name
+                yield
+            finally:
+                for name, value in before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
 
     def _call(self, function: Callable[[], _T], seconds: float = CALL_SECONDS) -> _T:
         """Run something of the SDK, again where the workspace had trouble of its own, and give up on it after some seconds.
