@@ -22,7 +22,7 @@ from .engine.owner import Owner
 from .engine.ownership import Wanted
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
-from .host_program import session
+from .host_program import session, user_sign_in
 from .host_program.browser import is_wsl
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
@@ -157,9 +157,6 @@ def sign_ins(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Whether this owner has to sign in, and how. In check mode only files are asked."""
     here = bare_config(owner)
     entry: dict[str, Any] = {"user": owner.user, "home": owner.home, "front": here.front}
-    login = here.sign_in_command()
-    if login.startswith(owner.home + "/") and owner.home == os.path.expanduser(f"~{owner.user}"):
-        login = f"~{login[len(owner.home) :]}"  # the same on every host, and shorter
     try:
         config = Config.load(here.config_file)
     except (OSError, ValueError, TypeError):
@@ -167,6 +164,9 @@ def sign_ins(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     else:
         entry.update(workspace_url=config.workspace_url, identity=config.identity)
         state, detail = _sign_in_state(config, how.check)
+    login = user_sign_in.way_in(detail, here)
+    if login.startswith(owner.home + "/") and owner.home == os.path.expanduser(f"~{owner.user}"):
+        login = f"~{login[len(owner.home) :]}"  # the same on every host, and shorter
     return {"sign_ins": [{**entry, "state": state, "detail": detail, "login": login}]}
 
 

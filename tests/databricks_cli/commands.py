@@ -39,7 +39,7 @@ def _bearer(target: Target, config: ConfigFile, client: Client, command: str) ->
     if kind == "pat":
         return target.section.get("token")
     if kind == "databricks-cli":
-        return str(usable(target, store.resolve(config), command)["access_token"])
+        return str(usable(target, store.resolve_for_reading(config), command)["access_token"])
     form = {
         "grant_type": "client_credentials",
         "scope": "all-apis",
@@ -165,7 +165,7 @@ def auth_describe(call: Call) -> None:
     else:
         print(f"Host: {target.host}\nUser: {status['username']}\nAuthenticated with: {kind}")
     if kind == "databricks-cli":
-        print(f"Token storage: {_storage(store.resolve(config))}")
+        print(f"Token storage: {_storage(store.resolve_for_reading(config))}")
     print("-----\nCurrent configuration:")
     for key, attribute in configuration.items():
         source = attribute["source"]
@@ -194,7 +194,7 @@ def auth_logout(call: Call) -> None:
         raise CliError("please specify --auto-approve to skip confirmation in non-interactive mode")
     host = canonical_host(profiles[profile].get("host"))
     shared = len(config.with_host(host)) > 1
-    tokens = store.resolve(config)
+    tokens = store.resolve_for_reading(config)
     if tokens.reachable:
         tokens.forget(profile, "" if shared else host)
     if "delete" in call.switches:

@@ -94,7 +94,8 @@ class ConfigFile:
         """Write it, 0600, through a link if it is one; what stood there goes to ``.bak``."""
         if self._before is not None:
             _write(self.path + ".bak", self._before)
-        _write(self.path, self.render())
+        self._before = self.render()
+        _write(self.path, self._before)
 
     # -- profiles ---------------------------------------------------------------------------------------------------
 
@@ -126,6 +127,7 @@ class ConfigFile:
         return [name for name, section in self.profiles().items() if canonical_host(section.get("host")) == host]
 
     def save_profile(self, name: str, values: dict[str, str]) -> None:
+        """Write a profile, as one of several times that a sign-in writes the file."""
         if not [other for other in self.profiles() if other != name]:
             self.set_setting("default_profile", name)
         section = self.sections.setdefault(name, Section())

@@ -31,11 +31,16 @@ OTHER_PROGRAM = os.environ.get("DATABRICKS_CLI", "")
 def databricks_cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory to put first in PATH; ``databricks`` in it is the stand-in, or what ``DATABRICKS_CLI`` names."""
     directory = tmp_path_factory.mktemp("databricks-cli")
+    place(directory)
+    yield directory
+
+
+def place(directory: Path) -> None:
+    """Have ``databricks`` in a directory: the stand-in, or what ``DATABRICKS_CLI`` names."""
     if OTHER_PROGRAM:
         (directory / "databricks").symlink_to(Path(OTHER_PROGRAM).resolve(strict=True))
     else:
         install(directory)
-    yield directory
 
 
 def environment(home: Path, directory: Path, ca_file: str, **more: str) -> dict[str, str]:

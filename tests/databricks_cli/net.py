@@ -32,7 +32,7 @@ def version() -> str:
 
 def user_agent(command: str) -> str:
     """``command``: the words of the command, joined with ``_``."""
-    return f"cli/{version()} databricks-sdk-go/0.175.0 go/1.26.8 os/linux cmd/{command} auth/databricks-cli"
+    return f"cli/{version()} databricks-sdk-go/0.171.0 go/1.26.8 os/linux cmd/{command} auth/databricks-cli"
 
 
 class Client:

@@ -21,7 +21,7 @@ _LIMIT = 60.0
 
 
 def browser(directory: Path, *, python: str = sys.executable) -> Path:
-    """An executable for ``BROWSER`` in ``directory`` (no spaces in its path: the CLI gives it to a shell). It adds each URL to
+    """An executable for ``BROWSER`` in ``directory``. It adds each URL to
     ``browser.log`` beside it and follows it; a callback that is refused is the CLI's affair.
     """
     path = directory / "browser"

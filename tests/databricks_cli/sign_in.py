@@ -67,7 +67,7 @@ def open_browser(url: str) -> None:
         sys.stderr.write(f"Please complete authentication by opening this link in your browser:\n{url}\n")
         return
     if browser:
-        opened = subprocess.call(["/bin/sh", "-c", f"{browser} {shlex.quote(url)}"]) == 0
+        opened = subprocess.call(["/bin/bash", "-c", f"{shlex.quote(browser)} {shlex.quote(url)}"]) == 0
     else:
         found = [path for path in map(shutil.which, _OPENERS) if path]
         quiet = subprocess.DEVNULL
@@ -77,7 +77,7 @@ def open_browser(url: str) -> None:
         sys.stdout.flush()
 
 
-def _host_metadata(client: Client, host: str) -> dict[str, str]:
+def host_metadata(client: Client, host: str, patiently: bool = True) -> dict[str, str]:
     """``/.well-known/databricks-config``, from a cache that lives an hour."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     directory = os.path.join(cache, "databricks", VERSION, "host-metadata")
@@ -87,7 +87,8 @@ def _host_metadata(client: Client, host: str) -> dict[str, str]:
             with open(path, encoding="utf-8") as stream:
                 cached: dict[str, str] = json.load(stream)
                 return cached
-    status, body = client.patiently(f"{host}/.well-known/databricks-config")
+    url = f"{host}/.well-known/databricks-config"
+    status, body = client.patiently(url) if patiently else client.once("GET", url)
     found: dict[str, str] = {}
     if status == 200:
         with contextlib.suppress(ValueError):
@@ -149,7 +150,7 @@ def auth_login(call: Call) -> None:
     tokens = store.resolve_for_login(config)
     client = Client(call.command)
     try:
-        metadata = _host_metadata(client, host)
+        metadata = host_metadata(client, host)
         token = _authorize(client, host)
     except Unreachable as error:
         raise CliError(str(error)) from None
@@ -158,4 +159,7 @@ def auth_login(call: Call) -> None:
         return  # there is nobody to ask for a name, so nothing is said and no profile written
     values = {key: str(metadata.get(key) or "") for key in ("account_id", "workspace_id")}
     config.save_profile(profile, {"host": host, **values, "auth_type": "databricks-cli"})
+    if tokens.mode == store.SECURE and not tokens.source:
+        config.set_setting("auth_storage", store.SECURE)
+    config.save()
     sys.stderr.write(f"Profile {profile} was successfully saved\n")

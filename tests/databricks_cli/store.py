@@ -32,6 +32,9 @@ class Store:
     def reachable(self) -> bool:
         return self.mode == PLAINTEXT or bool(self._keyring)
 
+    def has(self, key: str) -> bool:
+        return key in self._read()
+
     def lookup(self, key: str) -> dict[str, object]:
         """The token of ``key``. CliError when there is none or the keyring cannot be asked."""
         if not self.reachable:
@@ -57,6 +60,11 @@ class Store:
             if key:
                 tokens[key] = token
         self._write(tokens)
+
+    def begin(self) -> None:
+        """An empty file where there is none."""
+        if self.mode == PLAINTEXT and not os.path.exists(self.path):
+            self._write({})
 
     def forget(self, *keys: str) -> None:
         tokens = self._read()
@@ -96,6 +104,12 @@ def resolve(config: ConfigFile) -> Store:
         where = "DATABRICKS_AUTH_STORAGE" if source.startswith("DATABRICKS") else "auth_storage"
         raise CliError(f'{where}: unknown storage mode "{named}" (want secure or plaintext)')
     return Store(mode, source)
+
+
+def resolve_for_reading(config: ConfigFile) -> Store:
+    """As :func:`resolve`; where nobody asked for a store, no keyring means the file."""
+    store = resolve(config)
+    return store if store.reachable or store.source else Store(PLAINTEXT, "")
 
 
 def resolve_for_login(config: ConfigFile) -> Store:

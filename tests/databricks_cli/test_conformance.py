@@ -129,9 +129,16 @@ def test_login_on_a_dead_host_retries_in_silence(machine: Machine) -> None:
         assert (running.stdout, running.stderr) == ("", "")
 
 
-def test_login_runs_the_browser_through_the_shell(machine: Machine) -> None:
-    machine.login(BROWSER=f"PLAYED=yes {machine.browser}")
+def test_login_takes_the_browser_for_one_word(machine: Machine) -> None:
+    """A path with a space works; of a command with arguments there is no such program, so the link is shown."""
+    spaced = machine.person / "My Browser"
+    spaced.symlink_to(machine.browser)
+    machine.login(BROWSER=str(spaced))
     assert len(machine.opened()) == 1
+    arguments = ["auth", "login", "--host", machine.workspace.url, "--profile", "P"]
+    with machine.start(*arguments, BROWSER=f"{machine.browser} --new-window") as running:
+        running.until(lambda: "/oidc/v1/authorize?" in running.stdout)
+        assert len(machine.opened()) == 1
 
 
 def test_login_waits_for_the_browser(machine: Machine) -> None:
@@ -216,8 +223,9 @@ def test_config_is_rewritten_as_a_whole(machine: Machine) -> None:
     assert lines[lines.index("[P]") - 1] == ""
     assert lines[lines.index("[P]") + 1] == "# ours"
     assert "default_profile" not in machine.config.read_text()
-    backup = machine.config.with_name(".databrickscfg.bak")
-    assert backup.read_text() == before
+    backup = machine.config.with_name(".databrickscfg.bak").read_text()
+    assert "token = dapi0123" in backup, "whatever secret the file held"
+    assert backup != before, "a sign-in writes the file more than once: this is a state in between"
 
 
 def test_config_profile_with_a_host_alone_is_completed(machine: Machine) -> None:
@@ -262,8 +270,27 @@ def test_store_secure(machine: Machine, tmp_path: Path) -> None:
     machine.login(**more)
     assert set(json.loads(ring.read_text())["tokens"]) == {"P"}
     assert not machine.cache.exists()
-    assert "auth_storage" not in machine.config.read_text()
+    assert machine.profiles()["__settings__"]["auth_storage"] == "secure", "from now on"
     assert machine.token("-p", "P", **more)["access_token"]
+
+
+def test_store_secure_is_pinned_so_that_nothing_falls_back(machine: Machine, tmp_path: Path) -> None:
+    """Signed in on a desktop with a keyring, then over ssh: neither a token nor a new sign-in."""
+    needs_the_stand_in()
+    machine.login(STANDIN_DATABRICKS_CLI=f"keyring={tmp_path / 'keyring'}")
+    done = machine("auth", "token", "-p", "P")
+    assert done.returncode == 1 and "Error: cache: OS keyring unreachable: " in done.stderr
+    done = machine("auth", "login", "--host", machine.workspace.url, "--profile", "P")
+    assert done.returncode == 1
+    assert "Error: secure storage was requested but the OS keyring is not reachable: " in done.stderr
+
+
+def test_store_with_nothing_pinned_and_no_keyring_is_the_file(machine: Machine) -> None:
+    machine.login()
+    text = machine.config.read_text()
+    assert "auth_storage" in text
+    machine.write_config("\n".join(line for line in text.splitlines() if "auth_storage" not in line) + "\n")
+    assert machine.token("-p", "P")["access_token"]
 
 
 def test_store_of_an_older_cli(machine: Machine, tmp_path: Path) -> None:

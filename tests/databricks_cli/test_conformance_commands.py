@@ -147,5 +147,5 @@ def test_version(machine: Machine, argument: str) -> None:
 def test_user_agent(machine: Machine) -> None:
     machine.login()
     agents = {entry["user_agent"] for entry in machine.workspace.requests("/oidc/") if "cli/" in entry["user_agent"]}
-    pattern = r"cli/1\.13\.0 databricks-sdk-go/0\.175\.0 go/1\.26\.8 os/linux cmd/auth_login"
+    pattern = r"cli/1\.13\.0 databricks-sdk-go/0\.171\.0 go/1\.26\.8 os/linux cmd/auth_login"
     assert any(re.match(pattern, agent) for agent in agents), agents

@@ -100,6 +100,13 @@ def test_token_without_sign_in(machine: Machine, more: str) -> None:
     assert NO_CREDENTIALS.search(done.stderr)
 
 
+def test_token_without_sign_in_leaves_files_behind(machine: Machine) -> None:
+    machine.write_config(f"[P]\nhost = {machine.workspace.url}\n")
+    assert machine("auth", "token", "-p", "P", DATABRICKS_AUTH_STORAGE="plaintext").returncode == 1
+    assert list((machine.home / ".cache" / "databricks").glob("*/host-metadata*/*"))
+    assert not json.loads(machine.cache.read_text()).get("tokens")
+
+
 def test_token_of_a_service_principal(machine: Machine) -> None:
     workspace = machine.workspace
     machine.write_config(

@@ -162,7 +162,7 @@ def usable(target: Target, tokens: store.Store, command: str, *, force: bool = F
 
 def auth_token(call: Call) -> None:
     config = ConfigFile()
-    tokens = store.resolve(config)
+    tokens = store.resolve_for_reading(config)
     target = target_of(call, config)
     if target.section.get("client_id") and target.section.get("client_secret"):
         raise CliError(
@@ -170,9 +170,23 @@ def auth_token(call: Call) -> None:
             " supports U2M (user-to-machine) authentication tokens. To authenticate as a service principal, use the"
             " Databricks SDK directly"
         )
+    if tokens.reachable and not tokens.has(target.key):
+        _look_around(call, target, tokens)
     token = usable(target, tokens, call.command, force="force-refresh" in call.switches)
     if call.output == "text":
         sys.stdout.write(f"{token['access_token']}\n")
     else:
         shown = {key: token[key] for key in ("access_token", "token_type", "expiry", "expires_in")}
         sys.stdout.write(quick_json.dumps(shown))
+
+
+def _look_around(call: Call, target: Target, tokens: store.Store) -> None:
+    """What a call leaves behind that finds no sign-in: the host's metadata, and a file without tokens."""
+    import contextlib
+
+    from .net import Client, Unreachable
+    from .sign_in import host_metadata
+
+    with contextlib.suppress(Unreachable):
+        host_metadata(Client(call.command), target.host, patiently=False)
+    tokens.begin()

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from tests import databricks_cli, homes
+from tests import homes
 from tests.control_node import ControlNode, Operator
-from tests.databricks_cli.fixtures import sign_in
+from tests.databricks_cli.fixtures import place, sign_in
 from tests.hosts.tree import differences, manifest
 from tests.written_reports import REPORT, checks
 
@@ -62,7 +62,7 @@ def test_every_identity_after_the_other_and_the_way_back(operator: Operator, tmp
     home, workspace = homes.lived_in(tmp_path / "home"), operator.workspace
     programs = home / ".local" / "bin"
     programs.mkdir(parents=True)
-    databricks_cli.install(programs)
+    place(programs)
     with (home / ".databrickscfg").open("a") as file:
         file.write(f"\n[another]\nhost = {workspace.url}\n")
     sign_in(programs, home, workspace, "another")

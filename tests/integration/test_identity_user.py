@@ -9,9 +9,9 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
-from tests import databricks_cli, homes
+from tests import homes
 from tests.control_node import Operator
-from tests.databricks_cli.fixtures import sign_in
+from tests.databricks_cli.fixtures import place, sign_in
 from tests.hosts.tree import differences, manifest
 
 PROFILE = "fmapi-coding-agents"
@@ -38,7 +38,7 @@ def _helper(home: Path) -> subprocess.CompletedProcess[str]:
 def _home_with_cli(path: Path) -> Path:
     home = homes.lived_in(path)
     (home / ".local" / "bin").mkdir(parents=True, exist_ok=True)
-    databricks_cli.install(home / ".local" / "bin")
+    place(home / ".local" / "bin")
     return home
 
 
@@ -50,9 +50,9 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
 
     rollout = operator.rollout(home, identity="user").ok()
     session = rollout.results("coding_agents")[0]["session"]
-    assert session["state"] == "unknown", "no keyring here, so nobody can tell"
+    assert session["state"] == "absent", "no keyring here, so the file is looked into"
     assert command in session["detail"]
-    assert f"Warning: {session['detail']}".replace(str(home), "~") in rollout.told
+    assert f"Next: sign in with {command}" in rollout.told
     assert dict(_profiles(home)[PROFILE]) | {"host": url} == dict(_profiles(home)[PROFILE])
     assert "client_secret" not in _profiles(home)[PROFILE]
     assert not operator.workspace.requests("/oidc/v1/authorize")

@@ -109,6 +109,7 @@ def test_what_claude_code_gets(operator: Operator, tmp_path: Path) -> None:
             "ANTHROPIC_CUSTOM_HEADERS": "x-databricks-use-coding-agent-mode: true",
             "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "1200000",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "3",
             "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
             "NODE_EXTRA_CA_CERTS": operator.workspace.ca_file,
             # What a shell exports of these is without effect then.

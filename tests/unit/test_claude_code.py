@@ -101,6 +101,7 @@ def test_settings_hold_what_they_must() -> None:
         "ANTHROPIC_CUSTOM_HEADERS": "x-databricks-use-coding-agent-mode: true",
         "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": "900000",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_MAX_RETRIES": "3",
         "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1",
         **dict.fromkeys(NEUTRALIZED, ""),
     }

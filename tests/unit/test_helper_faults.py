@@ -175,6 +175,10 @@ def _other_cli(host: Host, knobs: str = "", text: str = "") -> Environment:
     return {"PATH": f"{directory}:/usr/bin:/bin"}
 
 
+VERSION = "#!/bin/sh\n[ $# -eq 1 ] && echo 'Databricks CLI v1.13.0' && exit\n"
+"""What a program says that will do, as long as it is asked for its version only."""
+
+
 def old_cli(host: Host) -> Environment:
     environment = _other_cli(host, knobs="old")
     host.sign_in()
@@ -211,7 +215,11 @@ ARRANGEMENTS: dict[str, Callable[[Host], Environment | None]] = {
     "the CLI is missing": no_cli,
     "the CLI cannot be started": lambda host: _other_cli(host, text="no program"),
     "the CLI crashes": lambda host: _other_cli(host, knobs="crash"),
-    "the CLI answers rubbish": lambda host: _other_cli(host, text="#!/bin/sh\necho Welcome\n"),
+    "the CLI is another program of that name": lambda host: _other_cli(host, text="#!/bin/sh\necho Version 0.18.0\n"),
+    "the CLI crashes when it is asked for a token": lambda host: _other_cli(
+        host, text=f"{VERSION}echo 'panic: out of memory' >&2\nexit 2\n"
+    ),
+    "the CLI answers rubbish": lambda host: _other_cli(host, text=f"{VERSION}echo Welcome\n"),
     "the CLI is too old, and the token is refused": old_cli,
 }
 

@@ -142,7 +142,7 @@ def test_a_databricks_cli_learns_nothing(planted: Path, tmp_path: Path, monkeypa
         user_sign_in.request_token(own, environment, None)
     assert databricks_oauth._log_out(own, environment)
     with pytest.raises(TokenError):
-        login._usable_cli(own, environment)
+        user_sign_in._ask(str(planted / "databricks"), own, environment)
     with pytest.raises(TokenError):
         login._sign_in(
             str(planted / "databricks"), own, login.Options(5, False, 0), Place("Linux", "6", environment), _NoTurn()
@@ -176,7 +176,7 @@ def test_a_cli_is_not_looked_for_where_we_happen_to_be(
     monkeypatch.chdir(planted)
     monkeypatch.setattr(user_sign_in, "_USUAL_DIRECTORIES", ())
     for path in ("", ".", ":", "/nonexistent:.", "planted"):
-        assert user_sign_in.find_cli(str(tmp_path / "home"), {"PATH": path}) is None
+        assert user_sign_in.clis(str(tmp_path / "home"), {"PATH": path}) == []
 
 
 @pytest.fixture

@@ -75,8 +75,7 @@ def test_a_sign_in_that_only_needs_a_refresh_asks_nobody(home: Home) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_was_revoked_is_replaced_without_a_person(status: int, home: Home) -> None:
     assert home.login().returncode == 0
-    for name in (".good", ".served"):
-        Path(home.config.cache_file + name).unlink()
+    Path(home.config.cache_file + ".good").unlink()
     home.workspace.control(expire_tokens=True, refuse_with=status)
     again = home.login()
     assert (again.returncode, again.stdout) == (0, f"already {signed_in(home)}"), again.stderr
@@ -386,7 +385,7 @@ def test_a_keyring_that_is_asked_for_and_not_there_is_told(home: Home) -> None:
         in done.stderr
     )
     assert done.stderr.endswith(
-        f"Unlock the keyring, or set DATABRICKS_AUTH_STORAGE=plaintext and run: {home.config.front} login\n"
+        f"Unlock the keyring, or to keep it in a file run: {home.config.front} login --store file\n"
     )
 
 

@@ -367,6 +367,7 @@ def test_a_token_that_is_refused_is_refused_before_anything_is_fetched(host: Hos
 def test_an_uninstall_that_cannot_be_has_signed_nobody_out(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     log = host.home.parent / "signed-out"
     cli = recorder(host.home.parent / "cli" / "databricks", log)
+    cli.write_text(cli.read_text() + "echo Databricks CLI v1.13.0\n")
     host.roll_out()
     cached = Path(config_of(host.owner, host.options()).cache_file)
     cached.write_text("a token")

@@ -148,6 +148,30 @@ def test_a_call_soon_after_another_asks_the_program_to_try_the_token(shell: list
 
 
 @every_shell
+def test_a_token_that_was_just_found_good_is_served_to_all_who_ask_again(shell: list[str], host: Host) -> None:
+    """Agents that start together start one Python, not each their own."""
+    host.cache(fresh())
+    for age, expected in (
+        (0, "token-in-the-cache\n"),
+        (3, "token-in-the-cache\n"),
+        (7, host.asked),
+        (-100, host.asked),
+    ):
+        now = int(time.time())
+        Path(host.config.cache_file + ".served").write_text(f"{now}\n")
+        Path(host.config.cache_file + ".good").write_text(f"{now - age}\n")
+        assert host.run(*shell, host.config.helper).stdout == expected, age
+
+
+@every_shell
+def test_a_pipe_in_place_of_a_note_holds_nobody_up(shell: list[str], host: Host) -> None:
+    host.cache(fresh())
+    for name in (".served", ".good"):
+        os.mkfifo(host.config.cache_file + name)
+    assert host.run(*shell, host.config.helper).stdout == "token-in-the-cache\n"
+
+
+@every_shell
 def test_without_a_cache_the_program_is_asked(shell: list[str], host: Host) -> None:
     done = host.run(*shell, host.config.helper)
     assert (done.returncode, done.stdout, done.stderr) == (0, host.asked, "")

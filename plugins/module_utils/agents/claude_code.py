@@ -54,6 +54,10 @@ _OLDER_NAMES = ("ANTHROPIC_SMALL_FAST_MODEL",)  # of ANTHROPIC_DEFAULT_HAIKU_MOD
 
 _CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
 _NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
+_MAX_RETRIES = "3"
+"""Of its own it tries ten times and more: three minutes before a person hears that the sign-in is over, or that a grant is missing.
+So it is 4 (2.1.197) or 9 seconds (2.1.331), and three refusals in a row of a busy workspace (429, 5xx) cost no prompt. With 1, two do.
+"""
 
 _HOME = "home"
 _NOISE = re.compile(r"doesn't recognize the model|^\[claude-code:unrecognized_model\]")
@@ -126,6 +130,10 @@ class ClaudeCode(Agent):
             "env",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
         ): "Else it talks to its vendor in the background, and updates itself.",
+        (
+            "env",
+            "CLAUDE_CODE_MAX_RETRIES",
+        ): "Else it tries for minutes before it says that a sign-in is over or a grant is missing.",
         ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"): "Gateways may refuse experimental headers.",
         **{("env", name): _EMPTY for name in _NEUTRALIZED},
         ("env", "NODE_EXTRA_CA_CERTS"): "The private certificate authority, where one is named.",
@@ -201,6 +209,7 @@ class ClaudeCode(Agent):
             "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": str(options.token_ttl_minutes * 60_000),
             # Else it talks to api.anthropic.com in the background, and updates itself away from the pinned version.
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": _MAX_RETRIES,
         }
         if not self.own(options, "experimental_betas"):
             environment[_NO_BETAS] = "1"

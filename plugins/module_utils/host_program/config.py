@@ -19,6 +19,8 @@ HELPER_NAME = "token-helper"
 FRONT_NAME = "coding-agents"
 CONFIG_NAME = "config.json"
 LOG_NAME = "token-helper.log"
+STORAGE_NAME = "sign-in-"
+"""How the name of a file in the data directory begins; see :attr:`Config.storage_note`."""
 
 MARGIN_SECONDS = 15 * 60
 """A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew, and at 403
@@ -98,9 +100,14 @@ class Config(NamedTuple):
     def wanted_life_seconds(self) -> int:
         return self.token_ttl_minutes * 60 + MARGIN_SECONDS
 
-    def sign_in_command(self) -> str:
+    @property
+    def storage_note(self) -> str:
+        """Where it stands which store of the Databricks CLI this person's sign-in went into."""
+        return os.path.join(self.data_directory, STORAGE_NAME + os.path.basename(self.cache_file))
+
+    def sign_in_command(self, *arguments: str) -> str:
         """The command that signs this person in, as one types it."""
-        return f"{shlex.quote(self.front)} login"
+        return " ".join([shlex.quote(self.front), "login", *arguments])
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
         """An environment in which programs go through this proxy."""

@@ -22,7 +22,7 @@ import stat
 import sys
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ class Options(NamedTuple):
     """``timeout`` bounds the wait for the person, ``wait`` that for a workspace that cannot be reached yet; both in seconds.
 
     ``tied``: the end of standard input ends the wait, too. ``again``: a token that can be had already does not count.
+    ``store``: which of the Databricks CLI's stores is to keep the sign-in (one of ``user_sign_in.STORES``); empty for its own choice.
     """
 
     timeout: float
@@ -60,6 +61,7 @@ class Options(NamedTuple):
     wait: float
     tied: bool = False
     again: bool = False
+    store: str = ""
 
 
 class SignedIn(NamedTuple):
@@ -89,7 +91,7 @@ def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
     """Make sure that a token can be had which the workspace takes. Raises TokenError, and KeyboardInterrupt."""
     environment = dict(place.environment)
     if config.identity != "user":
-        user = _who(config, _token(config, environment))
+        user = _who(config, _patiently(lambda: session.token(config, environment)))
         if user is None:
             raise TokenError(
                 f"{config.workspace_url} refuses the token of identity {config.identity}", PERSON_MUST_SIGN_IN
@@ -99,15 +101,19 @@ def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
         )
     _check_home(config)
     _check_host(config, options.wait)
-    with _Turn(config, options, place) as turn:
+    with _Turn(config, options, place) as turn, _storing(config, options.store or _exported_store(environment)):
         user = None if options.again else _signed_in_user(config, environment)
         if user is not None:
             return SignedIn(True, f"already signed in as {user} to {config.workspace_url}")
-        cli = _usable_cli(config, environment)
-        _sign_in(cli, config, options, place, turn)
+        _sign_in(user_sign_in.working_cli(config, environment), config, options, place, turn)
         with contextlib.suppress(OSError):
             os.unlink(config.cache_file)  # a token of the sign-in before this one
-        user = _who(config, _token(config, environment))
+        try:
+            user = _who(config, _new_token(config, environment))
+        except TokenError as error:
+            if error.exit_status != PERSON_MUST_SIGN_IN:
+                raise
+            raise TokenError(f"the sign-in worked, but gives no token: {error}", PERSON_MUST_SIGN_IN) from None
         if user is None:
             raise TokenError(
                 f"the sign-in worked, but {config.workspace_url} refuses its token",
@@ -115,6 +121,30 @@ def login(config: Config, options: Options, place: browser.Place) -> SignedIn:
                 f"Sign in as a user of this workspace: {config.sign_in_command()}",
             )
         return SignedIn(False, f"signed in as {user} to {config.workspace_url}")
+
+
+def _exported_store(environment: Mapping[str, str]) -> str:
+    """A choice that this shell exports: agents that are started elsewhere do not have it."""
+    wanted = environment.get(user_sign_in.STORAGE_VARIABLE, "").strip().lower()
+    return next((name for name, store in user_sign_in.STORES.items() if store == wanted), "")
+
+
+@contextlib.contextmanager
+def _storing(config: Config, store: str) -> Iterator[None]:
+    """Have this sign-in, and all tokens after it, go to a store; as before where it comes to nothing. Raises TokenError."""
+    before = user_sign_in.storage(config)
+    after = user_sign_in.STORES.get(store, before)
+    try:
+        if after != before:
+            user_sign_in.remember_storage(config, after)
+    except OSError as error:
+        raise TokenError(f"{config.storage_note} cannot be written ({error.strerror})", PERSON_MUST_SIGN_IN) from None
+    try:
+        yield
+    except BaseException:
+        if after != before:
+            user_sign_in.remember_storage(config, before)
+        raise
 
 
 def _check_home(config: Config) -> None:
@@ -139,25 +169,31 @@ def _check_host(config: Config, wait: float) -> None:
 
 def _signed_in_user(config: Config, environment: dict[str, str]) -> str | None:
     """Who a token can be had for that the workspace takes; None where a person has to sign in. Raises TokenError."""
-    for _attempt in range(2):  # asked again at once, the cache has a token tried and replaced that was refused
+    refused = None
+    for _attempt in range(2):
         try:
-            token = _token(config, environment)
+            token = _new_token(config, environment, refused)
         except TokenError as error:
             if error.exit_status == PERSON_MUST_SIGN_IN:
                 return None
-            _usable_cli(config, environment)  # may know better why
             raise
         user = _who(config, token)
         if user is not None:
             return user
+        refused = token
     return None
 
 
-def _token(config: Config, environment: dict[str, str]) -> Token:
+def _new_token(config: Config, environment: dict[str, str], refused: Token | None = None) -> Token:
+    """What agents will get once the token at hand has come to its end."""
+    return _patiently(lambda: session.new_token(config, environment, refused))
+
+
+def _patiently(ask: Callable[[], Token]) -> Token:
     until = time.monotonic() + _TOKEN_SECONDS
     while True:
         try:
-            return session.token(config, environment)
+            return ask()
         except token_cache.StillWaiting:
             if time.monotonic() >= until:
                 raise
@@ -171,26 +207,6 @@ def _who(config: Config, token: Token) -> str | None:
     if answer.status not in (200, 403) or not answer.body:
         raise TokenError(f"{config.workspace_url} answered HTTP {answer.status}", hint="Try again in a minute")
     return careful.line(answer.body.get("userName") or config.client_id or "somebody", 100)
-
-
-def _usable_cli(config: Config, environment: dict[str, str]) -> str:
-    """The path of a Databricks CLI that can sign in. Raises TokenError that says what is wrong with the one there is."""
-    cli = user_sign_in.find_cli(config.home, environment)
-    again = f"Install the Databricks CLI, {user_sign_in.OLDEST_CLI} or newer, then run: {config.sign_in_command()}"
-    if cli is None:
-        raise TokenError("the Databricks CLI is not installed", PERSON_MUST_SIGN_IN, again)
-    try:
-        done = processes.run([cli, "--version"], user_sign_in.clean_environment(config, environment), 10.0)
-    except TimeoutError:
-        raise TokenError(f"{cli} did not answer within 10 s", hint="Try again") from None
-    except OSError as error:
-        raise TokenError(f"{cli} cannot be started ({error.strerror})", PERSON_MUST_SIGN_IN, again) from None
-    version = re.search(r"\bv?(\d+)\.(\d+)(\.\d+)?", done.stdout + done.stderr)
-    if done.status != 0 or version is None:
-        raise TokenError(f"{cli} does not work: {_reason(done.stderr) or f'exit status {done.status}'}", hint=again)
-    if (int(version[1]), int(version[2])) < tuple(map(int, user_sign_in.OLDEST_CLI.split("."))):
-        raise TokenError(f"{cli} is {version[0]}, which is too old to sign in", PERSON_MUST_SIGN_IN, again)
-    return cli
 
 
 def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, turn: _Turn) -> None:
@@ -224,16 +240,13 @@ def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, t
         raise TokenError(
             f"the Databricks CLI cannot keep the sign-in ({reason})",
             PERSON_MUST_SIGN_IN,
-            f"Unlock the keyring, or set DATABRICKS_AUTH_STORAGE=plaintext and run: {config.sign_in_command()}",
+            f"Unlock the keyring, or to keep it in a file run: {user_sign_in.into_a_file(config)}",
         )
     raise TokenError(f"the Databricks CLI could not sign in ({reason})", RETRY_MAY_HELP, again)
 
 
 def _reason(said: str) -> str:
-    """What the CLI gives as its reason: the line with the error, or else the first one."""
-    lines = [line.strip() for line in _LINK.sub("", said).splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith(("Error: ", "panic: "))]
-    return re.sub(r"^Error: ", "", (errors or lines or [""])[0])[:300].rstrip(". ")
+    return user_sign_in.reason(_LINK.sub("", said))
 
 
 class _Turn:

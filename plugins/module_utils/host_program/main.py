@@ -85,6 +85,12 @@ def _add_login(login: argparse.ArgumentParser) -> None:
     login.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait so long for the network (0)")
     login.add_argument("--no-browser", action="store_true", help="open no browser here: show the link only")
     login.add_argument("--again", action="store_true", help="sign in anew even so, as somebody else for example")
+    login.add_argument(
+        "--store",
+        choices=("file", "keyring"),
+        default="",
+        help="keep the sign-in there; in a file it can be reached from each login, over ssh too",
+    )
     login.add_argument("--quiet", action="store_true", help="say nothing when nobody has to sign in")
     login.add_argument("--tied", action="store_true", help="end when standard input does, as when its owner is gone")
 
@@ -92,7 +98,9 @@ def _add_login(login: argparse.ArgumentParser) -> None:
 def _login(config: Config, options: argparse.Namespace | SimpleNamespace) -> int:
     from . import browser, login
 
-    limits = login.Options(options.timeout, not options.no_browser, options.wait, options.tied, options.again)
+    limits = login.Options(
+        options.timeout, not options.no_browser, options.wait, options.tied, options.again, options.store
+    )
     return login.run(config, limits, browser.here(dict(os.environ)), options.quiet)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import token_cache
 from .config import Config
-from .token import PERSON_MUST_SIGN_IN, Token, TokenError
+from .token import PERSON_MUST_SIGN_IN, Token, TokenError, TokenRefused
 
 if TYPE_CHECKING:
     from .workspace import Answer
@@ -41,10 +41,12 @@ def look(config: Config, environment: dict[str, str]) -> dict[str, Any]:
         return _session(ABSENT, None, config.client_id, str(error))
     if cached and cached.token.expires_at > time.time():
         expiring = cached.token if config.identity != "pat" else None
-        return _session(ACTIVE, expiring, config.client_id, "a token is at hand")
+        failure = token_cache.last_failure(config)
+        detail = f"a token is at hand, but no new one: {failure}" if failure else "a token is at hand"
+        return _session(ACTIVE, expiring, config.client_id, detail)
     if config.identity != "user":
         return _session(UNKNOWN, None, config.client_id, "no token at hand; the next call asks for one")
-    if user_sign_in.find_cli(config.home, environment) is None:
+    if user_sign_in.find_cli(config, environment) is None:
         return _session(UNKNOWN, None, None, "the Databricks CLI is not installed")
     return _session(UNKNOWN, None, None, "no token at hand; sign in with: " + config.sign_in_command())
 
@@ -57,6 +59,14 @@ def token(config: Config, environment: dict[str, str]) -> Token:
     return token_cache.get(
         config, lambda refused: request(config, environment, refused), lambda found: is_refused(config, found)
     )
+
+
+def new_token(config: Config, environment: dict[str, str], refused: Token | None = None) -> Token:
+    """What the identity's own source gives now, whatever is in the cache: another than the ``refused`` one. Raises TokenError.
+
+    A token that lives counts where a new one does not come for the moment, but not where the sign-in has ended.
+    """
+    return token_cache.ask(config, lambda: request(config, environment, refused))
 
 
 def request(config: Config, environment: dict[str, str], refused: Token | None = None) -> Token:
@@ -92,7 +102,7 @@ def _tried(config: Config, value: str) -> Token:
 
     answer = workspace.ask(config.workspace_url, WHO_AM_I, f"Bearer {value}", config.ca_file)
     if is_refusal(answer):
-        raise TokenError(
+        raise TokenRefused(
             f"{config.workspace_url} refuses the personal access token of profile {config.profile} (HTTP {answer.status})",
             PERSON_MUST_SIGN_IN,
             profile.new_token_hint(config),

@@ -20,7 +20,9 @@ def report(config: Config, environment: Mapping[str, str]) -> dict[str, Any]:
 
     found = session.look(config, dict(environment))
     expires_at = found["expires_at"]
-    cli = user_sign_in.find_cli(config.home, environment) if config.identity == "user" else None
+    is_person = config.identity == "user"
+    cli = user_sign_in.find_cli(config, environment) if is_person else None
+    chosen = user_sign_in.storage(config) if is_person else ""
     return {
         "state": found["state"],
         "detail": found["detail"],
@@ -33,6 +35,7 @@ def report(config: Config, environment: Mapping[str, str]) -> dict[str, Any]:
         "program": config.program,
         "databricks_cli": cli,
         "databricks_cli_note": OLD_CLI if cli and user_sign_in.cannot_refresh_early(config, cli) else None,
+        "sign_in_kept_in": next((name for name, store in user_sign_in.STORES.items() if store == chosen), None),
         "log": config.log_file if config.log else None,
     }
 

@@ -50,9 +50,16 @@ def expiry_in(seconds: object, now: float) -> int:
 class TokenError(Exception):
     """No token. The message is one line: what failed, and the command or step that mends it. Never a secret."""
 
+    at_hand: Token | None = None
+    """One that lives still and cannot be replaced now."""
+
     def __init__(self, message: str, exit_status: int = RETRY_MAY_HELP, hint: str | None = None) -> None:
         # It may quote what a workspace or a program said, and is printed on a terminal.
         text, hint = careful.line(message, _LONGEST_MESSAGE), careful.line(hint or "", _LONGEST_MESSAGE)
         self.told = f"{text}\n{hint}" if hint else text
         super().__init__(f"{text}. {hint}" if hint else text)
         self.exit_status = exit_status
+
+
+class TokenRefused(TokenError):
+    """The workspace refuses what the identity has: a token of it that is still at hand is no better."""

@@ -22,7 +22,7 @@ from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted, value_digest
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in, workspace
-from ..host_program.config import LOG_NAME, Config
+from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
 from ..places import COMPILED
 from ..version import VERSION
@@ -50,17 +50,19 @@ is_private() {{
     case $(ls -ld "$cache" 2>/dev/null) in -rw-------*) ;; *) return 1 ;; esac
 }}
 now=$(date +%s)
-served=0
-is_file=yes
-[ -e "$cache.served" ] && [ ! -f "$cache.served" ] && is_file=no # a pipe would hold us up
-[ "$is_file" = yes ] && {{ {{ read -r served; }} <"$cache.served"; }} 2>/dev/null
-case $served in "" | *[!0-9]*) served=0 ;; esac
-age=$((now - served))
-# Asked again within half a minute, an agent may have had its token refused: then the program has it tried.
-if {{ [ "$age" -ge 30 ] || [ "$age" -lt 0 ]; }} && [ -O "$cache" ] && is_private &&
+since() {{
+    # Seconds since something was noted beside the cache. Not read from a pipe, which would hold us up.
+    at=0
+    [ -f "$cache.$1" ] && {{ {{ read -r at; }} <"$cache.$1"; }} 2>/dev/null
+    case $at in "" | *[!0-9]*) at=0 ;; esac
+    age=$((now - at))
+    [ "$age" -ge 0 ] && [ "$age" -le "$2" ]
+}}
+# Asked again within half a minute, an agent may have had its token refused: then the program has it tried, which counts for 5 s.
+if {{ ! since served 29 || since good 5; }} && [ -O "$cache" ] && is_private &&
     {{ {{ read -r serve_until && read -r token; }} <"$cache"; }} 2>/dev/null &&
     [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
-    [ "$is_file" = yes ] && {{ echo "$now" >"$cache.served"; }} 2>/dev/null
+    {{ [ ! -e "$cache.served" ] || [ -f "$cache.served" ]; }} && {{ echo "$now" >"$cache.served"; }} 2>/dev/null
     printf '%s\\n' "$token"
     exit 0
 fi
@@ -201,7 +203,7 @@ class DatabricksOauth(Part):
             examination.answers = False
             yield Check("Auth", "token helper", SKIP, "the workspace does not answer")
             return
-        yield examination.token()[1]
+        yield _with_way_out(examination.token()[1], examination.config)
         if examination.token()[0] is not None:
             yield _known(examination)
 
@@ -308,7 +310,12 @@ def _session_of(config: Config, asking: bool) -> dict[str, Any]:
     """The session, and where a person has to do something for it, what."""
     found = _session(config, asking)
     person = config.identity == "user" and found["state"] != session.ACTIVE
-    return {**found, "command": config.sign_in_command()} if person else found
+    return {**found, "command": user_sign_in.way_in(found["detail"], config)} if person else found
+
+
+def _with_way_out(check: Check, config: Config) -> Check:
+    way_in = user_sign_in.way_in(check.detail.partition("coding-agents: ")[2], config)
+    return check._replace(fix=check.fix.replace(config.sign_in_command(), way_in)) if check.fix else check
 
 
 def _session(config: Config, asking: bool) -> dict[str, Any]:
@@ -342,7 +349,7 @@ def _forget_tokens(owner: Owner, keep: str) -> None:
 def _no_documents(owner: Owner) -> list[str]:
     """Files of ours that the ledger does not know one by one."""
     found = [*_beginning(owner.cache, _CACHED), *_beginning(owner.cache, COMPILED), *_beginning(owner.data, _PYTHON)]
-    return [*found, *_logs(owner)]
+    return [*found, *_beginning(owner.data, STORAGE_NAME), *_logs(owner)]
 
 
 def _beginning(directory: str, name: str) -> list[str]:
@@ -467,9 +474,10 @@ def _sign_out(owner: Owner, check: bool) -> Done:
 
 def _log_out(config: Config, environment: Mapping[str, str]) -> str | None:
     """Why it did not work, if so."""
-    cli = user_sign_in.find_cli(config.home, environment)
-    if cli is None:
-        return "the Databricks CLI is not installed"
+    try:
+        cli = user_sign_in.working_cli(config, environment)
+    except TokenError as error:
+        return error.told.partition("\n")[0]
     command = [cli, "auth", "logout", "-p", config.profile, "--auto-approve"]
     try:
         done = processes.run(command, user_sign_in.clean_environment(config, environment), _SIGN_OUT_SECONDS)
@@ -501,10 +509,16 @@ def _databricks_cli(examination: Examination) -> Check:
     check, identity = ("Dependencies", "Databricks CLI"), examination.config.identity
     if identity != "user":
         return Check(*check, SKIP, f"identity {identity} does not need it")
-    cli = user_sign_in.find_cli(examination.owner.home, examination.environment)
-    if cli is None:
-        return Check(*check, FAIL, "is not installed", f"Install the Databricks CLI {user_sign_in.OLDEST_CLI} or newer")
-    return Check(*check, PASS, cli)
+    config, environment = examination.config, examination.environment
+    if not user_sign_in.clis(config.home, environment):
+        return Check(*check, FAIL, "is not installed", user_sign_in.INSTALL_CLI)
+    if examination.offline:
+        return Check(*check, PASS, user_sign_in.find_cli(config, environment) or "")
+    *passed_over, last = user_sign_in.examined(config, environment)
+    others = "; ".join(f"{one.path} {one.problem}" for one in [*passed_over, *([last] if last.problem else [])])
+    if last.problem:
+        return Check(*check, FAIL, others, user_sign_in.INSTALL_CLI)
+    return Check(*check, PASS, f"{last.path} ({last.version})" + (f"; passed over: {others}" if others else ""))
 
 
 def _reached(examination: Examination) -> Check:
