@@ -158,7 +158,7 @@ def _add_part(root: Path) -> None:
     _replaced(
         parts / "__init__.py",
         ("from .login_item import LoginItem\n", "from .greeting import Greeting\nfrom .login_item import LoginItem\n"),
-        ("(DatabricksOauth(), ", "(DatabricksOauth(), Greeting(), "),
+        ("AgentSettings(), ", "AgentSettings(), Greeting(), "),
     )
 
 
@@ -255,7 +255,7 @@ def test_what_was_added_is_documented(control: ControlNode, added: Added, module
         check=True,
     )
     options = json.loads(done.stdout)[name]["doc"]["options"]
-    assert options["agents"]["choices"] == ["claude_code", "second"]
+    assert options["agents"]["choices"] == sorted([*AGENTS, "second"])
     assert options["models"]["suboptions"]["second"]["suboptions"].keys() == {"main"}
     assert options["second_colour"]["choices"] == ["green", "blue"]
     assert options["greeting"]["default"] == "hello"
@@ -328,7 +328,7 @@ def test_a_part_that_was_added_has_its_tag(control: ControlNode, added: Added, t
 def test_what_was_added_is_judged(control: ControlNode, added: Added, tmp_path: Path) -> None:
     home = homes.bare(tmp_path / "home")
     table: dict[str, tuple[Any, str]] = {
-        "agents": (["secnd"], "coding_agents_agents names secnd. Use one or more of: claude_code, second"),
+        "agents": (["secnd"], "coding_agents_agents names secnd. Use one or more of: claude_code, "),
         "models": ({"second": {"mian": "x"}}, "coding_agents_models.second has mian, which is no choice of a model"),
         "second_colour": ("red", "coding_agents_second_colour is 'red'. Use one of: green, blue."),
         "extra_settings": ({"second": {"helper": "x"}}, "coding_agents_extra_settings.second.helper: is set by this"),
