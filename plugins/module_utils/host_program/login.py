@@ -42,7 +42,8 @@ from .token import (
     TokenError,
 )
 
-_LINK = re.compile(r"https?://\S*[?&]redirect_uri=\S+(?=\s)")
+_LINK = re.compile(r"https?://[!-~]{1,4000}?[?&]redirect_uri=[!-~]+(?=\s)")
+_LONGEST_OUTPUT = 1 << 14
 _TICK_SECONDS = 0.1
 _BETWEEN_TRIES_SECONDS = 3.0
 _TOKEN_SECONDS = 60.0
@@ -205,7 +206,7 @@ def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, t
         while started.poll() is None:
             if time.monotonic() >= until:
                 raise TokenError(f"nobody signed in within {options.timeout:.0f} s", RETRY_MAY_HELP, again)
-            said += started.read(_TICK_SECONDS)
+            said = (said + started.read(_TICK_SECONDS))[-_LONGEST_OUTPUT:]
             link = _LINK.search(said)
             if link and not shown:
                 shown = True
