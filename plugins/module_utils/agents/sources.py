@@ -330,7 +330,9 @@ class Npm(Source):
 
 def _variables_in(npmrc: str) -> set[str]:
     """An .npmrc may name variables, such as the one with its token."""
-    return set(re.findall(r"\$\{([^}?{$]{1,200})\??\}", npmrc))  # bounded: else a file of beginnings is looked at without end
+    return set(
+        re.findall(r"\$\{([^}?{$]{1,200})\??\}", npmrc)
+    )  # bounded: else a file of beginnings is looked at without end
 
 
 class Pip(Source):
@@ -429,9 +431,7 @@ class _Registry:
         return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
-def _require_published(
-    what: str, published: Sequence[str], cache: str, directory: str, registry: _Registry
-) -> None:
+def _require_published(what: str, published: Sequence[str], cache: str, directory: str, registry: _Registry) -> None:
     """Raises OperatorError unless all that npm has installed came in packages which their maker published.
 
     What a registry says of a package decides what npm installs beside it, from where (a directory of this host, too), how it is

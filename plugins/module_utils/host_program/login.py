@@ -186,7 +186,7 @@ def _usable_cli(config: Config, environment: dict[str, str]) -> str:
         raise TokenError(f"{cli} did not answer within 10 s", hint="Try again") from None
     except OSError as error:
         raise TokenError(f"{cli} cannot be started ({error.strerror})", PERSON_MUST_SIGN_IN, again) from None
-    version = re.search(r"\bv?(\d+)\.(\d+)(\.\d+)?", done.stdout + done.stderr)
+    version = re.search(r"\bv?(\d{1,9})\.(\d{1,9})(\.\d{1,9})?\b", done.stdout + done.stderr)
     if done.status != 0 or version is None:
         raise TokenError(f"{cli} does not work: {_reason(done.stderr) or f'exit status {done.status}'}", hint=again)
     if (int(version[1]), int(version[2])) < tuple(map(int, user_sign_in.OLDEST_CLI.split("."))):
@@ -284,7 +284,8 @@ class _Turn:
                 os.ftruncate(self._lock, 0)
                 return
             except BlockingIOError:
-                link = os.pread(self._lock, 1 << 12, 0).decode("utf-8", "replace")
+                found = _LINK.search(os.pread(self._lock, 1 << 12, 0).decode("utf-8", "replace") + "\n")
+                link = found[0] if found else ""
             except OSError:
                 return  # a file system without locks
             if time.monotonic() >= until:
@@ -312,8 +313,9 @@ class _Turn:
             _say(f"Sign in to {self._config.workspace_url} in the browser. If none opens, open this link:\n  {link}")
         else:
             _say(f"To sign in to {self._config.workspace_url}, open this link in a browser:\n  {link}")
-        if not commands or not self._place.has_desktop:
-            _say(f"If that browser is on another machine, run this there first:\n  {_forward(link)}")
+        forward = "" if commands and self._place.has_desktop else _forward(link)
+        if forward:
+            _say(f"If that browser is on another machine, run this there first:\n  {forward}")
         _say(f"Waiting up to {self._options.timeout:.0f} s.")
 
     def go_on(self) -> None:
@@ -326,9 +328,15 @@ class _Turn:
 
 
 def _forward(link: str) -> str:
-    """The command that brings the browser's way back to this host: the CLI listens on this host's loopback only."""
-    (redirect,) = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["redirect_uri"]
-    port = urllib.parse.urlsplit(redirect).port or 80
+    """The command that brings the browser's way back to this host: the CLI listens on this host's loopback only.
+
+    Empty where the link does not say how.
+    """
+    try:
+        (redirect,) = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["redirect_uri"]
+        port = urllib.parse.urlsplit(redirect).port or 80
+    except (ValueError, KeyError):
+        return ""
     return f"ssh -L {port}:localhost:{port} {pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
 
 

@@ -16,8 +16,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from .. import careful, processes
@@ -51,6 +51,8 @@ SIGN_IN_EXPIRED = "the sign-in to Databricks has expired"
 _LONGEST_SECONDS = 900.0
 """The CLI is ended only when it cannot be refreshing any more: its own retries end after five minutes. To end a refresh may lose the
 new refresh token, and with it the sign-in. Callers wait for seconds only."""
+
+_LONGEST_EMPTY_STORE = 100
 
 _CONTENTION_SECONDS = 0.5
 """After a refresh by another tool at the same moment, the CLI has its result by then."""
@@ -124,7 +126,8 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     cleaned, locks = clean_environment(config, environment), token_cache.held_locks
     try:
-        done = processes.run(command, cleaned, _LONGEST_SECONDS, keep_open=locks)
+        with _nothing_left(config):
+            done = processes.run(command, cleaned, _LONGEST_SECONDS, keep_open=locks)
     except TimeoutError:
         raise TokenError(
             f"the Databricks CLI did not answer within {_LONGEST_SECONDS:.0f} s", hint="Check network and VPN"
@@ -142,6 +145,20 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
         raise TokenError(
             "the Databricks CLI answered with something that is no token", hint="Update the Databricks CLI"
         ) from None
+
+
+@contextmanager
+def _nothing_left(config: Config) -> Iterator[None]:
+    """Asked for a token where nobody has signed in, the CLI leaves an empty store: what it has made for us goes again."""
+    directory = os.path.join(config.home, ".databricks")
+    store = os.path.join(directory, "token-cache.json")
+    had_directory, had_store = os.path.lexists(directory), os.path.lexists(store)
+    yield
+    with suppress(OSError):
+        if not had_store and b'token":' not in careful.read(store, _LONGEST_EMPTY_STORE, follow=False):
+            os.unlink(store)
+            if not had_directory:
+                os.rmdir(directory)
 
 
 def cannot_refresh_early(config: Config, cli: str) -> bool:
@@ -176,12 +193,18 @@ def _check_profile(config: Config) -> None:
         )
 
 
+def cli_cache(cache_directory: str) -> str:
+    """Where the CLI keeps what it has asked of a host (never a token)."""
+    return os.path.join(cache_directory, "databricks-cli")
+
+
 def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
     """What the CLI needs: where sign-ins are stored, and the way to the keyring that may hold them.
 
     No exported ``DATABRICKS_*`` sends us to another workspace.
     """
     kept = processes.environment(environment, config.home, _VARIABLES_OF_THE_CLI)
+    kept["DATABRICKS_CACHE_DIR"] = cli_cache(config.cache_directory)  # what it keeps for our calls goes when we go
     if config.ca_file:
         kept["SSL_CERT_FILE"] = config.ca_file  # what the operator named for the workspace, whatever the login has
     return kept

@@ -110,8 +110,8 @@ def loose_url(value: str | None) -> str | None:
     """Return the normal form of a host as profiles and variables hold it (often without scheme, or with ``?o=``)."""
     if not value:
         return None
-    parts = urlsplit(value if "://" in value else f"https://{value}")
     try:
+        parts = urlsplit(value if "://" in value else f"https://{value}")
         return normalize_workspace_url(f"{parts.scheme}://{parts.netloc}", "the workspace's host")
     except ValueError as error:
         raise WorkspaceError("configuration", str(error).rstrip("."), "databricks-sdk") from error
