@@ -8,15 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import select
+import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 _KEPT = re.compile(r"USER|LOGNAME|LANG|LC_[A-Z]+|(?i:(https?|no|all)_proxy)")
 _USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
+_MOST_BYTES = 1 << 24
+"""What a program may say. Far more than any that we start has to."""
+_PART = 1 << 16
 
 
 def environment(given: Mapping[str, str], home: str, names: Sequence[str] = ()) -> dict[str, str]:
@@ -52,30 +57,85 @@ def run(
     """Run a program to its end, with nothing on its standard input; it inherits the files ``keep_open``.
 
     Raises OSError when it cannot be started, and :class:`TimeoutError` (an OSError, too) when it took longer than ``seconds``; it
-    is killed then.
+    is killed then. One that goes on and on is killed as well: its status says so, and what it said until then is there.
     """
     # run_command has no time limit, and the host program has no AnsibleModule.
-    with subprocess.Popen(  # pylint: disable=ansible-bad-function
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        cwd=directory,
-        pass_fds=keep_open,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            # With all that it started: a shell's child would keep the pipes open, and us waiting.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise TimeoutError from None
+    with unlimited_memory():
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=directory,
+            pass_fds=keep_open,
+            start_new_session=True,
+        )
+    try:
+        stdout, stderr = _said(process, time.monotonic() + seconds)
+    except TimeoutError:
+        _kill(process)
+        raise
+    finally:
+        # Not by waiting for the end of what is said: a program that it has started, and that went its own way, may hold that open.
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
     return Finished(process.returncode, stdout, stderr)
+
+
+def _said(process: subprocess.Popen[bytes], until: float) -> list[str]:
+    """What a program says on its two outputs until its end. Raises TimeoutError."""
+    with selectors.DefaultSelector() as selector:
+        streams = [stream for stream in (process.stdout, process.stderr) if stream is not None]
+        said = {stream.fileno(): bytearray() for stream in streams}
+        for descriptor in said:
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(until - time.monotonic(), 0))
+            if not ready:
+                raise TimeoutError
+            for key, _events in ready:
+                part = os.read(key.fd, _PART)
+                said[key.fd] += part
+                if not part:
+                    selector.unregister(key.fd)
+            if sum(map(len, said.values())) > _MOST_BYTES:
+                _kill(process)
+                break
+    try:
+        process.wait(max(until - time.monotonic(), 0))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    texts = (bytes(one).decode("utf-8", "replace") for one in said.values())
+    return [text.replace("\r\n", "\n").replace("\r", "\n") for text in texts]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it started in its session's process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def limit_memory(most: int) -> None:
+    """Let this process have so many bytes of memory at most: it gets a MemoryError for more."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(ValueError, OSError):  # not each system can
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+@contextlib.contextmanager
+def unlimited_memory() -> Iterator[None]:
+    """What is started meanwhile is not bound by :func:`limit_memory`: programs reserve much more than they use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class Started:
@@ -120,12 +180,13 @@ def start(command: Sequence[str], environment: Mapping[str, str], listen: bool =
     With ``tied``, its standard input ends when we do, however that happens. Raises OSError when it cannot be started.
     """
     output = subprocess.PIPE if listen else subprocess.DEVNULL
-    process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
-        command,
-        stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=dict(environment),
-        start_new_session=True,
-    )
+    with unlimited_memory():
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
+            command,
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+        )
     return Started(process)

@@ -52,8 +52,8 @@ _SIGN_IN_ORDER = ("Has to sign in", "May have to sign in", "Cannot sign in yet",
 
 _ADDRESS = re.compile(r"(?<![\w.:])(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:]*:[0-9a-fA-F]*)(?![\w.:])")
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-"""What a text from a host must not do to a terminal."""
+_CONTROL = re.compile("[\\x00-\\x08\\x0a-\\x1f\\x7f-\\x9f\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+"""What a text from a host must not do to a terminal: act, end a line, or turn one around."""
 
 _WITH_TROUBLE, _WITHOUT = 10, 2
 """How many names stand before "and 7 more": where something is wrong, and where a few give the idea."""
@@ -647,7 +647,8 @@ def _any_of(words: Iterable[str], before: str, after: str) -> re.Pattern[str] | 
 
 
 def _visible(found: re.Match[str]) -> str:
-    return "^M" if found.group() == "\r" else f"\\x{ord(found.group()):02x}"
+    number = ord(found.group())
+    return "^M" if found.group() == "\r" else f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
 def _is_about_host(entry: Entry) -> bool:

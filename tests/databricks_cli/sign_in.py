@@ -80,7 +80,8 @@ def open_browser(url: str) -> None:
 def host_metadata(client: Client, host: str, patiently: bool = True) -> dict[str, str]:
     """``/.well-known/databricks-config``, from a cache that lives an hour."""
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    directory = os.path.join(cache, "databricks", VERSION, "host-metadata")
+    beginning = os.environ.get("DATABRICKS_CACHE_DIR") or os.path.join(cache, "databricks")
+    directory = os.path.join(beginning, VERSION, "host-metadata")
     path = os.path.join(directory, hashlib.sha256(host.encode()).hexdigest() + ".json")
     with contextlib.suppress(OSError, ValueError):
         if time.time() - os.stat(path).st_mtime < _METADATA_LIVES:

@@ -33,6 +33,8 @@ class Registry:
     def __init__(self, tls: Path | None = None, user: tuple[str, str] | None = None) -> None:
         self.asked: list[str] = []
         self.authorized: list[str] = []
+        self.headers: dict[str, dict[str, str]] = {}
+        """By path: what is said beside the content."""
         self._files: dict[str, bytes] = {}
         self._packages: dict[str, dict[str, Any]] = {}
         self._wheels: dict[str, list[str]] = {}
@@ -64,6 +66,8 @@ class Registry:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in registry.headers.get(urllib.parse.unquote(self.path), {}).items():
+                    self.send_header(name, value)
                 if status == 401:
                     self.send_header("WWW-Authenticate", 'Basic realm="packages"')
                 self.end_headers()

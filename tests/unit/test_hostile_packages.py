@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import base64
 import copy
+import gzip
+import hashlib
+import io
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +105,85 @@ def test_a_package_that_brings_along_another_one_is_found_out(registry: Registry
     assert "is not what its maker published" in refusal(registry, tmp_path, published)
     assert "is not what its maker published" in refusal(registry, tmp_path, evil)
     assert not (tmp_path / "ran").exists()
+
+
+def _evil_files() -> dict[str, str]:
+    return {
+        "package.json": json.dumps({"name": PLATFORM, "version": "1.0.0", "bin": {"agent-linux": "cli"}}),
+        "cli": "#!/bin/sh\necho evil\n",
+    }
+
+
+def _tar() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for path, text in _evil_files().items():
+            entry = tarfile.TarInfo(f"package/{path}")
+            entry.size, entry.mode = len(text), 0o755
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return made.getvalue()
+
+
+def _replaced(registry: Registry, content: bytes, algorithm: str = "sha512") -> None:
+    """The package that is brought along is another; its integrity is told as it is."""
+    registry._files[f"/{PLATFORM}/-/1.0.0.tgz"] = content
+    told = base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
+    registry._packages[PLATFORM]["versions"]["1.0.0"]["dist"]["integrity"] = f"{algorithm}-{told}"
+
+
+def _not_packed(registry: Registry, directory: Path) -> None:
+    _replaced(registry, _tar())
+
+
+def _by_another_digest(registry: Registry, directory: Path) -> None:
+    _replaced(registry, gzip.compress(_tar()), "sha384")
+
+
+def _not_to_be_kept(registry: Registry, directory: Path) -> None:
+    _replaced(registry, gzip.compress(_tar()))
+    registry.headers[f"/{PLATFORM}/-/1.0.0.tgz"] = {"Cache-Control": "no-store"}
+
+
+def _from(place: str) -> Callable[[Registry, Path], None]:
+    def arrange(registry: Registry, directory: Path) -> None:
+        (directory / "evil").mkdir()
+        for path, text in _evil_files().items():
+            (directory / "evil" / path).write_text(text)
+        (directory / "evil.tgz").write_bytes(gzip.compress(_tar()))
+        registry._files["/evil.tar"] = _tar()
+        where = place.format(directory=directory, url=registry.url)
+        registry._packages[NAME]["versions"]["1.0.0"]["optionalDependencies"] = {PLATFORM: where}
+
+    return arrange
+
+
+PASSED_OFF: dict[str, Callable[[Registry, Path], None]] = {
+    "not packed": _not_packed,
+    "by another digest": _by_another_digest,
+    "not to be kept in a cache": _not_to_be_kept,
+    "a directory of this host": _from("file:{directory}/evil"),
+    "a file of this host": _from("file:{directory}/evil.tgz"),
+    "from another place": _from("{url}/evil.tar"),
+}
+
+
+@pytest.mark.parametrize("how", PASSED_OFF)
+def test_a_package_is_not_passed_off_by_the_way_in_which_it_comes(registry: Registry, tmp_path: Path, how: str) -> None:
+    """What a mirror says of the genuine package decides what npm installs beside it, and what it keeps of that."""
+    published = publish(registry, tmp_path / "ran")
+    PASSED_OFF[how](registry, tmp_path)
+    assert "is not what its maker published" in refusal(registry, tmp_path, published)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_what_its_maker_published_it_would_be_installed(registry: Registry, tmp_path: Path) -> None:
+    """So the refusals above are no accident of these registries."""
+    for number, how in enumerate(PASSED_OFF):
+        home = tmp_path / str(number)
+        home.mkdir()
+        publish(registry, home / "ran")
+        PASSED_OFF[how](registry, home)
+        assert "evil" in (fetch(registry, home, ()) / "node_modules" / PLATFORM / "cli").read_text(), how
 
 
 def test_each_pinned_version_has_its_integrity() -> None:

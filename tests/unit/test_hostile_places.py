@@ -316,6 +316,20 @@ def test_code_in_a_cache_that_others_can_write_to_is_not_run(home: Path, mode: i
     assert os.listdir(owner.cache) == []
 
 
+def test_programs_are_not_rolled_out_to_where_others_can_replace_them(home: Path) -> None:
+    owner, options = owner_of(home), options_for(parts=["databricks_oauth", "agent_settings"])
+    rollout.apply(owner, options, How())
+    os.chmod(owner.data, 0o777)  # noqa: S103
+    before = tree(home)
+    for verb, how in (("look", How(check=True)), ("apply", How(check=True)), ("apply", How())):
+        with pytest.raises(OperatorError) as caught:
+            getattr(rollout, verb)(owner, options, how)
+        assert f"{owner.data}: is not to be trusted: {owner.data} can be written to by others" in str(caught.value)
+        assert f"Run: chmod go-w {owner.data}" in str(caught.value)
+    assert tree(home) == before
+    assert rollout.withdraw(owner, options, How())["changed"], "the way back asks for less"
+
+
 @pytest.mark.parametrize("which", ["directory", "file"])
 def test_a_ledger_that_others_can_write_is_not_acted_upon(home: Path, which: str) -> None:
     """It says what is put back into the owner's files, with the owner's rights."""

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pwd
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -226,6 +227,73 @@ def test_a_user_who_stops_the_work_holds_nobody_up(shared: Path, monkeypatch: py
     assert time.monotonic() - begin < 20
     assert first.error == "user user0: the work did not end within 0 minutes, and was ended"
     assert second.result == {"done": True}
+
+
+@root
+def test_a_user_whose_work_tells_without_end_is_ended(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owners, "_LONGEST_ANSWER", 1 << 20)
+    first, second = Owner("user0", 40000, 40000, str(shared)), Owner("user1", 40001, 40001, str(shared))
+    told = each([first, second], lambda one: {"told": "x" * (2 << 20 if one == first else 10)}, ())
+    assert told[0].error == "user user0: the work told more than 1 MiB, and was ended"
+    assert told[1].result == {"told": "x" * 10}
+
+
+@root
+def test_a_user_s_work_takes_so_much_memory_and_no_more(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it starts is not bound: Node.js reserves many gigabytes, and uses few."""
+    monkeypatch.setattr(owners, "_MOST_MEMORY", 2 << 30)
+
+    def work(owner: Owner) -> dict[str, Any]:
+        if owner.user == "user0":
+            return {"size": len(b"x" * (3 << 30))}
+        return {"limit": processes.run(["sh", "-c", "ulimit -v"], {"PATH": "/usr/bin:/bin"}, 10).stdout.strip()}
+
+    owned = [Owner(f"user{number}", 40000 + number, 40000 + number, str(shared)) for number in range(2)]
+    first, second = each(owned, work, ())
+    assert first.error == "user user0: MemoryError while working as this user"
+    here = resource.getrlimit(resource.RLIMIT_AS)[1]
+    assert second.result == {"limit": "unlimited" if here == resource.RLIM_INFINITY else str(here >> 10)}
+
+
+# -- what they say ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["", " >&2"])
+def test_a_program_that_talks_without_end_is_ended(tmp_path: Path, where: str) -> None:
+    begin = time.monotonic()
+    done = processes.run(["sh", "-c", f"yes{where}"], {"PATH": "/usr/bin:/bin"}, 60)
+    assert time.monotonic() - begin < 30 and done.status == -signal.SIGKILL
+    said = done.stderr if where else done.stdout
+    assert said.startswith("y\ny\n") and len(said) <= 2 * processes._MOST_BYTES
+
+
+def test_a_program_whose_child_goes_its_own_way_is_not_waited_for(tmp_path: Path) -> None:
+    """It holds open what the program's output goes to."""
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        processes.run(["sh", "-c", "setsid sleep 30 & sleep 30"], {"PATH": "/usr/bin:/bin"}, 0.5)
+    assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize("seconds", [0.3, 20])
+def test_what_a_program_says_arrives_as_text(tmp_path: Path, seconds: float) -> None:
+    script = f"printf 'a\\r\\nb\\rc\\377'; printf d >&2; {'sleep 20' if seconds < 1 else 'exit 3'}"
+    if seconds < 1:
+        with pytest.raises(TimeoutError):
+            processes.run(["sh", "-c", script], {"PATH": "/usr/bin:/bin"}, seconds)
+        return
+    done = processes.run(["sh", "-c", script], {"PATH": "/usr/bin:/bin"}, seconds, str(tmp_path))
+    assert done == (3, "a\nb\nc\ufffd", "d")
+
+
+def test_a_cli_that_talks_without_end_is_one_sentence(
+    planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(planted, "databricks", "yes 'Error: no'")
+    monkeypatch.setattr(workspace, "expect_oauth", lambda *arguments: None)
+    with pytest.raises(TokenError) as caught:
+        user_sign_in.request_token(config(tmp_path), dict(os.environ), None)
+    assert str(caught.value).startswith("the Databricks CLI crashed (exit status -9): no")
 
 
 # -- the doctor's prompt -----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +207,98 @@ def test_the_preflight_follows_no_redirect_with_a_secret(
         asked.connect()
         asked.me()
     assert not thief.got
+
+
+def _in_another_encoding(server: Hostile, thief: Hostile) -> None:
+    """Which the answer itself names: bytes that are no UTF-8 are no JSON to who does not listen."""
+    metadata = json.dumps(server.metadata(token_endpoint=f"{thief.url}{TOKENS}")).encode()
+    body = metadata[:-1] + b', "x": "\xff"}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=latin-1\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.says[METADATA] = head.encode() + body
+
+
+def _from_another_path(server: Hostile, thief: Hostile) -> None:
+    server.says[METADATA] = response(b"", "302 Found", "Location: /elsewhere\r\n")
+    server.says["/elsewhere"] = response(server.metadata(token_endpoint=f"{thief.url}{TOKENS}"))
+
+
+def _from_another_origin(server: Hostile, thief: Hostile) -> None:
+    server.says[METADATA] = response(b"", "302 Found", f"Location: {thief.url}{METADATA}\r\n")
+
+
+def _from_another_origin_the_second_time(server: Hostile, thief: Hostile) -> None:
+    """Once it says what is expected. Who is sent on finds a workspace, whose every word is about itself."""
+    said = [server.says[CONFIG]]
+    on = response(b"", "302 Found", f"Location: {thief.url}/elsewhere\r\n")
+    server.says[CONFIG] = lambda connection: connection.sendall(said.pop() if said else on)  # type: ignore[arg-type]
+    thief.says["/elsewhere"] = response({"oidc_endpoint": f"{thief.url}/oidc", "workspace_id": "11"})
+
+
+def _behind_a_question_mark(server: Hostile, thief: Hostile) -> None:
+    server.says[CONFIG] = response({"oidc_endpoint": f"{server.url}/oidc?x=", "workspace_id": "11"})
+    server.says["/oidc"] = response(server.metadata(token_endpoint=f"{thief.url}{TOKENS}"))
+
+
+WAYS_AROUND = [
+    _in_another_encoding,
+    _from_another_path,
+    _from_another_origin,
+    _from_another_origin_the_second_time,
+    _behind_a_question_mark,
+]
+
+
+@pytest.mark.parametrize("identity", ["service principal", "workload"])
+@pytest.mark.parametrize("arrange", WAYS_AROUND)
+def test_no_way_around_leads_a_secret_elsewhere(
+    server: Hostile, thief: Hostile, tmp_path: Path, arrange: Callable[[Hostile, Hostile], None], identity: str
+) -> None:
+    """However a workspace brings the SDK to another token endpoint: what counts is where a secret would go."""
+    server.as_workspace()
+    arrange(server, thief)
+    options = principal(server)
+    if identity == "workload":
+        (tmp_path / "oidc").write_text("id.to.ken")
+        del options["client_secret"]
+        options.update(oidc_token_filepath=str(tmp_path / "oidc"), auth_type="file-oidc")
+    match = "not its own|HTTP 404"  # an SDK from before such metadata asks the workspace itself
+    with client.Workspace(options) as asked, pytest.raises(WorkspaceError, match=match):
+        asked.probe()
+        asked.connect()
+        asked.me()
+    assert TOKENS not in thief.paths()
+    assert not [one for one in thief.got if b"\r\nauthorization:" in one.lower() or b"subject_token" in one]
+
+
+@pytest.mark.parametrize("arrange", [*WAYS_AROUND[:3], None])
+def test_the_control_node_s_own_sign_in_is_not_asked_for_such_a_workspace(
+    server: Hostile, thief: Hostile, tmp_path: Path, arrange: Callable[[Hostile, Hostile], None] | None
+) -> None:
+    """The Databricks CLI has a refresh token, and looks for the endpoint itself."""
+    server.as_workspace()
+    (tmp_path / ".databrickscfg").write_text(f"[p]\nhost = {server.url}\nauth_type = databricks-cli\n")
+    (tmp_path / "bin").mkdir()
+    cli = tmp_path / "bin" / "databricks"
+    cli.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n" + "#" * (1 << 20))
+    cli.chmod(0o755)
+    options = {"workspace_url": server.url, "ca_file": server.ca_file, "profile": "p", "databricks_cli_path": str(cli)}
+    if arrange is not None:
+        arrange(server, thief)
+    with client.Workspace(options) as asked, pytest.raises(WorkspaceError) as caught:
+        asked.connect()
+    assert (tmp_path / "started").exists() == (arrange is None), caught.value
+    assert arrange is None or "not its own" in str(caught.value) or "sends us on" in str(caught.value)
+    assert not thief.got
+
+
+def test_what_the_operator_names_as_its_discovery_is_asked(server: Hostile, thief: Hostile) -> None:
+    """As for a workspace that signs in at its account: that is no way around."""
+    server.as_workspace()
+    server.says["/api/2.0/preview/scim/v2/Me"] = response({"userName": "ada"})
+    with client.Workspace(principal(server, discovery_url=f"{thief.url}{METADATA}")) as asked:
+        thief.says[METADATA] = response(thief.metadata())
+        asked.connect()
+        assert asked.me() == ("ada", None)
 
 
 @pytest.mark.parametrize("one", ["https://a", "https://a:443", "https://A/x?y", "https://a:443/"])
@@ -497,6 +589,18 @@ def test_names_from_the_workspace_do_nothing_to_the_operator_s_terminal(server: 
         assert shaped[0]["description"].startswith("one\ntwo")
     said = preflight_says(server, models={"claude_code": {"default": "databricks-claude"}})
     assert _is_plain(said)
+
+
+@pytest.mark.parametrize("listed", [5, {"a": 1}, "x", True, None, [5, None, "x", [], {}, {"name": 5}]], ids=str)
+def test_a_listing_of_something_else_is_an_empty_one(server: Hostile, listed: Any) -> None:
+    server.as_workspace()
+    server.says["/api/2.0/preview/scim/v2/Me"] = response({"userName": listed})
+    server.says["/api/2.0/serving-endpoints"] = response({"endpoints": listed})
+    services = {"model_services": listed, "next_page_token": listed}
+    server.says["/api/2.1/unity-catalog/model-services"] = response(services)
+    server.says[preflight.GATEWAY_MODELS] = response({"data": listed})
+    assert "does not serve" in preflight_says(server)
+    assert "does not serve" in preflight_says(server, models={"claude_code": {"default": "system.ai.other"}})
 
 
 @given(st.text(max_size=200), st.integers(4, 50))

@@ -457,6 +457,7 @@ def test_names_are_wrapped_at_the_terminal_s_width_and_commands_never() -> None:
 def test_no_text_of_a_host_reaches_the_terminal_with_control_characters() -> None:
     found = shown(failed("ada", "bad \x1b[2J"), changed("bob", diff=[diff("bob", after="a\x1b[1m\tb\r\n")]), diff=True)
     assert "Failed: bad \\x1b[2J" in found and "+a\\x1b[1m\tb^M" in found
+    assert "Failed: gpj.\\u202eexe\\ud800" in shown(failed("ada", "gpj.\u202eexe\ud800"))
 
 
 def test_five_hundred_hosts_are_no_more_lines_than_one() -> None:

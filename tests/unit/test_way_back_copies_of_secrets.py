@@ -71,6 +71,28 @@ def test_an_earlier_secret_in_a_copy_is_known_again(home: Path) -> None:
     assert str(copy) in str(uninstall(home)["warnings"])
 
 
+@pytest.mark.parametrize("then", [{"identity": "user"}, {"identity": "user", "profile": "another"}])
+def test_a_secret_that_a_later_rollout_has_taken_back_is_known_in_a_copy_too(home: Path, then: dict[str, Any]) -> None:
+    roll_out(home, **IDENTITIES["service principal"])
+    copy = copied(home)
+    roll_out(home, **then)
+    assert SECRET.encode() not in (home / ".databrickscfg").read_bytes()
+    assert str(copy) in str(uninstall(home)["warnings"])
+
+
+def test_a_home_that_cannot_be_looked_into_is_no_defect(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    roll_out(home, **IDENTITIES["service principal"])
+    listdir = os.listdir
+
+    def refused(path: Any) -> list[str]:
+        if str(path) == str(home):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refused)
+    assert uninstall(home, check=True)["warnings"] == []
+
+
 def test_without_a_ledger_the_profile_that_stands_tells(home: Path) -> None:
     roll_out(home, **IDENTITIES["service principal"])
     copy = copied(home)

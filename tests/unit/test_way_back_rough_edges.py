@@ -31,6 +31,10 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in, workspace
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import TokenError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import bare_config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,6 +268,61 @@ def test_directories_go_after_the_cache_was_emptied_and_the_helper_had_made_it_a
     (home / ".cache/fmapi-coding-agents/token-x").write_text("a token")
     rollout.withdraw(owner_of(home), options_for(workspace_url=None), How())
     assert tree(home) == before
+
+
+CLI = """\
+#!/bin/sh
+# As the real one, where nobody has signed in.
+umask 077
+mkdir -p "${DATABRICKS_CACHE_DIR:-$HOME/.cache/databricks}/1.13.0/host-metadata" "$HOME/.databricks"
+echo '{}' >"${DATABRICKS_CACHE_DIR:-$HOME/.cache/databricks}/1.13.0/host-metadata/x.json"
+[ -e "$HOME/.databricks/token-cache.json" ] || echo '{"version":1,"tokens":{%s}}' >"$HOME/.databricks/token-cache.json"
+echo "Error: cache: databricks OAuth is not configured for this host. no cached credentials" >&2
+exit 1
+"""
+
+
+def _asked(home: Path, monkeypatch: pytest.MonkeyPatch, tokens: str = "") -> None:
+    """A rollout for a person, and what an agent's call does."""
+    tools = home.parent / "tools"
+    tools.mkdir()
+    (tools / "databricks").write_text(CLI % tokens)
+    (tools / "databricks").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr(workspace, "expect_oauth", lambda *_arguments: None)
+    done = rollout.apply(owner_of(home), options_for(parts=["databricks_oauth", "agent_settings"]), How())
+    assert done["session"]["state"] == "absent"
+    own = Config.load(bare_config(owner_of(home)).config_file)
+    with pytest.raises(TokenError, match="not signed in"):
+        user_sign_in.request_token(own, dict(os.environ), None)
+    assert (Path(owner_of(home).cache) / "databricks-cli").is_dir(), "the CLI was asked"
+
+
+def test_what_our_own_calls_of_the_cli_leave_in_an_empty_home_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    _asked(home, monkeypatch)
+    assert not (home / ".databricks").exists() and not (home / ".cache/databricks").exists()
+    rollout.withdraw(owner_of(home), options_for(workspace_url=None), How())
+    assert tree(home) == {}
+
+
+@pytest.mark.parametrize("theirs", ["an empty store", "a directory", "a sign-in that comes meanwhile"])
+def test_what_a_person_has_there_stays(tmp_path: Path, theirs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / ".databricks").mkdir(parents=True, mode=0o700)
+    if theirs == "an empty store":
+        (home / ".databricks/token-cache.json").write_text('{"version":1,"tokens":{}}')
+    before = tree(home)
+    tokens = '"p":{"access_token":"a"}' if theirs == "a sign-in that comes meanwhile" else ""
+    _asked(home, monkeypatch, tokens)
+    rollout.withdraw(owner_of(home), options_for(workspace_url=None), How())
+    after = tree(home)
+    if tokens:
+        assert b"access_token" in after.pop(".databricks/token-cache.json")[2]
+    assert after == before
 
 
 # -- two documents that are one file ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ COMPONENT = "agent_settings"
 """Of every agent's documents: the part that they belong to."""
 
 _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin")
+_MOST_DIGITS = 18
 _VERSION = re.compile(r"[0-9]+(?:[.-][0-9A-Za-z]+)*")
 
 
@@ -192,10 +193,10 @@ class Agent:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """``2.1.197`` as numbers; a pre-release counts as its release."""
+    """``2.1.197`` as numbers; a pre-release counts as its release. What is no number of a version, which files may hold, is 0."""
     numbers = []
     for part in version.split("-")[0].split("."):
-        numbers.append(int(part) if part.isdigit() else 0)
+        numbers.append(int(part) if part.isascii() and part.isdigit() and len(part) <= _MOST_DIGITS else 0)
     return tuple(numbers)
 
 

@@ -90,7 +90,7 @@ def said(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, (int, float)):
-        return f"the number {value}"
+        return f"the number {value}" if abs(value) < _SAFE else "an immense number"
     if isinstance(value, str):
         return "a text"
     return "an object" if isinstance(value, Mapping) else "a list"
@@ -112,7 +112,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return _is_number(value) and float(value).is_integer() and abs(value) < _SAFE
+    return (
+        _is_number(value) and abs(value) < _SAFE and float(value).is_integer()
+    )  # in this order: not each fits a float
 
 
 TEXT = Kind("a text", lambda value: isinstance(value, str))

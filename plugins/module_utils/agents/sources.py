@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import glob
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .. import careful, processes
@@ -69,7 +70,7 @@ _WEIGHING_SECONDS = 5
 _LONGEST_OUTPUT = 1 << 16
 _LARGEST_TEXT = 1 << 24
 """Of a list of a package's files, or of certificates."""
-_GZIP = b"\x1f\x8b"
+_PART = 1 << 20
 _QUOTED_LINES = 2
 _LONGEST_QUOTE = 300
 
@@ -97,12 +98,12 @@ _CAUSES = (
         "Set coding_agents_ca_file to the authority that signed it",
     ),
     (
-        r"\bE40[137]\b|ENEEDAUTH|\b40[137] (?:Client )?Error|User for [^:]+:",
+        r"\bE40[137]\b|ENEEDAUTH|\b40[137] (?:Client )?Error|User for [^:]{1,300}:",
         "{registry} refuses access",
         "Check its user name and password, and what it allows",
     ),
     (
-        r"ECONN[A-Z]+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPROTO|ERR_S[OS][A-Z_]+|E[A-Z]+TIMEOUT"
+        r"ECONN[A-Z]+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPROTO|ERR_S[OS][A-Z_]+|\bE[A-Z]{1,20}TIMEOUT"
         r"|FETCH_ERROR|NewConnectionError|Connect(?:ion|Timeout)Error|Read(?:Timeout|timed out)|ProxyError"
         r"|Connection refused|Name or service not known|Network is unreachable",
         "{registry} is not reachable",
@@ -268,7 +269,7 @@ class Npm(Source):
             _run(self.name, command, environment, package, registry, (cache, directory))
             published = self.integrity.get(package[len(self.package) + 1 :], ()) if verb == "install" else ()
             if published:
-                _require_published(package, published, _fetched(cache), registry)
+                _require_published(package, published, cache, directory, registry)
 
     @staticmethod
     def _npm_environment(settings: Settings, registry: _Registry, scratch: str) -> dict[str, str]:
@@ -329,7 +330,9 @@ class Npm(Source):
 
 def _variables_in(npmrc: str) -> set[str]:
     """An .npmrc may name variables, such as the one with its token."""
-    return set(re.findall(r"\$\{([^}?]+)\??\}", npmrc))
+    return set(
+        re.findall(r"\$\{([^}?{$]{1,200})\??\}", npmrc)
+    )  # bounded: else a file of beginnings is looked at without end
 
 
 class Pip(Source):
@@ -428,27 +431,63 @@ class _Registry:
         return re.sub(r"(?<=://)[^/@\s]+@", "", text)
 
 
-def _fetched(cache: str) -> set[str]:
-    """The integrity of each package that npm has put into a cache: it keeps them by their own digests."""
-    found = set()
-    top = os.path.join(cache, "_cacache", "content-v2", "sha512")
-    for directory, _directories, names in os.walk(top):
-        for name in names:
-            path = os.path.join(directory, name)
-            with open(path, "rb") as stream:
-                is_package = stream.read(2) == _GZIP
-            if is_package:
-                digest = bytes.fromhex(os.path.relpath(path, top).replace(os.sep, ""))
-                found.add(f"sha512-{base64.b64encode(digest).decode()}")
-    return found
+def _require_published(what: str, published: Sequence[str], cache: str, directory: str, registry: _Registry) -> None:
+    """Raises OperatorError unless all that npm has installed came in packages which their maker published.
 
-
-def _require_published(what: str, published: Sequence[str], fetched: set[str], registry: _Registry) -> None:
-    """Raises OperatorError unless a package, and all that came with it, are what their maker published."""
-    if published[0] in fetched and fetched <= set(published):
-        return
+    What a registry says of a package decides what npm installs beside it, from where (a directory of this host, too), how it is
+    packed, and whether it is kept. So each file that stands there is looked at: its content must be in one of those packages.
+    """
     problem = f"is not what its maker published: {registry.title} gives something else under this name and version"
-    raise OperatorError(problem, what, f"Nothing of it was run. Check {registry.variable}, and who can write to it")
+    way_out = f"Nothing of it was run. Check {registry.variable}, and who can write to it"
+    packages = [path for path in (_kept(cache, one) for one in published) if path]
+    if not packages or packages[0] != _kept(cache, published[0]):
+        raise OperatorError(problem, what, way_out)
+    genuine = {digest for path in packages for digest in _digests_in(path)}
+    for above, directories, names in os.walk(directory):
+        for name in (*directories, *names):
+            path = os.path.join(above, name)
+            if name == ".package-lock.json":
+                continue  # npm's own list, which no package can be called
+            if os.path.islink(path):
+                fits = os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
+            else:
+                fits = os.path.isdir(path) or _digest_of(path) in genuine
+            if not fits:
+                raise OperatorError(problem, what, way_out)
+
+
+def _kept(cache: str, integrity: str) -> str:
+    """Where npm's cache has the package of this integrity; empty where it has none."""
+    told = base64.b64decode(integrity.partition("-")[2])
+    name = told.hex()
+    path = os.path.join(cache, "_cacache", "content-v2", "sha512", name[:2], name[2:4], name[4:])
+    return path if _digest_of(path) == told else ""
+
+
+def _digests_in(package: str) -> Iterator[bytes]:
+    """Of the files that are in a package."""
+    import tarfile  # who only looks need not pay for it
+
+    with tarfile.open(package) as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is not None:
+                yield _digest(stream)
+
+
+def _digest_of(path: str) -> bytes:
+    try:
+        with os.fdopen(careful.open_regular(path, follow=False), "rb") as stream:
+            return _digest(stream)
+    except OSError:
+        return b""
+
+
+def _digest(stream: IO[bytes]) -> bytes:
+    found = hashlib.sha512()
+    for part in iter(lambda: stream.read(_PART), b""):
+        found.update(part)
+    return found.digest()
 
 
 def _version_of_python(python: str, environment: Mapping[str, str]) -> str:

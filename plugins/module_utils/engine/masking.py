@@ -70,7 +70,7 @@ _PUNCTUATION = re.compile(r"[\s\[\]{},]*")
 _LINE_NAME = r"[a-z][a-z0-9_.-]{0,40}|[A-Z][A-Z0-9_]{0,40}"
 _SECTION = re.compile(r"(?P<start>[ \t]*)\[(?P<name>[^\]\r\n]*)\](?P<rest>.*)")
 _KEY = re.compile(
-    r"(?P<indent>[ \t]*)(?P<name>[^=:\s#;\[][^=:]*?)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>.*?)(?P<end>[ \t]*)"
+    r"(?P<indent>[ \t]*)(?P<name>[^=:\s#;\[](?:[^=:]*[^=: \t])?)(?P<sign>[ \t]*[=:][ \t]*)(?P<value>(?:.*[^ \t])?)(?P<end>[ \t]*)"
 )
 _VARIABLE = re.compile(
     r"(?P<start>[ \t]*(?:export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*)"

@@ -27,6 +27,8 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 
 _LONGEST_SECONDS = 3600
 """For one user's work. Programs that are fetched and started in it have limits of their own, far below."""
+_MOST_MEMORY = 4 << 30
+_LONGEST_ANSWER = 1 << 26
 
 
 class Owner(NamedTuple):
@@ -151,13 +153,12 @@ def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[
         os.close(reader)
         _as_owner(owner, work, expected, writer)
     os.close(writer)
-    answer = _answer(reader)
-    if answer is None:
+    answer, excess = _answer(reader)
+    if excess:
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    if answer is None:
-        minutes = _LONGEST_SECONDS // 60
-        return Done(owner, {}, f"user {owner.user}: the work did not end within {minutes} minutes, and was ended")
+    if excess:
+        return Done(owner, {}, f"user {owner.user}: {excess}, and was ended")
     try:
         result, error = json.loads(answer)
     except ValueError:
@@ -165,17 +166,18 @@ def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[
     return Done(owner, {}, error) if error else _done(owner, result)
 
 
-def _answer(reader: int) -> bytes | None:
-    """What the child says until it ends; None for one that goes on too long: its user can stop it, or give it endless work."""
-    until, answer = time.monotonic() + _LONGEST_SECONDS, b""
+def _answer(reader: int) -> tuple[bytes, str]:
+    """What the child says until it ends, and why it has to be ended: its user can stop it, or give it work without end."""
+    until, answer = time.monotonic() + _LONGEST_SECONDS, bytearray()
     with os.fdopen(reader, "rb", buffering=0) as stream:
-        while True:
+        while len(answer) <= _LONGEST_ANSWER:
             if not select.select([stream], [], [], max(until - time.monotonic(), 0))[0]:
-                return None
+                return b"", f"the work did not end within {_LONGEST_SECONDS // 60} minutes"
             part = stream.read(1 << 16)
             if not part:
-                return answer
+                return bytes(answer), ""
             answer += part
+    return b"", f"the work told more than {_LONGEST_ANSWER >> 20} MiB"
 
 
 def _done(owner: Owner, result: dict[str, Any]) -> Done:
@@ -195,6 +197,7 @@ def _as_owner(
         os.setgid(owner.gid)
         os.setuid(owner.uid)
         os.umask(0o077)
+        processes.limit_memory(_MOST_MEMORY)
         # What is in root's environment is for root: a vault's token, an agent's socket.
         kept = processes.environment(os.environ, owner.home, _CERTIFICATES)
         os.environ.clear()

@@ -42,7 +42,8 @@ from .token import (
     TokenError,
 )
 
-_LINK = re.compile(r"https?://\S*[?&]redirect_uri=\S+(?=\s)")
+_LINK = re.compile(r"https?://[!-~]{1,4000}?[?&]redirect_uri=[!-~]+(?=\s)")
+_LONGEST_OUTPUT = 1 << 14
 _TICK_SECONDS = 0.1
 _BETWEEN_TRIES_SECONDS = 3.0
 _TOKEN_SECONDS = 60.0
@@ -221,7 +222,7 @@ def _sign_in(cli: str, config: Config, options: Options, place: browser.Place, t
         while started.poll() is None:
             if time.monotonic() >= until:
                 raise TokenError(f"nobody signed in within {options.timeout:.0f} s", RETRY_MAY_HELP, again)
-            said += started.read(_TICK_SECONDS)
+            said = (said + started.read(_TICK_SECONDS))[-_LONGEST_OUTPUT:]
             link = _LINK.search(said)
             if link and not shown:
                 shown = True
@@ -296,7 +297,8 @@ class _Turn:
                 os.ftruncate(self._lock, 0)
                 return
             except BlockingIOError:
-                link = os.pread(self._lock, 1 << 12, 0).decode("utf-8", "replace")
+                found = _LINK.search(os.pread(self._lock, 1 << 12, 0).decode("utf-8", "replace") + "\n")
+                link = found[0] if found else ""
             except OSError:
                 return  # a file system without locks
             if time.monotonic() >= until:
@@ -324,8 +326,9 @@ class _Turn:
             _say(f"Sign in to {self._config.workspace_url} in the browser. If none opens, open this link:\n  {link}")
         else:
             _say(f"To sign in to {self._config.workspace_url}, open this link in a browser:\n  {link}")
-        if not commands or not self._place.has_desktop:
-            _say(f"If that browser is on another machine, run this there first:\n  {_forward(link)}")
+        forward = "" if commands and self._place.has_desktop else _forward(link)
+        if forward:
+            _say(f"If that browser is on another machine, run this there first:\n  {forward}")
         _say(f"Waiting up to {self._options.timeout:.0f} s.")
 
     def go_on(self) -> None:
@@ -338,9 +341,15 @@ class _Turn:
 
 
 def _forward(link: str) -> str:
-    """The command that brings the browser's way back to this host: the CLI listens on this host's loopback only."""
-    (redirect,) = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["redirect_uri"]
-    port = urllib.parse.urlsplit(redirect).port or 80
+    """The command that brings the browser's way back to this host: the CLI listens on this host's loopback only.
+
+    Empty where the link does not say how.
+    """
+    try:
+        (redirect,) = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)["redirect_uri"]
+        port = urllib.parse.urlsplit(redirect).port or 80
+    except (ValueError, KeyError):
+        return ""
     return f"ssh -L {port}:localhost:{port} {pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
 
 

@@ -16,8 +16,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -62,6 +62,8 @@ _VERSION_SECONDS = 10.0
 _LONGEST_SECONDS = 900.0
 """The CLI is ended only when it cannot be refreshing any more: its own retries end after five minutes. To end a refresh may lose the
 new refresh token, and with it the sign-in. Callers wait for seconds only."""
+
+_LONGEST_EMPTY_STORE = 100
 
 _CONTENTION_SECONDS = 0.5
 """After a refresh by another tool at the same moment, the CLI has its result by then."""
@@ -131,7 +133,7 @@ def _examined(path: str, config: Config, environment: Mapping[str, str]) -> Cli:
         return Cli(path, "", f"did not answer within {_VERSION_SECONDS:.0f} s", may_pass=True)
     except OSError as error:
         return Cli(path, "", f"cannot be started ({error.strerror})")
-    version = re.search(r"\bv?(\d+)\.(\d+)(\.\d+)?", done.stdout + done.stderr)
+    version = re.search(r"\bv?(\d{1,9})\.(\d{1,9})(\.\d{1,9})?\b", done.stdout + done.stderr)
     if done.status != 0 or version is None:
         said = reason(done.stderr) or (f"exit status {done.status}" if done.status else "it does not say its version")
         return Cli(path, "", f"does not work: {said}", may_pass=True)
@@ -241,7 +243,8 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
     command = [cli, "auth", "token", "-p", config.profile, "-o", "json", *flags]
     cleaned, locks = clean_environment(config, environment), token_cache.held_locks
     try:
-        done = processes.run(command, cleaned, _LONGEST_SECONDS, keep_open=locks)
+        with _nothing_left(config):
+            done = processes.run(command, cleaned, _LONGEST_SECONDS, keep_open=locks)
     except TimeoutError:
         raise TokenError(
             f"{cli} did not answer within {_LONGEST_SECONDS:.0f} s", hint="Check network and VPN"
@@ -257,6 +260,20 @@ def _ask(cli: str, config: Config, environment: Mapping[str, str], *flags: str) 
         return Token(token_text(answer["access_token"]), _expiry(answer))
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise TokenError(f"{cli} answered with something that is no token", hint="Update the Databricks CLI") from None
+
+
+@contextmanager
+def _nothing_left(config: Config) -> Iterator[None]:
+    """Asked for a token where nobody has signed in, the CLI leaves an empty store: what it has made for us goes again."""
+    directory = os.path.join(config.home, ".databricks")
+    store = os.path.join(directory, "token-cache.json")
+    had_directory, had_store = os.path.lexists(directory), os.path.lexists(store)
+    yield
+    with suppress(OSError):
+        if not had_store and b'token":' not in careful.read(store, _LONGEST_EMPTY_STORE, follow=False):
+            os.unlink(store)
+            if not had_directory:
+                os.rmdir(directory)
 
 
 def cannot_refresh_early(config: Config, cli: str) -> bool:
@@ -296,6 +313,11 @@ def _check_profile(config: Config) -> None:
         )
 
 
+def cli_cache(cache_directory: str) -> str:
+    """Where the CLI keeps what it has asked of a host (never a token)."""
+    return os.path.join(cache_directory, "databricks-cli")
+
+
 def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[str, str]:
     """What the CLI needs: where sign-ins are stored, and the way to the keyring that may hold them.
 
@@ -305,6 +327,7 @@ def clean_environment(config: Config, environment: Mapping[str, str]) -> dict[st
     store = storage(config)
     if store:
         kept[STORAGE_VARIABLE] = store
+    kept["DATABRICKS_CACHE_DIR"] = cli_cache(config.cache_directory)  # what it keeps for our calls goes when we go
     if config.ca_file:
         kept["SSL_CERT_FILE"] = config.ca_file  # what the operator named for the workspace, whatever the login has
     return kept

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import shlex
+import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -54,7 +56,7 @@ since() {{
     # Seconds since something was noted beside the cache. Not read from a pipe, which would hold us up.
     at=0
     [ -f "$cache.$1" ] && {{ {{ read -r at; }} <"$cache.$1"; }} 2>/dev/null
-    case $at in "" | *[!0-9]*) at=0 ;; esac
+    case $at in "" | *[!0-9]* | 0?* | ?????????????*) at=0 ;; esac # what no sh takes for a number would end this one
     age=$((now - at))
     [ "$age" -ge 0 ] && [ "$age" -le "$2" ]
 }}
@@ -101,6 +103,7 @@ class DatabricksOauth(Part):
         else:
             _require_own_token(owner, config)
         _require_places(config)
+        _require_ours(owner)
         in_profile = Wanted(
             path=config.databrickscfg,
             format="ini",
@@ -180,6 +183,8 @@ class DatabricksOauth(Part):
                 files.remove(path)
             except OperatorError as error:
                 errors.append(error.told)
+        if not check:
+            shutil.rmtree(user_sign_in.cli_cache(owner.cache), ignore_errors=True)
         return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
 
     def checks(self, examination: Examination) -> Iterator[Check]:
@@ -353,10 +358,11 @@ def _no_documents(owner: Owner) -> list[str]:
 
 
 def _beginning(directory: str, name: str) -> list[str]:
-    """The files in a directory whose names begin so."""
-    if not os.path.isdir(directory):
+    """The files in a directory whose names begin so; none of one that cannot be looked into."""
+    try:
+        return [os.path.join(directory, one) for one in sorted(os.listdir(directory)) if one.startswith(name)]
+    except OSError:
         return []
-    return [os.path.join(directory, one) for one in sorted(os.listdir(directory)) if one.startswith(name)]
 
 
 def _copies_of_secrets(owner: Owner) -> list[str]:
@@ -364,23 +370,22 @@ def _copies_of_secrets(owner: Owner) -> list[str]:
     do. They are not ours to change.
     """
     ledger = Ledger.load(owner)
-    if not ledger.documents:
+    if not (ledger.documents or ledger.former):
         DatabricksOauth().traces(ledger)
     found = []
-    for path, entry in ledger.documents.items():
+    for path, entry in {**ledger.former, **ledger.documents}.items():
         if entry["component"] != DatabricksOauth.name or entry["format"] != IniDocument.format:
             continue
         secrets = {
             digest
-            for record in entry["values"]
+            for record in (*entry["values"], *(entry.get("former") or {}).get("values", ()))
             if record["path"][-1] in _SECRETS
             for digest in (record["digest"], *record.get("former", ()))
         }
         directory, name = os.path.split(path)
-        for beside in sorted(os.listdir(directory)) if secrets and os.path.isdir(directory) else ():
-            copy = os.path.join(directory, beside)
-            if beside.startswith(name) and beside != name and _holds_one_of(copy, secrets, ledger.salt):
-                found.append(f"{copy}: holds a copy of the secret that was rolled out, which stays there: remove it")
+        for beside in _beginning(directory, name) if secrets else ():
+            if os.path.basename(beside) != name and _holds_one_of(beside, secrets, ledger.salt):
+                found.append(f"{beside}: holds a copy of the secret that was rolled out, which stays there: remove it")
     return found
 
 
@@ -408,6 +413,18 @@ def _require_places(config: Config) -> None:
     for directory in _written_directories(config):
         files.check_reachable(directory)
         obstacles.check_directory(os.path.join(directory, "a file"))
+
+
+def _require_ours(owner: Owner) -> None:
+    """Raise OperatorError where others can put another program in the place of those that agents start."""
+    directory = owner.data
+    with contextlib.suppress(FileNotFoundError):
+        if careful.is_of_others(directory, owner.uid):
+            raise OperatorError(
+                f"is not to be trusted: {careful.told(directory, owner.uid)}, who could change what agents start",
+                directory,
+                f"Run: {careful.way_out(directory, owner.uid)}. Then run the rollout again",
+            )
 
 
 def _make_directories(owner: Owner, config: Config) -> None:

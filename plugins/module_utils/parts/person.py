@@ -15,6 +15,8 @@ from .. import careful, processes
 from ..engine.owner import Owner
 
 _SHELL_SECONDS = 10
+_LONGEST_LINE = 2000
+"""A longer one is no setting that a person has written, and would be looked through for long."""
 
 START_FILES = (
     "~/.profile",
@@ -82,6 +84,8 @@ def settings_of(owner: Owner, names: Sequence[str]) -> dict[str, list[str]]:
     for pattern in START_FILES:
         for path in sorted(glob.glob(os.path.join(owner.home, pattern[2:]) if pattern.startswith("~/") else pattern)):
             for number, line in enumerate(_lines(path), 1):
+                if len(line) > _LONGEST_LINE:
+                    continue
                 for one in setting.finditer(re.split(r"(?:^|\s)#", line, maxsplit=1)[0]):
                     place = f"{path}:{number}"
                     places = found.setdefault(one.group(1) or one.group(2), [])

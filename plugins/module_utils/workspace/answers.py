@@ -4,16 +4,15 @@
 """What databricks-sdk may be answered: so many bytes, however they are packed, and no place for its secrets but the workspace.
 
 The SDK reads every answer to its end, unpacks what is packed, and sends a service principal's secret to whatever URL the workspace
-names as its token endpoint. All its requests go through an adapter of requests, which is where this stands: for the threads in which
-the SDK works for us, and for no other.
+names as its token endpoint, or to which a redirect on the way to that name leads. All its requests go through an adapter of requests,
+which is where this stands: for the threads in which the SDK works for us, and for no other.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -36,12 +35,15 @@ _DEEPEST = 100
 _here = threading.local()
 
 
-def bound(function: Callable[[], Any]) -> Callable[[], Any]:
-    """The function, whose requests in this thread are bounded."""
+def bound(function: Callable[[], Any], own: Sequence[str] = ()) -> Callable[[], Any]:
+    """The function, whose requests in this thread are bounded.
+
+    ``own`` are the URLs that the operator has named, the workspace's first: no secret of it goes to another origin than theirs.
+    """
 
     def run() -> Any:
         _install()
-        _here.is_bound, _here.refused = True, None
+        _here.is_bound, _here.refused, _here.own = True, None, own
         try:
             return function()
         finally:
@@ -63,6 +65,11 @@ def _install() -> None:
     def send(self: Any, request: Any, stream: bool = False, *arguments: Any, **more: Any) -> Any:
         if not getattr(_here, "is_bound", False):
             return theirs(self, request, stream, *arguments, **more)
+        try:
+            _check_target(request)
+        except WorkspaceError as error:
+            _here.refused = error
+            raise
         response = theirs(self, request, True, *arguments, **more)
         try:
             _read(response)
@@ -75,6 +82,23 @@ def _install() -> None:
 
     send.of_coding_agents = True  # type: ignore[attr-defined]
     adapter.send = send  # type: ignore[method-assign]
+
+
+def _check_target(request: Any) -> None:
+    """Raises WorkspaceError for a request that would take a workspace's secret elsewhere, whatever has led there."""
+    own: Sequence[str] = _here.own
+    url = request.url or ""
+    if own and _holds_secret(request) and not any(web.same_origin(url, one) for one in own):
+        what = f"names {_shown(url)} as the place for a request that holds a secret, which is not its own"
+        raise _elsewhere(own[0], what)
+
+
+def _holds_secret(request: Any) -> bool:
+    """One that the workspace's own endpoints are to be sent. Those of a cloud are sent others: where these go no workspace says."""
+    body = request.body or b""
+    body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b""
+    is_basic = str(request.headers.get("Authorization", "")).lower().startswith("basic ")
+    return is_basic or b"subject_token=" in body or b"scope=all-apis" in body
 
 
 def _read(response: Any) -> None:
@@ -100,7 +124,7 @@ def _check(response: Any) -> None:
     if not names or response.status_code != 200:
         return
     try:
-        told = json.loads(response.content)
+        told = response.json()  # as the SDK reads it: the answer may say in which encoding it is
     except (ValueError, RecursionError):
         return
     for name in names:

@@ -81,6 +81,7 @@ _SDK_OPTIONS = (
 )
 
 _LONGEST_ID = 30
+_CLI = "databricks-cli"
 
 _T = TypeVar("_T")
 
@@ -195,7 +196,8 @@ class Workspace:
 
     def _call_once(self, function: Callable[[], _T], seconds: float) -> _T:
         """One attempt, in a thread of its own: some of the SDK's requests end only when the other side wants."""
-        function = answers.bound(function)
+        own = [self.url, self._asking.discovery_url, self._options.get("metadata_service_url")] if self.url else []
+        function = answers.bound(function, [one for one in own if one])
         outcome: list[_T] = []
         failure: list[BaseException] = []
 
@@ -292,6 +294,19 @@ class Workspace:
             )
         return {}
 
+    def _expect_own_endpoints(self) -> None:
+        """:raises WorkspaceError: the workspace names others as those for signing in, or sends on who asks for them."""
+        path = "/oidc/.well-known/oauth-authorization-server"
+        response = self._call(lambda: self._fetch(path), errors.HTTP_TIMEOUT_SECONDS + 1)
+        if response.is_redirect:
+            target = line(response.headers.get("Location", "").partition("?")[0], 100)
+            raise WorkspaceError(
+                "wrong_host",
+                f"sends us on to {target}, as the place where its sign-in is described (HTTP {response.status_code})",
+                self.where,
+                "Open the workspace and give the host in the address bar as coding_agents_workspace_url.",
+            )
+
     def public_status(self, path: str) -> int:
         """Return the HTTP status of a GET without credentials. Redirects are not followed."""
         return self._call(lambda: self._fetch(path).status_code, errors.HTTP_TIMEOUT_SECONDS + 1)
@@ -316,6 +331,9 @@ class Workspace:
                 "Install a newer one: pip install --upgrade databricks-sdk",
             )
         settings.update(host=self.url, profile=self._asking.profile, auth_type=self._asking.auth_type)
+
+        if self.url and self._asking.auth_type in (None, _CLI):
+            self._expect_own_endpoints()  # the Databricks CLI sends its refresh token to whatever they are
 
         def build() -> Config:
             return Config(
@@ -379,7 +397,7 @@ class Workspace:
     def serving_endpoints(self) -> list[dict[str, Any]]:
         """Return every serving endpoint that the identity may see, as the API writes it."""
         listed = self.get("/api/2.0/serving-endpoints", seconds=LIST_SECONDS).get("endpoints")
-        return [endpoint for endpoint in listed or () if isinstance(endpoint, dict)]
+        return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
     def model_services(self, schema: str, workspace_id: str | None = None) -> list[str]:
         """Return the full names of the Unity Catalog model services in one schema (``catalog.schema``).
@@ -401,7 +419,8 @@ class Workspace:
                 if error.kind == "not_found":  # no such schema: nothing is served from it
                     break
                 raise
-            for service in answer.get("model_services") or []:
+            listed = answer.get("model_services")
+            for service in listed if isinstance(listed, list) else ():
                 name = service.get("name") if isinstance(service, dict) else None
                 if isinstance(name, str):
                     names.append(line(name.split("/", 1)[-1]))

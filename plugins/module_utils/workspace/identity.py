@@ -110,8 +110,8 @@ def loose_url(value: str | None) -> str | None:
     """Return the normal form of a host as profiles and variables hold it (often without scheme, or with ``?o=``)."""
     if not value:
         return None
-    parts = urlsplit(value if "://" in value else f"https://{value}")
     try:
+        parts = urlsplit(value if "://" in value else f"https://{value}")
         return normalize_workspace_url(f"{parts.scheme}://{parts.netloc}", "the workspace's host")
     except ValueError as error:
         raise WorkspaceError("configuration", str(error).rstrip("."), "databricks-sdk") from error
@@ -145,6 +145,8 @@ class Asking(NamedTuple):
     auth_type: str | None
     hidden: frozenset[str]
     unreadable: WorkspaceError | None = None
+    discovery_url: str | None = None
+    """Where the operator says that the names of the workspace's endpoints are, if that is elsewhere."""
 
 
 def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables: Iterable[str]) -> Asking:
@@ -206,7 +208,10 @@ def decide(options: Mapping[str, Any], environ: Mapping[str, str], sdk_variables
             "auth_type",
             f"Sign in first with: databricks auth login --host {url or 'URL'}",
         )
-    return Asking(url, profile, auth_type, hidden, unreadable)
+    discovery_url = options.get("discovery_url") or profiles.get(profile, "discovery_url")
+    if not discovery_url and "DATABRICKS_DISCOVERY_URL" not in hidden:
+        discovery_url = environ.get("DATABRICKS_DISCOVERY_URL")
+    return Asking(url, profile, auth_type, hidden, unreadable, discovery_url or None)
 
 
 def _given_url(options: Mapping[str, Any]) -> str | None:

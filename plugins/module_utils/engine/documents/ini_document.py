@@ -21,9 +21,7 @@ from .base import (
 )
 
 _SECTION = re.compile(r"[ \t]*\[(?P<name>[^\]\r\n]*)\][^\r\n]*")
-_KEY = re.compile(
-    r"[ \t]*(?P<key>[^=:\s#;\[][^=:\r\n]*?)(?P<equals>[ \t]*[=:][ \t]*)(?P<value>[^\r\n]*?)[ \t]*(?=\r?(?:\n|\Z))"
-)
+_SIGN = re.compile("[=:]")
 _LINE = re.compile(r"[^\n]*\n?")
 
 
@@ -123,7 +121,7 @@ class IniDocument(Document):
             line_end = line.end() if line else len(self.text)
             stripped = self.text[at:line_end].strip()
             header = _SECTION.match(self.text, at)
-            entry = _KEY.match(self.text, at)
+            entry = None if header else self._entry(at, line_end)
             if header:
                 if name is not None:
                     sections.append(_Section(name, start, end, tuple(keys)))
@@ -134,9 +132,7 @@ class IniDocument(Document):
                 keys[-1] = keys[-1]._replace(value_end=at + len(self.text[at:line_end].rstrip()), end=line_end)
                 end = line_end
             elif entry:
-                keys.append(
-                    _Key(entry["key"], at, entry.start("key"), entry.start("value"), entry.end("value"), line_end)
-                )
+                keys.append(entry)
                 end = line_end
             else:
                 raise DocumentError("is neither a section, a key nor a comment", *self._line_column(at))
@@ -144,6 +140,20 @@ class IniDocument(Document):
         if name is not None:
             sections.append(_Section(name, start, end, tuple(keys)))
         return sections
+
+    def _entry(self, at: int, line_end: int) -> _Key | None:
+        """The key and value of a line, if it has them. Not by a pattern: there are lines for which one takes time without end."""
+        line = self.text[at:line_end]
+        line = line[:-1] if line.endswith("\n") else line
+        line = line[:-1] if line.endswith("\r") else line
+        begin = len(line) - len(line.lstrip(" \t"))
+        sign = _SIGN.search(line, begin)
+        if sign is None or sign.start() == begin or line[begin].isspace() or line[begin] in "#;[" or "\r" in line:
+            return None
+        behind = line[sign.end() :].lstrip(" \t")
+        value_start = at + len(line) - len(behind)
+        name = line[begin : sign.start()].rstrip(" \t")
+        return _Key(name, at, at + begin, value_start, value_start + len(behind.rstrip(" \t")), line_end)
 
     def _indentation(self, at: int) -> int:
         line = self.text[at : at + 200]
