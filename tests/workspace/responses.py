@@ -208,11 +208,10 @@ async def list_models(request: Request) -> Response:
     require_token(request)
     if not state.control.codex_models:
         raise ApiError(404, "ENDPOINT_NOT_FOUND", "codex/v1/models is not enabled for this workspace.")
+    services = state.control.model_services
     able = [e for e in state.endpoints.values() if RESPONSES in e.api_types and e.ready == "READY"]
-    names = [(e.system_name if state.control.model_services else None) or e.name for e in able]
-    return JSONResponse(
-        {"models": [_for_codex(n, e.display_name, at) for at, (n, e) in enumerate(zip(names, able), 1)]}
-    )
+    models = [_for_codex((services and e.system_name) or e.name, e.display_name, at) for at, e in enumerate(able, 1)]
+    return JSONResponse({"models": models})
 
 
 def _for_codex(name: str, display_name: str, priority: int) -> dict[str, Any]:
