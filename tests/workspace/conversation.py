@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,12 +60,12 @@ def typed(text: str) -> bool:
     return not text.lstrip().startswith("<system-reminder>")
 
 
-def texts(content: Any, kinds: Iterable[str] = ("text",)) -> list[str]:
+def texts(content: Any, kinds: Sequence[str] = ("text",)) -> list[str]:
     """The texts of a message's content: a string, or a list of parts of which those of these kinds count."""
     if isinstance(content, str):
         return [content]
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return [part["text"] for part in parts if part.get("type") in kinds and isinstance(part.get("text"), str)]
+    return [part["text"] for part in parts if str(part.get("type")) in kinds and isinstance(part.get("text"), str)]
 
 
 def last_typed(conversation: Iterable[Said]) -> str:

@@ -25,7 +25,6 @@ from .conversation import (
     note,
     pieces,
     read_body,
-    refuse_server_tools,
     reply_to,
     rows,
     served,
@@ -64,8 +63,6 @@ async def _answers(request: Request, stream: bool) -> list[dict[str, Any]]:
     note(request, "gemini", model, offered, stream)
     if not isinstance(body.get("contents"), list) or not body["contents"]:
         raise bad_parameter("contents are required.")
-    if state.control.strict:
-        refuse_server_tools(body)
     served(state, model, GEMINI)
     reply = reply_to(_conversation(body["contents"]), offered)
     spent = count_tokens(body, "systemInstruction", "contents", "tools")

@@ -19,7 +19,7 @@ BASES = [GATEWAY, "/serving-endpoints", "/mlflow/v1"]
 CLAUDE, GEMINI = "databricks-claude-sonnet-4-6", "databricks-gemini-3-5-flash"
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
 WISH = 'please call the tool look_up with {"word": "ä", "more": "than one piece"}'
-USAGE = {"stream_options": {"include_usage": True}}
+USAGE: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
 
 def ask(call: Caller, prompt: Any = "say hi", base: str = GATEWAY, **extra: Any) -> Answer:

@@ -111,7 +111,9 @@ def test_models_that_do_not_answer(workspace: Workspace, call: Caller, dialect: 
 
 @EVERY
 def test_a_body_that_is_none(workspace: Workspace, call: Caller, dialect: Dialect) -> None:
-    for body in ({}, [], "x", {"model": dialect.model, "messages": [], "input": [], "contents": []}):
+    nothing: list[Any] = []
+    empty = {"model": dialect.model, "messages": nothing, "input": nothing, "contents": nothing}
+    for body in ({}, nothing, "x", empty):
         answer = call("POST", dialect.path.replace("MODEL", dialect.model), token=workspace.mint(), body=body)
         assert answer.status == 400, body
         assert set(answer.json) == {"error_code", "message"}

@@ -127,5 +127,6 @@ def test_result_of_a_tool_is_quoted(call: Caller) -> None:
 
 
 def test_tool_that_is_not_offered_is_not_called(call: Caller) -> None:
-    for tools in ([], [{"googleSearch": {}}], "x"):
+    unusable: list[Any] = [[], [{"googleSearch": {}}], "x"]
+    for tools in unusable:
         assert text_of([ask(call, WISH, tools=tools).json]) == f"You said: {WISH}"

@@ -186,11 +186,10 @@ def test_models_as_codex_reads_them(workspace: Workspace, call: Caller, base: st
         "shell_type",
         "visibility",
         "supported_in_api",
+        "priority",
         "base_instructions",
-        "supports_reasoning_summaries",
         "support_verbosity",
         "truncation_policy",
-        "supports_parallel_tool_calls",
         "experimental_supported_tools",
     }
     workspace.control(model_services=False, endpoint_state={"name": GPT, "ready": "NOT_READY"})
