@@ -39,9 +39,35 @@ _PATHS: dict[str, dict[str, str]] = {
         "serving_endpoints": "/serving-endpoints/anthropic",
         "gateway_host": "/anthropic",
     },
+    "responses": {
+        "gateway": "/ai-gateway/codex/v1",
+        "serving_endpoints": "/serving-endpoints/openai/v1",
+        "gateway_host": "/openai/v1",
+    },
+    "chat": {
+        "gateway": "/ai-gateway/mlflow/v1",
+        "serving_endpoints": "/serving-endpoints",
+        "gateway_host": "/mlflow/v1",
+    },
+    "gemini": {
+        "gateway": "/ai-gateway/gemini",
+        "serving_endpoints": "/serving-endpoints/google",
+        "gateway_host": "/gemini",
+    },
 }
 
 DIALECTS = tuple(_PATHS)
+
+API_TYPES = {
+    "anthropic": "anthropic/v1/messages",
+    "responses": "openai/v1/responses",
+    "chat": "mlflow/v1/chat/completions",
+    "gemini": "gemini/v1/generateContent",
+}
+"""What a workspace calls each dialect where it says which of them a model speaks."""
+
+# Of the dialects whose base URL has none. Clients differ in whether they append it themselves.
+_API_VERSIONS = {"anthropic": "/v1", "gemini": "/v1beta"}
 
 # Host name suffix of a workspace -> domain of the gateway's own host, in which the workspace id is the first label.
 _GATEWAY_HOST_DOMAINS = (
@@ -247,13 +273,17 @@ def gateway_host_url(workspace_url: str, workspace_id: str) -> str:
     )
 
 
-def base_url(routing: str, workspace_url: str, dialect: str, workspace_id: str | None = None) -> str:
+def base_url(
+    routing: str, workspace_url: str, dialect: str, workspace_id: str | None = None, versioned: bool = False
+) -> str:
     """Return the URL an agent's client is given for one dialect, without a slash at the end.
 
     :param routing: one of :data:`ROUTINGS`; ``auto`` must have been decided by the preflight.
     :param workspace_url: the workspace; normalised here again, so that a wrong one can never be written.
     :param dialect: one of :data:`DIALECTS`.
     :param workspace_id: needed for ``gateway_host`` only.
+    :param versioned: for a client that wants the version of the API in its base URL, as those of ``@ai-sdk`` do
+        (``.../anthropic/v1``, ``.../gemini/v1beta``). With the OpenAI dialects every client has the same.
     :raises ValueError: what is wrong, where, and the way out.
     """
     if routing == "auto":
@@ -265,14 +295,20 @@ def base_url(routing: str, workspace_url: str, dialect: str, workspace_id: str |
     paths = _PATHS.get(dialect)
     if paths is None:
         raise ValueError(f"Unknown dialect {dialect!r}: there are {', '.join(DIALECTS)}.")
+    if routing not in paths:
+        raise ValueError(
+            f"coding_agents_routing is {routing}, by which the dialect {dialect} is not served. "
+            f"Use one of: {', '.join(paths)}."
+        )
+    path = paths[routing] + (_API_VERSIONS.get(dialect, "") if versioned else "")
     if routing != "gateway_host":
-        return normalize_workspace_url(workspace_url) + paths[routing]
+        return normalize_workspace_url(workspace_url) + path
     if workspace_id is None or workspace_id == "":
         raise ValueError(
             "coding_agents_routing is gateway_host, which needs the workspace id. Set coding_agents_workspace_id, "
             "or leave coding_agents_preflight on and give it an identity, and it is detected."
         )
-    return gateway_host_url(workspace_url, workspace_id) + paths[routing]
+    return gateway_host_url(workspace_url, workspace_id) + path
 
 
 def model_service_of(name: str) -> str:

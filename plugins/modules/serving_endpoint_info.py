@@ -10,8 +10,8 @@ module: serving_endpoint_info
 short_description: Show what models a Databricks workspace serves
 version_added: 0.1.0
 description:
-  - Lists the serving endpoints of a workspace with their state, task, served models, model family and gateway features.
-  - Says of a list of names whether the workspace serves them.
+  - Lists the serving endpoints of a workspace with their state, task, wire dialects, served models, model family and gateway features.
+  - Says of a list of names whether the workspace serves them, and in which wire dialects.
   - Never returns a token.
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
@@ -126,6 +126,12 @@ endpoints:
     tier:
       description: V(opus), V(sonnet), V(haiku) or V(fable) for Claude models; empty for others.
       type: str
+    api_types:
+      description:
+        - Wire dialects that it speaks, such as V(anthropic/v1/messages), V(openai/v1/responses), V(mlflow/v1/chat/completions) and
+          V(gemini/v1/generateContent). Empty if the workspace does not tell, as of external models.
+      type: list
+      elements: str
     served_models:
       description: The models behind the endpoint.
       type: list
@@ -187,6 +193,10 @@ validation:
     status:
       description: V(READY), V(NOT_READY) or V(NOT_FOUND).
       type: str
+    api_types:
+      description: Wire dialects that it speaks; empty if the workspace does not tell.
+      type: list
+      elements: str
     close_matches:
       description: Names that look like it, if it was not found.
       type: list
@@ -269,14 +279,14 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     with client.Workspace(params) as workspace:
         workspace.probe()
         workspace.connect()
-        endpoints, states = workspace.served(params["names"] or ())
+        served = workspace.served(params["names"] or (), every=True)
         result: dict[str, Any] = {
             "changed": False,
             "workspace_url": workspace.url,
-            "endpoints": filter_endpoints(endpoints, params["name"], params["family"]),
+            "endpoints": filter_endpoints(served.endpoints, params["name"], params["family"]),
         }
     if params["names"] is not None:
-        result["validation"] = validate_names(params["names"], states)
+        result["validation"] = validate_names(params["names"], served.states, served.api_types)
     if expression is not None:
         try:
             result["query_result"] = expression.search(result["endpoints"])

@@ -485,12 +485,12 @@ def test_model_services_are_listed_page_by_page(
     client = ask(**principal(workspace))
     client.connect()
     assert "system.ai.claude-opus-4-6" in client.model_services("system.ai", workspace.workspace_id)
-    assert client.model_services("main.absent") == []
+    assert client.model_services("main.absent") == {}
     pages: list[dict[str, Any]] = [
         {"model_services": [{"name": "model-services/a.b.one"}], "next_page_token": "2"},
         {"model_services": None, "next_page_token": "3"},
         {"model_services": [{"name": "model-services/a.b.two"}], "next_page_token": "3"},
     ]
     monkeypatch.setattr(client, "get", lambda *_args, **_options: pages.pop(0))
-    assert client.model_services("a.b") == ["a.b.one", "a.b.two"]
+    assert list(client.model_services("a.b")) == ["a.b.one", "a.b.two"]
     assert pages == []

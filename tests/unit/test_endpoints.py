@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import (
+    api_types_of_service,
     base_model_name,
     filter_endpoints,
     is_model_service,
@@ -27,7 +28,11 @@ OPUS = {
                 "name": "databricks-claude-opus-4-6",
                 "entity_name": "system.ai.claude-opus-4-6",
                 "entity_version": "1",
-                "foundation_model": {"name": "system.ai.claude-opus-4-6", "display_name": "Claude Opus 4.6"},
+                "foundation_model": {
+                    "name": "system.ai.claude-opus-4-6",
+                    "display_name": "Claude Opus 4.6",
+                    "api_types": ["mlflow/v1/chat/completions", "anthropic/v1/messages"],
+                },
             }
         ]
     },
@@ -50,6 +55,7 @@ def test_an_endpoint_of_databricks() -> None:
         "task": "llm/v1/chat",
         "family": "claude",
         "tier": "opus",
+        "api_types": ["mlflow/v1/chat/completions", "anthropic/v1/messages"],
         "served_models": [
             {
                 "name": "databricks-claude-opus-4-6",
@@ -100,6 +106,26 @@ def test_an_external_model_is_sorted_by_what_it_serves() -> None:
 def test_an_endpoint_that_tells_little_is_no_error(odd: dict[str, object]) -> None:
     shaped = shape_endpoint(odd)
     assert (shaped["state"], shaped["ready"], shaped["family"], shaped["tier"]) == ("UNKNOWN", False, "other", None)
+    assert shaped["api_types"] == []
+
+
+@pytest.mark.parametrize(
+    ("told", "api_types"),
+    [
+        (None, []),
+        ("anthropic/v1/messages", []),
+        ([["b"], None, 7, "", "b"], ["b"]),
+        (["b", "a", "b"], ["b", "a"]),
+    ],
+)
+def test_dialects_of_all_that_an_endpoint_serves(told: object, api_types: list[str]) -> None:
+    entities = [{"foundation_model": {"api_types": told}}, {"external_model": {"name": "x"}}, None]
+    assert shape_endpoint({"config": {"served_entities": entities}})["api_types"] == api_types
+
+
+def test_dialects_of_a_model_service() -> None:
+    assert api_types_of_service({"supported_api_types": ["b", None, "a"]}) == ["b", "a"]
+    assert api_types_of_service({"supported_api_types": None}) == api_types_of_service({}) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +158,8 @@ def test_filters_by_pattern_and_family_sort_by_name() -> None:
 def test_verdicts_keep_order_and_name_what_looks_alike() -> None:
     states = {"databricks-claude-opus-4-6": "READY", "databricks-claude-haiku-4-5": "NOT_READY", "odd": "UNKNOWN"}
     names = ["databricks-claude-opus-4.6", "databricks-claude-opus-4-6[1m]", "databricks-claude-haiku-4-5", "odd", "zz"]
-    verdicts = validate_names([*names, "zz"], states)
+    speaks = {"databricks-claude-opus-4-6": ["anthropic/v1/messages"], "zz": ["x"]}
+    verdicts = validate_names([*names, "zz"], states, speaks)
     assert [(v["name"], v["status"]) for v in verdicts] == [
         ("databricks-claude-opus-4.6", "NOT_FOUND"),
         ("databricks-claude-opus-4-6[1m]", "READY"),
@@ -141,6 +168,7 @@ def test_verdicts_keep_order_and_name_what_looks_alike() -> None:
         ("zz", "NOT_FOUND"),
     ]
     assert verdicts[0]["close_matches"][0] == "databricks-claude-opus-4-6"
+    assert [v["api_types"] for v in verdicts] == [[], ["anthropic/v1/messages"], [], [], ["x"]]
     assert verdicts[1]["close_matches"] == [] and verdicts[4]["close_matches"] == []
 
 

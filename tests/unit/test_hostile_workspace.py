@@ -576,13 +576,17 @@ def test_names_from_the_workspace_do_nothing_to_the_operator_s_terminal(server: 
         {"userName": f"ada{ESCAPES}"}, headers="X-Databricks-Org-Id: 7\r\n"
     )
     server.says["/api/2.0/serving-endpoints"] = response({"endpoints": [endpoint]})
+    model = {"foundation_model": {"api_types": [f"anthropic{ESCAPES}", {}, 7]}}
+    server.says["/api/2.0/serving-endpoints:foundation-models"] = response(
+        {"endpoints": [{**endpoint, "config": {"served_entities": [model]}}, "odd"]}
+    )
     with client.Workspace(principal(server)) as asked:
         asked.probe()
         asked.connect()
         name, number = asked.me()
         assert name is not None and _is_plain(name) and name.startswith("ada") and number == "7"
-        shaped, states = asked.served(["x"])
-        assert all(map(_is_plain, states))
+        shaped, states, api_types = asked.served(["x"], every=True)
+        assert all(map(_is_plain, [*states, *api_types, *(one for some in api_types.values() for one in some)]))
         assert "\x1b" not in json.dumps(shaped, ensure_ascii=False) and "\u202e" not in json.dumps(
             shaped, ensure_ascii=False
         )

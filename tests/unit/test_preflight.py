@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client, preflight
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError
@@ -272,6 +273,56 @@ def test_every_missing_model_is_named_at_once(workspace: Workspace) -> None:
         assert f"{model} (coding_agents_models.claude_code.{slot})" in str(caught.value)
     assert "system.ai.claude-haiku-4-5" in str(caught.value)
     assert "nothing served there looks like it" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "served_as"),
+    [
+        ("system.ai.gpt-5-5", "mlflow/v1/chat/completions, openai/v1/responses"),
+        ("databricks-gemini-3-5-flash", "mlflow/v1/chat/completions, gemini/v1/generateContent"),
+        ("databricks-gpt-oss-120b[1m]", "mlflow/v1/chat/completions"),
+    ],
+)
+def test_a_model_in_no_dialect_of_the_agent_is_refused(workspace: Workspace, model: str, served_as: str) -> None:
+    models = {"opus": model, "default": model, "haiku": "zzz"}
+    with pytest.raises(OperatorError) as caught:
+        preflight.check(given(workspace, models={"claude_code": models}))
+    variables = "coding_agents_models.claude_code.default, coding_agents_models.claude_code.opus"
+    said = f"{model} ({variables}) is served as {served_as}, but Claude Code speaks anthropic/v1/messages"
+    assert said in str(caught.value)
+    assert str(caught.value).count("is served as") == 1
+    assert "zzz (coding_agents_models.claude_code.haiku)" in str(caught.value)
+
+
+def test_a_model_in_one_dialect_of_the_agent_is_enough(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = {"claude_code": {"opus": "databricks-gpt-5-5", "sonnet": "system.ai.gpt-oss-120b"}}
+    monkeypatch.setattr(type(AGENTS["claude_code"]), "dialects", ("anthropic", "chat"))
+    assert preflight.check(given(workspace, models=models))["checked"] is True
+    monkeypatch.setattr(type(AGENTS["claude_code"]), "dialects", ("anthropic", "responses"))
+    with pytest.raises(
+        OperatorError, match=r"system\.ai\.gpt-oss-120b .* speaks anthropic/v1/messages or openai/v1/resp"
+    ) as caught:
+        preflight.check(given(workspace, models=models))
+    assert "databricks-gpt-5-5" not in str(caught.value)
+
+
+def test_dialects_that_are_not_told_are_not_judged(workspace: Workspace) -> None:
+    path = "/api/2.0/serving-endpoints:foundation-models"
+    models = {"claude_code": {"opus": "databricks-gpt-5-5", "sonnet": "team-claude-external"}}
+    for status in (403, 404):
+        workspace.control(fail_next={"path_prefix": path, "status": status})
+        assert preflight.check(given(workspace, models=models))["checked"] is True
+        assert workspace.requests(path)[-1]["status"] == status
+    with pytest.raises(OperatorError, match="is served as"):
+        preflight.check(given(workspace, models=models))
+
+
+def test_dialects_of_endpoints_are_asked_for_where_one_is_named(workspace: Workspace) -> None:
+    path = "/api/2.0/serving-endpoints:foundation-models"
+    preflight.check(given(workspace))
+    assert workspace.requests(path) == []
+    preflight.check(given(workspace, models={"claude_code": {"opus": "databricks-claude-opus-4-6"}}))
+    assert len(workspace.requests(path)) == 1
 
 
 def test_model_services_and_suffixes(workspace: Workspace) -> None:

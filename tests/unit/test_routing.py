@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing as table
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import (
+    API_TYPES,
     DIALECTS,
     ROUTINGS,
     base_url,
@@ -153,6 +155,49 @@ def test_no_text_slips_through(text: str) -> None:
 )
 def test_base_urls_of_the_anthropic_dialect(routing: str, expected: str) -> None:
     assert base_url(routing, WORKSPACE + "/", "anthropic", "6051921418418893") == expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "gateway", "serving_endpoints", "gateway_host"),
+    [
+        ("responses", "/ai-gateway/codex/v1", "/serving-endpoints/openai/v1", "/openai/v1"),
+        ("chat", "/ai-gateway/mlflow/v1", "/serving-endpoints", "/mlflow/v1"),
+        ("gemini", "/ai-gateway/gemini", "/serving-endpoints/google", "/gemini"),
+    ],
+)
+def test_base_urls_of_the_other_dialects(dialect: str, gateway: str, serving_endpoints: str, gateway_host: str) -> None:
+    assert base_url("gateway", WORKSPACE, dialect) == WORKSPACE + gateway
+    assert base_url("serving_endpoints", WORKSPACE, dialect) == WORKSPACE + serving_endpoints
+    assert (
+        base_url("gateway_host", WORKSPACE, dialect, "7") == f"https://7.ai-gateway.cloud.databricks.com{gateway_host}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path"),
+    [
+        ("anthropic", "/ai-gateway/anthropic/v1"),
+        ("gemini", "/ai-gateway/gemini/v1beta"),
+        ("responses", "/ai-gateway/codex/v1"),
+        ("chat", "/ai-gateway/mlflow/v1"),
+    ],
+)
+def test_clients_that_want_the_version_of_the_api(dialect: str, path: str) -> None:
+    assert base_url("gateway", WORKSPACE, dialect, versioned=True) == WORKSPACE + path
+    assert base_url("gateway_host", WORKSPACE, "gemini", "7", True).endswith("/gemini/v1beta")
+
+
+def test_a_dialect_that_a_routing_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(table._PATHS, "chat", {"gateway": "/ai-gateway/mlflow/v1", "gateway_host": "/mlflow/v1"})
+    with pytest.raises(
+        ValueError, match=r"is serving_endpoints, .* dialect chat .* Use one of: gateway, gateway_host\."
+    ):
+        base_url("serving_endpoints", WORKSPACE, "chat")
+    assert base_url("gateway", WORKSPACE, "chat") == WORKSPACE + "/ai-gateway/mlflow/v1"
+
+
+def test_every_dialect_has_a_name_among_api_types() -> None:
+    assert tuple(API_TYPES) == DIALECTS and len(set(API_TYPES.values())) == len(DIALECTS)
 
 
 def test_every_routing_has_every_dialect() -> None:

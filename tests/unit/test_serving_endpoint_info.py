@@ -62,6 +62,11 @@ def test_everything_the_workspace_serves(workspace: Workspace, tmp_path: Path) -
     opus = result["endpoints"][names.index("databricks-claude-opus-4-6")]
     assert (opus["state"], opus["ready"], opus["family"], opus["tier"]) == ("READY", True, "claude", "opus")
     assert opus["gateway"]["usage_tracking"] is True
+    speaks = {endpoint["name"]: endpoint["api_types"] for endpoint in result["endpoints"]}
+    assert speaks["databricks-claude-opus-4-6"] == ["mlflow/v1/chat/completions", "anthropic/v1/messages"]
+    assert speaks["databricks-gpt-5-5"] == ["mlflow/v1/chat/completions", "openai/v1/responses"]
+    assert speaks["databricks-gemini-3-5-flash"] == ["mlflow/v1/chat/completions", "gemini/v1/generateContent"]
+    assert speaks["team-claude-external"] == []
     assert "validation" not in result and "query_result" not in result
     assert {entry["method"] for entry in workspace.requests("/api")} == {"GET"}
 
@@ -80,6 +85,7 @@ def test_filters_query_and_verdicts(workspace: Workspace, tmp_path: Path) -> Non
             "databricks-claude-opus-4-7",
             "system.ai.claude-opus-4-6",
             "system.ai.absent",
+            "system.ai.gpt-5-5",
         ],
     )
     assert {endpoint["family"] for endpoint in result["endpoints"]} == {"claude"}
@@ -90,8 +96,27 @@ def test_filters_query_and_verdicts(workspace: Workspace, tmp_path: Path) -> Non
         ("databricks-claude-opus-4-7", "NOT_FOUND"),
         ("system.ai.claude-opus-4-6", "READY"),
         ("system.ai.absent", "NOT_FOUND"),
+        ("system.ai.gpt-5-5", "READY"),
+    ]
+    chat, claude, gpt = "mlflow/v1/chat/completions", "anthropic/v1/messages", "openai/v1/responses"
+    assert [one["api_types"] for one in result["validation"]] == [
+        [chat, claude],
+        [chat, claude],
+        [],
+        [chat, claude],
+        [],
+        [chat, gpt],
     ]
     assert result["validation"][2]["close_matches"][0] == "databricks-claude-opus-4-6"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_workspace_that_does_not_tell_dialects_is_no_error(workspace: Workspace, tmp_path: Path, status: int) -> None:
+    path = "/api/2.0/serving-endpoints:foundation-models"
+    workspace.control(fail_next={"path_prefix": path, "status": status, "count": 9})
+    result = call(workspace, tmp_path, names=["databricks-gpt-5-5"])
+    assert {tuple(endpoint["api_types"]) for endpoint in result["endpoints"]} == {()}
+    assert result["validation"][0]["status"] == "READY"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +167,7 @@ def test_a_task_shows_no_secret(workspace: Workspace, tmp_path: Path) -> None:
     ]
     hosts = {"host": {"planted_token": token, "planted_secret": "dose-planted-and-wrong"}}
     run = play(tmp_path, hosts, tasks, ["-vvv", "--check", "--diff"])
-    assert '"query_result": 8' in run.output, run.output
+    assert '"query_result": 11' in run.output, run.output
     assert "coding_agents_client_secret" in run.output
     assert token not in run.output
     assert "dose-planted-and-wrong" not in run.output

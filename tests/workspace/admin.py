@@ -200,6 +200,7 @@ _PARSERS: dict[str, Parser] = {
     "gateway": _setting("gateway", _flag),
     "strict": _setting("strict", _flag),
     "model_services": _setting("model_services", _flag),
+    "codex_models": _setting("codex_models", _flag),
     "enforces_gateway": _setting("enforces_gateway", _flag),
     "redirect_to": _setting("redirect_to", _url),
     "hang": _setting("hang", _prefix),

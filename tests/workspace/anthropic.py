@@ -2,9 +2,8 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 """Anthropic Messages, under every path at which a workspace serves it.
 
-The reply quotes the prompt, so that a test can prove that an answer came from here and to what. The event stream is the
-one of the Messages API: message_start, content_block_start, ping, content_block_delta..., content_block_stop,
-message_delta, message_stop, each with an ``event:`` line and the same name in ``data.type``.
+The event stream is the one of the Messages API: message_start, content_block_start, ping, content_block_delta...,
+content_block_stop, message_delta, message_stop, each with an ``event:`` line and the same name in ``data.type``.
 """
 
 from __future__ import annotations
@@ -18,9 +17,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from .catalogue import ANTHROPIC, Endpoint
-from .errors import ApiError, bad_parameter, not_found
-from .gate import record_of, require_token
+from .catalogue import ANTHROPIC
+from .conversation import (
+    Reply,
+    Said,
+    count_tokens,
+    last_typed,
+    note,
+    pieces,
+    read_body,
+    refuse_server_tools,
+    refused,
+    reply_to,
+    rows,
+    served,
+    texts,
+    typed,
+)
+from .errors import bad_parameter
+from .gate import require_token
 from .state import State
 
 #: Where the API stands: the gateway, the older serving-endpoints routing, and the separate gateway host (v2 beta).
@@ -35,91 +50,63 @@ STRICT_BETAS = frozenset(
         "fine-grained-tool-streaming-2025-05-14",
     }
 )
-_QUOTE_LIMIT = 2000
-_CHUNK = 24
+_COUNTED = ("system", "messages", "tools")
 
 
-def _text_blocks(content: Any) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    if not isinstance(content, list):
-        return []
-    return [
-        b["text"] for b in content if isinstance(b, dict) and b.get("type") == "text" and isinstance(b.get("text"), str)
-    ]
+def _conversation(messages: list[Any]) -> list[Said]:
+    found = []
+    for message in rows(messages):
+        if message.get("role") != "user":
+            continue
+        content = message.get("content")
+        for block in rows(content):
+            if block.get("type") == "tool_result":
+                found.append(Said("tool", "".join(texts(block.get("content")))))
+        found += [Said("user", text) for text in texts(content) if typed(text)]
+    return found
 
 
 def last_prompt(messages: list[Any]) -> str:
     """The last thing the user typed: agents add blocks of their own (``<system-reminder>``) around it."""
-    for message in reversed(messages):
-        if isinstance(message, dict) and message.get("role") == "user":
-            typed = [t for t in _text_blocks(message.get("content")) if not t.lstrip().startswith("<system-reminder>")]
-            if typed:
-                return typed[-1].strip()[:_QUOTE_LIMIT]
-    return ""
-
-
-def _count_tokens(body: dict[str, Any]) -> int:
-    """A stand-in for tokenizing: about four characters each."""
-    counted = {key: body.get(key) for key in ("system", "messages", "tools")}
-    return max(1, len(json.dumps(counted)) // 4)
-
-
-def _served(state: State, model: str) -> Endpoint:
-    """The endpoint a model id names: ``databricks-claude-...`` or ``system.ai.claude-...``.
-
-    :raises ApiError: 404 if nothing of that name is ready, 400 if it does not speak this dialect, 501 if the workspace enforces
-        its gateway and the name is that of an endpoint.
-    """
-    for endpoint in state.endpoints.values():
-        if model in (endpoint.name, endpoint.system_name) and endpoint.ready == "READY":
-            if state.control.enforces_gateway and model != endpoint.system_name and endpoint.system_name:
-                raise ApiError(
-                    501, "NOT_IMPLEMENTED", f"'{model}' is served as the model service {endpoint.system_name}."
-                )
-            if model == endpoint.system_name and not state.control.model_services:
-                break
-            if ANTHROPIC not in endpoint.api_types:
-                raise bad_parameter(f"Model '{model}' does not support the API type {ANTHROPIC}.")
-            return endpoint
-    raise not_found(f"Endpoint with name '{model}' does not exist.")
+    return last_typed(_conversation(messages))
 
 
 async def _checked_body(request: Request) -> dict[str, Any]:
     """The body of a request that may be answered; its outline goes into the log, its content does not.
 
-    The log entry gets ``model``, ``stream``, ``tools`` (their number), ``anthropic_beta`` (list) and
-    ``coding_agent_mode`` (whether that header was present).
+    Besides what every dialect notes, the log entry gets ``anthropic_beta`` (list) and ``coding_agent_mode`` (whether that
+    header was present).
     """
     state: State = request.app.state.workspace
-    require_token(request)
-    try:
-        body = await request.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ApiError(400, "MALFORMED_REQUEST", "Could not parse request object: expected a JSON object.")
-    tools = body.get("tools")
+    body = await read_body(request)
     betas = [state.scrub(b.strip()) for b in request.headers.get("anthropic-beta", "").split(",") if b.strip()]
-    record_of(request).update(
-        model=state.scrub(body["model"]) if isinstance(body.get("model"), str) else None,
-        stream=body.get("stream") is True,
-        tools=len(tools) if isinstance(tools, list) else 0,
+    note(
+        request,
+        "anthropic",
+        body.get("model"),
+        body.get("tools"),
+        body.get("stream") is True,
         anthropic_beta=betas,
         coding_agent_mode="x-databricks-use-coding-agent-mode" in request.headers,
     )
     if not isinstance(body.get("model"), str) or not isinstance(body.get("messages"), list) or not body["messages"]:
         raise bad_parameter("model and messages are required.")
     if state.control.strict:
-        unknown = sorted(set(betas) - STRICT_BETAS)
-        if unknown:
-            raise ApiError(
-                400, "BAD_REQUEST", f"Unexpected value(s) in the anthropic-beta header: {', '.join(unknown)}"
-            )
-        if "context_management" in body:
-            raise ApiError(400, "BAD_REQUEST", "context_management: Extra inputs are not permitted")
-    _served(state, body["model"])
+        _refuse_what_the_gateway_does_not_take(body, betas)
+    served(state, body["model"], ANTHROPIC)
     return body
+
+
+def _refuse_what_the_gateway_does_not_take(body: dict[str, Any], betas: list[str]) -> None:
+    unknown = sorted(set(betas) - STRICT_BETAS)
+    if unknown:
+        raise refused(f"Unexpected value(s) in the anthropic-beta header: {', '.join(unknown)}")
+    if "context_management" in body:
+        raise refused("context_management: Extra inputs are not permitted")
+    refuse_server_tools(body)
+    for number, tool in enumerate(rows(body.get("tools"))):
+        if "eager_input_streaming" in tool:
+            raise refused(f"tools.{number}.eager_input_streaming: Extra inputs are not permitted")
 
 
 async def messages(request: Request) -> Response:
@@ -127,7 +114,8 @@ async def messages(request: Request) -> Response:
     body = await _checked_body(request)
     if not isinstance(body.get("max_tokens"), int):
         raise bad_parameter("max_tokens: Field required")
-    text = f"You said: {last_prompt(body['messages'])}"
+    offered = [str(tool.get("name")) for tool in rows(body.get("tools"))]
+    reply = reply_to(_conversation(body["messages"]), offered)
     message: dict[str, Any] = {
         "id": f"msg_{uuid.uuid4().hex[:24]}",
         "type": "message",
@@ -137,32 +125,43 @@ async def messages(request: Request) -> Response:
         "stop_reason": None,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": _count_tokens(body),
+            "input_tokens": count_tokens(body, *_COUNTED),
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
             "output_tokens": 1,
         },
     }
-    spent = max(1, len(text) // 4)
     if body.get("stream") is True:
-        return StreamingResponse(_events(message, text, spent), media_type="text/event-stream")
-    message["content"] = [{"type": "text", "text": text}]
-    message["stop_reason"] = "end_turn"
-    message["usage"]["output_tokens"] = spent
+        return StreamingResponse(_events(message, reply), media_type="text/event-stream")
+    block = _empty_block(reply)
+    message["content"] = [block | ({"input": reply.arguments} if reply.tool else {"text": reply.text})]
+    message["stop_reason"] = _stop_reason(reply)
+    message["usage"]["output_tokens"] = reply.tokens
     return JSONResponse(message)
 
 
-async def _events(message: dict[str, Any], text: str, spent: int) -> AsyncIterator[str]:
+def _stop_reason(reply: Reply) -> str:
+    return "tool_use" if reply.tool else "end_turn"
+
+
+def _empty_block(reply: Reply) -> dict[str, Any]:
+    if reply.tool:
+        return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:24]}", "name": reply.tool, "input": {}}
+    return {"type": "text", "text": ""}
+
+
+async def _events(message: dict[str, Any], reply: Reply) -> AsyncIterator[str]:
     yield _event("message_start", message=message)
-    yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    yield _event("content_block_start", index=0, content_block=_empty_block(reply))
     yield _event("ping")
-    for at in range(0, len(text), _CHUNK):
-        yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": text[at : at + _CHUNK]})
+    kind, key = ("input_json_delta", "partial_json") if reply.tool else ("text_delta", "text")
+    for piece in pieces(json.dumps(reply.arguments) if reply.tool else reply.text):
+        yield _event("content_block_delta", index=0, delta={"type": kind, key: piece})
     yield _event("content_block_stop", index=0)
     yield _event(
         "message_delta",
-        delta={"stop_reason": "end_turn", "stop_sequence": None},
-        usage={"output_tokens": spent},
+        delta={"stop_reason": _stop_reason(reply), "stop_sequence": None},
+        usage={"output_tokens": reply.tokens},
     )
     yield _event("message_stop")
 
@@ -171,9 +170,9 @@ def _event(name: str, **data: Any) -> str:
     return f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n"
 
 
-async def count_tokens(request: Request) -> Response:
+async def count(request: Request) -> Response:
     """``POST BASE/v1/messages/count_tokens``."""
-    return JSONResponse({"input_tokens": _count_tokens(await _checked_body(request))})
+    return JSONResponse({"input_tokens": count_tokens(await _checked_body(request), *_COUNTED)})
 
 
 async def list_models(request: Request) -> Response:
@@ -195,25 +194,14 @@ async def warm_up(request: Request) -> Response:
     return Response(status_code=200)
 
 
-async def any_other(request: Request) -> Response:
-    require_token(request)
-    raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{request.method} {request.url.path}'")
-
-
 def _routes() -> list[Route]:
     found = [Route("/ai-gateway/anthropic/v1/models", list_models)]
     for base in BASES:
         found += [
             Route(f"{base}/v1/messages", messages, methods=["POST"]),
-            Route(f"{base}/v1/messages/count_tokens", count_tokens, methods=["POST"]),
+            Route(f"{base}/v1/messages/count_tokens", count, methods=["POST"]),
             Route(base, warm_up, methods=["HEAD"]),
             Route(f"{base}/", warm_up, methods=["HEAD"]),
-        ]
-    everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    for prefix in ("/ai-gateway", "/serving-endpoints", "/anthropic"):
-        found += [
-            Route(prefix, any_other, methods=everything),
-            Route(prefix + "/{rest:path}", any_other, methods=everything),
         ]
     return found
 

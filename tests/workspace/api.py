@@ -82,7 +82,7 @@ async def foundation_models(request: Request) -> Response:
     """``GET /api/2.0/serving-endpoints:foundation-models``: only what Databricks itself serves."""
     state: State = request.app.state.workspace
     require_token(request)
-    return _json(request, {"endpoints": [e.as_listed() for e in state.endpoints.values() if not e.external]})
+    return _json(request, {"endpoints": [e.as_foundation_model() for e in state.endpoints.values() if not e.external]})
 
 
 async def model_services(request: Request) -> Response:

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from . import admin, anthropic, api, oauth
+from . import admin, anthropic, api, chat, conversation, gemini, oauth, responses
 from .errors import ApiError, OAuthError, api_error_handler, no_such_path
 from .gate import Gate
 from .state import State
@@ -17,7 +17,16 @@ from .state import State
 def build(state: State) -> Starlette:
     """The ASGI application of one workspace."""
     app = Starlette(
-        routes=[*oauth.routes, *api.routes, *anthropic.routes, Mount("/_test", app=admin.build(state))],
+        routes=[
+            *oauth.routes,
+            *api.routes,
+            *anthropic.routes,
+            *responses.routes,
+            *chat.routes,
+            *gemini.routes,
+            *conversation.routes,
+            Mount("/_test", app=admin.build(state)),
+        ],
         middleware=[Middleware(Gate, state=state)],
         exception_handlers={ApiError: api_error_handler, OAuthError: api_error_handler, 404: no_such_path},
     )

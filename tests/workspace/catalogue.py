@@ -4,7 +4,7 @@
 
 Field names follow databricks-sdk (``service/serving.py``: ServingEndpoint, ServedEntityOutput, FoundationModel,
 AiGatewayConfig; ``service/catalog.py``: ModelService). ``ai_gateway_v2_supported`` and ``api_types`` are fields of the
-served entity that the ``:foundation-models`` listing carries and other tools rely on.
+served entity that only the ``:foundation-models`` listing carries, and that other tools rely on.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-#: The dialect of the Messages API, as ``api_types`` and ``supported_api_types`` name it.
+#: The wire dialects, as ``api_types`` and ``supported_api_types`` name them.
 ANTHROPIC = "anthropic/v1/messages"
+RESPONSES = "openai/v1/responses"
 CHAT = "mlflow/v1/chat/completions"
+GEMINI = "gemini/v1/generateContent"
 _CREATED_MS = 1_770_000_000_000
 
 
@@ -49,8 +51,6 @@ class Endpoint:
                 "display_name": self.display_name,
                 "description": f"{self.display_name}, served by Databricks.",
                 "docs": "https://docs.databricks.com/machine-learning/foundation-models/supported-models.html",
-                "ai_gateway_v2_supported": True,
-                "api_types": self.api_types,
             },
         }
 
@@ -70,6 +70,13 @@ class Endpoint:
         }
         if self.ai_gateway:
             listed["ai_gateway"] = self.ai_gateway
+        return listed
+
+    def as_foundation_model(self) -> dict[str, Any]:
+        """As in ``GET /api/2.0/serving-endpoints:foundation-models``."""
+        listed = self.as_listed()
+        model = listed["config"]["served_entities"][0]["foundation_model"]
+        model |= {"ai_gateway_v2_supported": True, "api_types": self.api_types}
         return listed
 
     def as_detailed(self) -> dict[str, Any]:
@@ -122,20 +129,26 @@ def _gateway(calls: int | None = None) -> dict[str, Any]:
 
 
 def default_endpoints() -> list[Endpoint]:
-    """What a fresh workspace serves: Claude models, others in their own dialects, one not ready, one customer model."""
-    claude = [ANTHROPIC, CHAT]
+    """What a fresh workspace serves: Claude models, others in their own dialects, one not ready, one customer model.
+
+    All speak chat completions, which is named first, as real workspaces name it.
+    """
+    claude, gpt, gemini = [CHAT, ANTHROPIC], [CHAT, RESPONSES], [CHAT, GEMINI]
     return [
         Endpoint("databricks-claude-opus-4-6", "Claude Opus 4.6", claude, ai_gateway=_gateway()),
         Endpoint("databricks-claude-sonnet-4-6", "Claude Sonnet 4.6", claude, ai_gateway=_gateway(600)),
         Endpoint("databricks-claude-haiku-4-5", "Claude Haiku 4.5", claude, ai_gateway=_gateway()),
         Endpoint("databricks-claude-opus-4-5", "Claude Opus 4.5", claude, ready="NOT_READY", ai_gateway=_gateway()),
-        Endpoint("databricks-gpt-5-2", "GPT-5.2", ["openai/v1/responses", CHAT], ai_gateway=_gateway()),
-        Endpoint("databricks-gemini-3-pro", "Gemini 3 Pro", ["gemini/v1/generateContent", CHAT], ai_gateway=_gateway()),
+        Endpoint("databricks-gpt-5-5", "GPT-5.5", gpt, ai_gateway=_gateway()),
+        Endpoint("databricks-gpt-5-2", "GPT-5.2", gpt, ai_gateway=_gateway()),
+        Endpoint("databricks-gemini-3-5-flash", "Gemini 3.5 Flash", gemini, ai_gateway=_gateway()),
+        Endpoint("databricks-gemini-3-pro", "Gemini 3 Pro", gemini, ai_gateway=_gateway()),
+        Endpoint("databricks-gpt-oss-120b", "GPT OSS 120B", [CHAT], ai_gateway=_gateway()),
         Endpoint("databricks-gte-large-en", "GTE Large (En)", ["openai/v1/embeddings"], task="llm/v1/embeddings"),
         Endpoint(
             "team-claude-external",
             "External Claude",
-            [ANTHROPIC, CHAT],
+            claude,
             external={"model": "claude-sonnet-4-6", "provider": "anthropic"},
         ),
     ]

@@ -116,6 +116,7 @@ class Control:
     gateway: bool = True
     strict: bool = False
     model_services: bool = True
+    codex_models: bool = True
     enforces_gateway: bool = False
     redirect_to: str | None = None
     hang: str | None = None

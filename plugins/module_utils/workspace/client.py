@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from .. import web
@@ -29,7 +29,7 @@ from ..careful import line
 from ..version import VERSION
 from . import answers, errors, identity
 from .certificates import read_certificates, usual_roots
-from .endpoints import READY, base_model_name, is_model_service, shape_endpoint
+from .endpoints import READY, api_types_of_service, base_model_name, is_model_service, shape_endpoint
 from .errors import WorkspaceError, explain, late, not_databricks
 from .sdk import ApiClient, Config, certifi, requests
 
@@ -112,6 +112,18 @@ def _variables_of_the_sdk() -> set[str]:
     }
 
 
+class Served(NamedTuple):
+    """What a workspace serves: its endpoints, shaped, and by the name of each model its state and, where told, its dialects."""
+
+    endpoints: list[dict[str, Any]]
+    states: dict[str, str]
+    api_types: dict[str, list[str]]
+
+
+NOT_TOLD = frozenset(("forbidden", "not_found", "not_databricks", "other"))
+"""Refusals of a listing that an older workspace lacks and not every identity may read: what it would tell stays unknown."""
+
+
 class Workspace:
     """One workspace, asked with one identity. Use as a context manager: it may own a temporary file.
 
@@ -127,7 +139,7 @@ class Workspace:
         self.secrets = tuple(str(self._options[key]) for key in identity.SECRET_OPTIONS if key in self._options)
         self._client: ApiClient | None = None
         self._bundle: IO[str] | None = None
-        self._services: dict[str, list[str]] = {}
+        self._services: dict[str, dict[str, list[str]]] = {}
         self.ca_file: str | None = self._options.get("ca_file")
         self._certificates = read_certificates(self.ca_file) if self.ca_file else None
         self._asking = identity.decide(self._options, self._environ, _variables_of_the_sdk())
@@ -399,15 +411,29 @@ class Workspace:
         listed = self.get("/api/2.0/serving-endpoints", seconds=LIST_SECONDS).get("endpoints")
         return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
 
-    def model_services(self, schema: str, workspace_id: str | None = None) -> list[str]:
-        """Return the full names of the Unity Catalog model services in one schema (``catalog.schema``).
+    def _told_api_types(self) -> dict[str, list[str]]:
+        """Return ``{endpoint: dialects}`` of the models that Databricks itself serves. Only this listing tells them.
+
+        It is empty where the workspace has no such listing or does not show it.
+        """
+        try:
+            listed = self.get("/api/2.0/serving-endpoints:foundation-models", seconds=LIST_SECONDS).get("endpoints")
+        except WorkspaceError as error:
+            if error.kind not in NOT_TOLD:
+                raise
+            return {}
+        shaped = [shape_endpoint(endpoint) for endpoint in listed or () if isinstance(endpoint, dict)]
+        return {endpoint["name"]: endpoint["api_types"] for endpoint in shaped}
+
+    def model_services(self, schema: str, workspace_id: str | None = None) -> dict[str, list[str]]:
+        """Return the Unity Catalog model services in one schema (``catalog.schema``): full names, and the dialects of each.
 
         The listing is asked page by page for one schema: without a parent it walks the whole metastore, and with large
         pages it times out on the server. It is asked once.
         """
         if schema in self._services:
             return self._services[schema]
-        names: list[str] = []
+        found: dict[str, list[str]] = {}
         tokens: set[str] = set()
         query = {"parent": f"schemas/{schema}", "page_size": "50"}
         # Some workspaces answer "Invalid MetastoreId" unless they are told their own id.
@@ -423,25 +449,33 @@ class Workspace:
             for service in listed if isinstance(listed, list) else ():
                 name = service.get("name") if isinstance(service, dict) else None
                 if isinstance(name, str):
-                    names.append(line(name.split("/", 1)[-1]))
+                    found[line(name.split("/", 1)[-1])] = [line(one) for one in api_types_of_service(service)]
             token = answer.get("next_page_token")
             if not isinstance(token, str) or not token or token in tokens:
                 break
             tokens.add(token)
             query["page_token"] = token
-        self._services[schema] = names
-        return names
+        self._services[schema] = found
+        return found
 
-    def served(
-        self, names: Iterable[str], workspace_id: str | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-        """Return the shaped serving endpoints, and ``{name: state}`` of everything that one of the names may mean.
+    def served(self, names: Iterable[str], workspace_id: str | None = None, every: bool = False) -> Served:
+        """Return the serving endpoints, and the state and the dialects of everything that one of the names may mean.
 
-        Model services have no state of their own: what is listed answers.
+        Model services have no state of their own: what is listed answers. The dialects of endpoints are asked for where one of the
+        names is that of an endpoint.
+
+        :param every: ask for the dialects of endpoints in any case.
         """
         endpoints = [shape_endpoint(endpoint) for endpoint in self.serving_endpoints()]
         states: dict[str, str] = {line(endpoint["name"]): endpoint["state"] for endpoint in endpoints}
         models = [base_model_name(name) for name in names]
+        if every or any(model in states for model in models):
+            told = self._told_api_types()
+            for endpoint in endpoints:
+                endpoint["api_types"] = endpoint["api_types"] or told.get(endpoint["name"], [])
+        api_types = {line(endpoint["name"]): [line(one) for one in endpoint["api_types"]] for endpoint in endpoints}
         for schema in dict.fromkeys(model.rpartition(".")[0] for model in models if is_model_service(model)):
-            states.update(dict.fromkeys(self.model_services(schema, workspace_id), READY))
-        return endpoints, states
+            services = self.model_services(schema, workspace_id)
+            states.update(dict.fromkeys(services, READY))
+            api_types.update(services)
+        return Served(endpoints, states, api_types)

@@ -52,6 +52,10 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
+def _words(value: object) -> list[str]:
+    return [word for word in value if isinstance(word, str) and word] if isinstance(value, list) else []
+
+
 def base_model_name(name: str) -> str:
     """Return a model id as the workspace knows it: suffixes such as ``[1m]`` (context size) never leave an agent."""
     return re.sub(r"\[[A-Za-z0-9]+\]$", "", name)
@@ -95,6 +99,17 @@ def _served_models(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     return served
 
 
+def _api_types(config: Mapping[str, Any]) -> list[str]:
+    """The dialects of everything behind an endpoint, each once."""
+    foundations = [_table(entity.get("foundation_model")) for entity in _rows(config.get("served_entities"))]
+    return list(dict.fromkeys(word for foundation in foundations for word in _words(foundation.get("api_types"))))
+
+
+def api_types_of_service(service: Mapping[str, Any]) -> list[str]:
+    """Return the dialects that a Unity Catalog model service speaks, as its listing names them."""
+    return _words(service.get("supported_api_types"))
+
+
 def _gateway(block: Mapping[str, Any]) -> dict[str, Any]:
     inference_table = _table(block.get("inference_table_config"))
     guardrails = _table(block.get("guardrails"))
@@ -120,11 +135,13 @@ def shape_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result we document for one serving endpoint.
 
     ``state`` is READY, NOT_READY or UNKNOWN (a workspace that tells neither); ``config_update`` is the state of its
-    last change; ``created`` is in milliseconds since 1970, UTC, as the API gives it.
+    last change; ``created`` is in milliseconds since 1970, UTC, as the API gives it. ``api_types`` is empty where the
+    listing does not tell them, as of external models.
     """
     name = _text(endpoint.get("name")) or ""
     state = _table(endpoint.get("state"))
-    served = _served_models(_table(endpoint.get("config")))
+    config = _table(endpoint.get("config"))
+    served = _served_models(config)
     family, tier = model_family(name, *(model["model"] for model in served), *(model["name"] for model in served))
     ready = _text(state.get("ready")) or "UNKNOWN"
     return {
@@ -135,6 +152,7 @@ def shape_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
         "task": _text(endpoint.get("task")),
         "family": family,
         "tier": tier,
+        "api_types": _api_types(config),
         "served_models": served,
         "gateway": _gateway(_table(endpoint.get("ai_gateway"))),
         "creator": _text(endpoint.get("creator")),
@@ -161,18 +179,23 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name, sorted(set(known)), n=CLOSE_MATCHES, cutoff=0.6)
 
 
-def validate_names(names: Iterable[str], states: Mapping[str, str]) -> list[dict[str, Any]]:
+def validate_names(
+    names: Iterable[str], states: Mapping[str, str], api_types: Mapping[str, list[str]]
+) -> list[dict[str, Any]]:
     """Say of each name whether the workspace serves it.
 
     :param names: model ids as the operator wrote them; an agent's suffix such as ``[1m]`` is not part of the id.
     :param states: ``{name: state}`` of everything the workspace serves.
-    :return: one ``{"name", "status", "close_matches"}`` for each distinct name, in the order given. ``status`` is
-        READY, NOT_READY or NOT_FOUND; ``close_matches`` is empty unless NOT_FOUND.
+    :param api_types: ``{name: dialects}`` of what tells them.
+    :return: one ``{"name", "status", "api_types", "close_matches"}`` for each distinct name, in the order given. ``status`` is
+        READY, NOT_READY or NOT_FOUND; ``api_types`` is empty if they are not known; ``close_matches`` unless NOT_FOUND.
     """
     verdicts = []
     for name in dict.fromkeys(names):
-        state = states.get(base_model_name(name))
+        model = base_model_name(name)
+        state = states.get(model)
         status = NOT_FOUND if state is None else READY if state == READY else NOT_READY
-        matches = close_matches(base_model_name(name), states) if status == NOT_FOUND else []
-        verdicts.append({"name": name, "status": status, "close_matches": matches})
+        matches = close_matches(model, states) if status == NOT_FOUND else []
+        spoken = list(api_types.get(model, ()))
+        verdicts.append({"name": name, "status": status, "api_types": spoken, "close_matches": matches})
     return verdicts

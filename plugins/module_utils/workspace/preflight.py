@@ -14,6 +14,7 @@ from ..options import agent_settings, judge
 from ..options.values import as_list, as_mapping
 from ..options.workspace import SPEC
 from ..routing import (
+    API_TYPES,
     SYSTEM_SCHEMA,
     TTL_MINUTES_DEFAULT,
     base_url,
@@ -24,14 +25,11 @@ from ..routing import (
     validate_workspace_id,
 )
 from . import client
-from .endpoints import NOT_FOUND, NOT_READY, validate_names
+from .endpoints import NOT_FOUND, NOT_READY, base_model_name, validate_names
 from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
 """Lists what the gateway serves to agents that speak the Anthropic dialect; 404 where the gateway is not enabled."""
-
-_NO_SERVICES = frozenset(("forbidden", "not_found", "not_databricks", "other"))
-"""An older workspace, or grants that are missing: what is listed nowhere is not used."""
 
 # The control node's own sign-in is a convenience: that it cannot be used is worth a warning, not the end of a rollout.
 _SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", "forbidden", "configuration", "other"))
@@ -165,7 +163,7 @@ def _models_in_force(
     try:
         services = set(workspace.model_services(SYSTEM_SCHEMA, workspace_id))
     except WorkspaceError as error:
-        if error.kind not in _NO_SERVICES:
+        if error.kind not in client.NOT_TOLD:  # an older workspace, or grants that are missing
             raise
         return options.models, f"named as serving endpoints: the model services of {SYSTEM_SCHEMA} cannot be listed"
     found = {
@@ -189,16 +187,33 @@ def _variables(models: _Models) -> dict[str, list[str]]:
     return found
 
 
+def _in_no_dialect_of(models: _Models, api_types: Mapping[str, list[str]]) -> list[str]:
+    """Name each model that is served, but in no dialect that its agent speaks. One whose dialects are not told is not judged."""
+    found = []
+    for name, chosen in models.items():
+        agent = AGENTS[name]
+        spoken = [API_TYPES[dialect] for dialect in agent.dialects]
+        for model, variables in _variables({name: chosen}).items():
+            served = api_types.get(base_model_name(model), [])
+            if served and not set(served) & set(spoken):
+                found.append(
+                    f"{model} ({', '.join(variables)}) is served as {', '.join(served)}, "
+                    f"but {agent.title} speaks {' or '.join(spoken)}"
+                )
+    return found
+
+
 def _check_models(
-    models: dict[str, list[str]], workspace: client.Workspace, workspace_id: str | None, warnings: list[str]
+    in_force: _Models, workspace: client.Workspace, workspace_id: str | None, warnings: list[str]
 ) -> list[dict[str, str]]:
     """Return ``{"model", "status"}`` for each model.
 
-    :param models: each with the variables that name it.
-    :raises OperatorError: one or more are not served; all of them are named with their variable and what looks like it.
+    :raises OperatorError: one or more are not served, or in no dialect that the agent speaks; all of them are named with their
+        variable, and with what looks like it or what they speak.
     """
-    _endpoints, states = workspace.served(models, workspace_id)
-    verdicts = validate_names(models, states)
+    models = _variables(in_force)
+    served = workspace.served(models, workspace_id)
+    verdicts = validate_names(models, served.states, served.api_types)
     missing = []
     for verdict in verdicts:
         variables = ", ".join(models[verdict["name"]])
@@ -210,9 +225,13 @@ def _check_models(
             warnings.append(
                 f"{verdict['name']} ({variables}) is not ready on {workspace.where}: it answers later or not."
             )
-    if missing:
+    wrong = ["does not serve, or does not show to this identity: " + "; ".join(missing)] if missing else []
+    foreign = _in_no_dialect_of(in_force, served.api_types)
+    if foreign:
+        wrong.append("does not serve in a dialect of the agent: " + "; ".join(foreign))
+    if wrong:
         raise OperatorError(
-            "does not serve, or does not show to this identity: " + "; ".join(missing),
+            "; and ".join(wrong),
             workspace.where,
             "Correct the variable, or let the identity query the model. "
             "fmapi.coding_agents.serving_endpoint_info lists what is served.",
@@ -261,7 +280,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         )
         if signed is not None:
             in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
-            models = _check_models(_variables(in_force), workspace, workspace_id, warnings)
+            models = _check_models(in_force, workspace, workspace_id, warnings)
     try:
         for dialect in dict.fromkeys(dialect for name in options.agents for dialect in AGENTS[name].dialects):
             base_url(routing, options.workspace_url, dialect, workspace_id)

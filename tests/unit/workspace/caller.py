@@ -126,3 +126,23 @@ def redirected(answer: Answer) -> dict[str, str]:
     location = answer.headers["location"]
     assert location.startswith(REDIRECT + "?"), location
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))
+
+
+def named_events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """A server-sent event stream, read strictly: one ``event:`` and one ``data:`` line each, blank line after each."""
+    assert text.endswith("\n\n")
+    found = []
+    for block in text[:-2].split("\n\n"):
+        name, data = block.split("\n")
+        assert name.startswith("event: ")
+        assert data.startswith("data: ")
+        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+def data_events(text: str, end: str = "\n\n") -> list[str]:
+    """The data of a server-sent event stream that has nothing but ``data:`` lines, read strictly."""
+    assert text.endswith(end)
+    blocks = text.removesuffix(end).split(end)
+    assert all(block.startswith("data: ") and "\n" not in block for block in blocks)
+    return [block.removeprefix("data: ") for block in blocks]

@@ -35,7 +35,19 @@ GUARDED = [
     ("POST", "/serving-endpoints/anthropic/v1/messages"),
     ("POST", "/anthropic/v1/messages"),
     ("POST", "/ai-gateway/anthropic/v1/messages/count_tokens"),
+    ("POST", "/ai-gateway/codex/v1/responses"),
+    ("POST", "/serving-endpoints/openai/v1/responses"),
+    ("POST", "/serving-endpoints/responses"),
+    ("POST", "/openai/v1/responses"),
+    ("GET", "/ai-gateway/codex/v1/models"),
+    ("POST", "/ai-gateway/mlflow/v1/chat/completions"),
+    ("POST", "/serving-endpoints/chat/completions"),
+    ("POST", "/mlflow/v1/chat/completions"),
+    ("POST", "/ai-gateway/gemini/v1beta/models/databricks-gemini-3-pro:generateContent"),
+    ("POST", "/serving-endpoints/google/v1beta/models/databricks-gemini-3-pro:streamGenerateContent?alt=sse"),
+    ("POST", "/gemini/v1beta/models/databricks-gemini-3-pro:streamGenerateContent?alt=sse"),
     ("GET", "/ai-gateway"),
+    ("GET", "/openai/v1/nothing-of-that-name"),
 ]
 
 
@@ -174,6 +186,7 @@ def test_held_requests_go_on_when_let_go(workspace: Workspace, call: Caller) -> 
         {"token_lifetime": -1},
         {"refuse_with": 500},
         {"gateway": "no"},
+        {"codex_models": None},
         {"expire_tokens": False},
         {"fail_next": {"status": 500}},
         {"fail_next": {"path_prefix": "/", "status": 200}},

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.workspace.caller import Answer, Caller
+from tests.unit.workspace.caller import Answer, Caller, named_events
 from tests.workspace.anthropic import last_prompt
 from tests.workspace.client import Workspace
 
@@ -25,18 +25,6 @@ def ask(call: Caller, prompt: Any = "say hi", base: str = GATEWAY, token: str | 
     body = {"model": OPUS, "max_tokens": 64, "messages": [{"role": "user", "content": prompt}]} | extra
     token = token or call.workspace.mint()
     return call("POST", f"{base}/v1/messages?beta=true", token=token, body=body, headers=headers)
-
-
-def events(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """A server-sent event stream, read strictly: one ``event:`` and one ``data:`` line each, blank line after each."""
-    assert text.endswith("\n\n")
-    found = []
-    for block in text[:-2].split("\n\n"):
-        name, data = block.split("\n")
-        assert name.startswith("event: ")
-        assert data.startswith("data: ")
-        found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
-    return found
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -55,7 +43,7 @@ def test_stream(call: Caller, base: str) -> None:
     answer = ask(call, "tell me a long story about a very small dog", base, stream=True)
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
-    found = events(answer.text)
+    found = named_events(answer.text)
     names = [name for name, _data in found]
     assert names[:3] == ["message_start", "content_block_start", "ping"]
     assert names[-3:] == ["content_block_stop", "message_delta", "message_stop"]
@@ -75,7 +63,7 @@ def test_stream(call: Caller, base: str) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=st.text(st.characters(codec="utf-8"), max_size=300))
 def test_any_prompt_survives_the_stream(call: Caller, prompt: str) -> None:
-    found = events(ask(call, prompt, stream=True).text)
+    found = named_events(ask(call, prompt, stream=True).text)
     text = "".join(data["delta"]["text"] for name, data in found if name == "content_block_delta")
     shown = "" if prompt.lstrip().startswith("<system-reminder>") else prompt.strip()
     assert text == f"You said: {shown}"
@@ -174,3 +162,62 @@ def test_strict_mode(workspace: Workspace, call: Caller) -> None:
     assert "context-management-2025-06-27" in refused.json["message"]
     assert ask(call, headers={"anthropic-beta": reduced}, **management).status == 400
     assert ask(call, headers={"anthropic-beta": reduced}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("tool", "named"),
+    [
+        ({"type": "web_search_20250305", "name": "web_search"}, "web_search_20250305"),
+        ({"type": "web_fetch_20250910", "name": "web_fetch"}, "web_fetch_20250910"),
+        ({"name": "Edit", "input_schema": {}, "eager_input_streaming": True}, "eager_input_streaming"),
+    ],
+)
+def test_strict_mode_refuses_tools(workspace: Workspace, call: Caller, tool: dict[str, Any], named: str) -> None:
+    plain = {"name": "web_search", "input_schema": {"type": "object"}}
+    assert ask(call, tools=[plain, tool]).status == 200
+    workspace.control(strict=True)
+    refused = ask(call, tools=[plain, tool])
+    assert (refused.status, refused.json["error_code"]) == (400, "BAD_REQUEST")
+    assert refused.json["message"].startswith("tools.1.") and named in refused.json["message"]
+    assert ask(call, tools=[plain]).status == 200
+
+
+TOOL = {"name": "look_up", "input_schema": {"type": "object"}}
+WISH = 'please call the tool look_up with {"word": "a \\"quoted\\" ä"} and tell'
+
+
+def test_tool_call(call: Caller) -> None:
+    message = ask(call, WISH, tools=[TOOL]).json
+    (use,) = message["content"]
+    assert (use["type"], use["name"], use["input"]) == ("tool_use", "look_up", {"word": 'a "quoted" ä'})
+    assert use["id"].startswith("toolu_")
+    assert message["stop_reason"] == "tool_use"
+
+
+def test_streamed_tool_call(call: Caller) -> None:
+    found = named_events(ask(call, WISH, tools=[TOOL], stream=True).text)
+    block = found[1][1]["content_block"]
+    assert (block["type"], block["name"], block["input"]) == ("tool_use", "look_up", {})
+    deltas = [data["delta"] for name, data in found if name == "content_block_delta"]
+    assert {delta["type"] for delta in deltas} == {"input_json_delta"} and len(deltas) > 1
+    assert json.loads("".join(delta["partial_json"] for delta in deltas)) == {"word": 'a "quoted" ä'}
+    assert found[-2][1]["delta"]["stop_reason"] == "tool_use"
+
+
+@pytest.mark.parametrize("result", ["it is 42", [{"type": "text", "text": "it is 42"}]])
+def test_result_of_a_tool_is_quoted(call: Caller, result: Any) -> None:
+    messages = [
+        {"role": "user", "content": WISH},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": result}]},
+    ]
+    said = ask(call, messages=messages, tools=[TOOL]).json["content"][0]["text"]
+    assert said == f"You said: {WISH}\nThe tool said: it is 42"
+    # What was typed since is a new prompt.
+    more = [{"role": "assistant", "content": said}, {"role": "user", "content": "thanks"}]
+    assert ask(call, messages=messages + more, tools=[TOOL]).json["content"][0]["text"] == "You said: thanks"
+
+
+def test_tool_that_is_not_offered_is_not_called(call: Caller) -> None:
+    assert ask(call, WISH).json["content"] == [{"type": "text", "text": f"You said: {WISH}"}]
+    assert ask(call, WISH, tools=[TOOL | {"name": "look"}]).json["stop_reason"] == "end_turn"

@@ -22,6 +22,8 @@ from databricks.sdk.service.serving import EndpointStateReady
 from tests.unit.workspace.caller import Caller
 from tests.workspace.client import Workspace
 
+CHAT = "mlflow/v1/chat/completions"
+
 pytestmark = pytest.mark.usefixtures("sdk_environment")
 
 
@@ -91,7 +93,7 @@ def test_tokens_of_others_are_not_listed_or_deleted(workspace: Workspace, m2m: W
 
 def test_serving_endpoints(m2m: WorkspaceClient) -> None:
     endpoints = {e.name: e for e in m2m.serving_endpoints.list()}
-    assert len(endpoints) == 8
+    assert len(endpoints) == 11
     ready = {name for name, e in endpoints.items() if e.state and e.state.ready == EndpointStateReady.READY}
     assert set(endpoints) - ready == {"databricks-claude-opus-4-5"}
 
@@ -132,13 +134,20 @@ def test_model_services_come_in_pages(workspace: Workspace, m2m: WorkspaceClient
             "claude-opus-4-6",
             "claude-sonnet-4-6",
             "claude-haiku-4-5",
+            "gpt-5-5",
             "gpt-5-2",
+            "gemini-3-5-flash",
             "gemini-3-pro",
+            "gpt-oss-120b",
             "gte-large-en",
         )
     ]
-    assert len(workspace.requests("/api/2.1/unity-catalog/model-services")) == 3
-    assert "anthropic/v1/messages" in (services[0].supported_api_types or [])
+    assert len(workspace.requests("/api/2.1/unity-catalog/model-services")) == 5
+    api_types = {s.name: s.supported_api_types for s in services}
+    assert api_types["model-services/system.ai.claude-opus-4-6"] == [CHAT, "anthropic/v1/messages"]
+    assert api_types["model-services/system.ai.gpt-5-5"] == [CHAT, "openai/v1/responses"]
+    assert api_types["model-services/system.ai.gemini-3-5-flash"] == [CHAT, "gemini/v1/generateContent"]
+    assert api_types["model-services/system.ai.gpt-oss-120b"] == [CHAT]
     full = next(
         iter(m2m.ai_gateway.list_model_services(parent="schemas/system.ai", view=ListModelServicesRequestView.FULL))
     )
@@ -154,9 +163,13 @@ def test_foundation_models_leave_out_external_ones(m2m: WorkspaceClient) -> None
     names = [e["name"] for e in answer["endpoints"]]
     assert "databricks-gpt-5-2" in names
     assert "team-claude-external" not in names
-    model = answer["endpoints"][0]["config"]["served_entities"][0]["foundation_model"]
-    assert model["ai_gateway_v2_supported"] is True
-    assert "anthropic/v1/messages" in model["api_types"]
+    models = {e["name"]: e["config"]["served_entities"][0]["foundation_model"] for e in answer["endpoints"]}
+    assert models["databricks-claude-opus-4-6"]["ai_gateway_v2_supported"] is True
+    assert models["databricks-claude-opus-4-6"]["api_types"] == [CHAT, "anthropic/v1/messages"]
+    assert models["databricks-gpt-5-2"]["api_types"] == [CHAT, "openai/v1/responses"]
+    # The plain listing knows neither: databricks-sdk has no such fields.
+    plain: Any = m2m.api_client.do("GET", "/api/2.0/serving-endpoints")
+    assert "api_types" not in str(plain) and "ai_gateway_v2_supported" not in str(plain)
 
 
 def test_sdk_waits_out_429(workspace: Workspace, m2m: WorkspaceClient) -> None:
