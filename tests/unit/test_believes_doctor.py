@@ -160,6 +160,8 @@ def test_the_prompt_meets_what_the_person_s_terminal_has(
     owner: Owner, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else it would be answered where no terminal is."""
-    monkeypatch.setattr(person, "environment", lambda owner: {"CLAUDE_CONFIG_DIR": "/x", "PATH": "/elsewhere", "OTHER": "o"})
+    monkeypatch.setattr(
+        person, "environment", lambda owner: {"CLAUDE_CONFIG_DIR": "/x", "PATH": "/elsewhere", "OTHER": "o"}
+    )
     told = prompt(owner, workspace, 'echo "$CLAUDE_CONFIG_DIR $OTHER $PATH"', tmp_path)
     assert told.detail == "replied: /x /usr/bin:/bin"
