@@ -8,6 +8,8 @@ stands on every host that was rolled out to, so that a second run carries a dige
 earlier run had compiled is kept beside the access tokens, for the owner alone. Where the program is missing or another, the module
 says so, and its action plugin calls again with the program's bytes.
 
+A parser that the host lacks travels in the same way, with the call that has to read a document with it, and is never kept.
+
 Code is loaded after the module has become the owner: whoever can change these files can only change what is done with their own
 rights.
 """
@@ -27,7 +29,7 @@ from typing import Any, Dict, Mapping, Tuple  # noqa: UP035
 
 from . import careful
 from .engine.owner import Owner
-from .places import COMPILED, PROGRAM_NAME
+from .places import CARRIED_LIBRARY, COMPILED, PROGRAM_NAME
 
 PACKAGE = "coding_agents"
 _MOST_BYTES = 1 << 26
@@ -45,6 +47,8 @@ def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
         content = zlib.decompress(b64decode(carried["program"]))
     if content is None:
         return None  # even where its code is kept: what comes next is to find a program that stands
+    if "libraries" in carried:
+        offer_libraries(carried["libraries"])
     kept = _compiled_file(owner, digest)
     code = _compiled(kept)
     _Finder.kept = kept if code is not None else ""
@@ -52,6 +56,17 @@ def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
     from importlib import import_module
 
     return import_module(f"{PACKAGE}.rollout")
+
+
+def offer_libraries(packed: str) -> None:
+    """Let the libraries that a call has brought be imported, from memory. One is compiled when it is."""
+    import io
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(b64decode(packed))) as archive:
+        _Libraries.sources = {f"{CARRIED_LIBRARY}{name}": archive.read(name) for name in archive.namelist()}
+    if _Libraries not in sys.meta_path:
+        sys.meta_path.insert(0, _Libraries)
 
 
 def is_at_hand(owner: Owner, carried: Mapping[str, Any]) -> bool:
@@ -174,3 +189,28 @@ class _Finder:
     @classmethod
     def exec_module(cls, module: ModuleType) -> None:
         exec(cls.code[module.__name__][1], module.__dict__)  # noqa: S102
+
+
+class _Libraries:
+    """Finds carried libraries in memory, each module by the name of its file."""
+
+    sources: Dict[str, bytes] = {}  # noqa: UP006
+
+    @classmethod
+    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if not name.startswith(CARRIED_LIBRARY):
+            return None
+        file = name.replace(".", "/")
+        for candidate, is_package in ((f"{file}/__init__.py", True), (f"{file}.py", False)):
+            if candidate in cls.sources:
+                return ModuleSpec(name, cls, origin=candidate, is_package=is_package)  # type: ignore[arg-type]
+        return None
+
+    @classmethod
+    def create_module(cls, spec: ModuleSpec) -> None:
+        return None
+
+    @classmethod
+    def exec_module(cls, module: ModuleType) -> None:
+        file = str(module.__spec__.origin if module.__spec__ else "")
+        exec(compile(cls.sources[file], file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102

@@ -34,6 +34,8 @@ CARRIED: Spec = {"carried": {"type": "str", "no_log": True}}
 
 _EXPECTED = (OperatorError, ValueError)
 _NO_PROGRAM = {"needs_program": True, "drifted": True}
+_NO_LIBRARIES = {"needs_libraries": True}
+_CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
 
 
@@ -63,6 +65,8 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     try:
         owners, missing = _owners(options)
         done = _lacking(owners, carried) if not finds_failures else []
+        if not done and verb in _CHANGING:
+            done = _unread(owners, options, how)
         done = done or each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
         done += missing
     except OperatorError as error:
@@ -115,6 +119,15 @@ def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
     return at_hand if any(one.result for one in at_hand) else []
 
 
+def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done]:
+    """The same where a document of one of several owners cannot be read without a library that has not travelled."""
+    if len(owners) < 2 or "libraries" in options["carried"]:
+        return []
+    looked = How(True, how.diff, how.verbose)
+    done = each(owners, lambda one: _work(check_home(one), "read_documents", options, looked), _EXPECTED)
+    return done if any(one.result for one in done) else []
+
+
 def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str, Any]:
     """One owner's part of the result. Raises OperatorError for what an operator or the owner can mend."""
     program = loading.load(one, options["carried"])
@@ -123,6 +136,8 @@ def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str,
     try:
         result: dict[str, Any] = getattr(program, verb)(one, options, how)
     except Exception as error:
+        if getattr(error, "needs_libraries", False):
+            return {**_NO_LIBRARIES}
         # The program has an OperatorError of its own, and others of its kind.
         told = getattr(error, "told", None)
         if told is None:
@@ -139,7 +154,7 @@ def merged(done: list[Done]) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False, "homes": [one.owner.home for one in done if one.owner.home]}
     for part in parts.values():
         result["changed"] = part.pop("changed", False) or result["changed"]
-        for name in ("drifted", "needs_program"):
+        for name in ("drifted", "needs_program", "needs_libraries"):
             if name in part:
                 result[name] = part.pop(name) or result.get(name, False)
         for name in _JOINED:

@@ -22,6 +22,9 @@ PROGRAM_NAME = "coding-agents.pyz"
 COMPILED = "program-"
 """How the files begin in which modules keep its compiled code, in the cache directory (see loading.py)."""
 
+CARRIED_LIBRARY = "coding_agents_carried_"
+"""How the names of packages begin that a call has brought (see engine/documents/libraries.py)."""
+
 
 class How(NamedTuple):
     """How a module was started: in check mode, with ``--diff``, with ``-v``."""

@@ -16,7 +16,8 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .engine.diffs import diff_of
+from .engine.diffs import check_readable, diff_of
+from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
 from .engine.ownership import Wanted
@@ -67,6 +68,8 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     parts = _chosen(options)
     names = [part.name for part in parts]
     outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
+    if how.diff:
+        check_readable(outcome.plans)
     missing = [one for part in parts for one in part.missing(owner, options)]
     errors: list[str] = []
     if not how.check:
@@ -104,7 +107,9 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """
     parts = _chosen(options)
     names = [part.name for part in parts]
-    bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
+    foretold = bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
+    if how.diff:
+        check_readable(foretold.plans)
     before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, _traces)
@@ -128,6 +133,19 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """What the option ``state`` says."""
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
+
+
+def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Nothing, or LibraryNeeded where a change would have to read a document whose parser has not travelled."""
+    parts = _chosen(options)
+    wanted = [] if options.get("state") == "absent" else _wanted(parts, owner, options)
+    formats = {one.format for one in wanted} | {str(one["format"]) for one in Ledger.load(owner).documents.values()}
+    if any(FORMATS[one].library for one in formats):
+        with contextlib.suppress(OperatorError, ValueError):  # what is wrong is told by who makes the change
+            plans = bring(owner, [part.name for part in parts], wanted, True, _traces).plans
+            if how.diff:
+                check_readable(plans)
+    return {}
 
 
 def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:

@@ -1,17 +1,23 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a module call takes along to its host: the host program and a certificate authority of the control node.
+"""What a module call takes along to its host: the host program, parsers, and a certificate authority of the control node.
 
-A call that only compares gets the program's digest; its bytes travel to hosts where they differ.
+A call that only compares gets the program's digest; its bytes travel to hosts where they differ. Parsers travel to hosts that say that
+they have a document to read with them. They are the control node's own: Python's, and PyYAML, which ansible-core stands on.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
+import importlib.util
+import io
 import os
+import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..module_utils.errors import OperatorError
@@ -21,15 +27,48 @@ from . import program
 _LARGEST = 64 * 1024
 """Bytes. A larger file of certificates is a system's own, which hosts have."""
 
+_LIBRARIES: dict[str, tuple[str, ...]] = {
+    "tomllib": ("__init__", "_parser", "_re", "_types"),
+    # No more than what reads a text into events.
+    "yaml": ("error", "tokens", "events", "nodes", "reader", "scanner", "parser", "resolver"),
+}
 
-def carried(options: Mapping[str, Any], with_program: bool) -> dict[str, str]:
+
+def carried(options: Mapping[str, Any], with_program: bool, with_libraries: bool = False) -> dict[str, str]:
     """The option ``carried`` of a host's module. Raises OperatorError for a certificate authority that cannot be used."""
     content = program.program()
     found = {"program_sha256": program.digest()}
     if with_program:
         found["program"] = base64.b64encode(zlib.compress(content, 9)).decode()
+    if with_libraries:
+        found["libraries"] = libraries()
     authority = certificate_authority(options.get("ca_file"))
     return {**found, "ca": authority} if authority else found
+
+
+@functools.lru_cache(maxsize=1)
+def libraries() -> str:
+    """The parsers' sources. Raises OperatorError for an installation that has none."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for library, names in _LIBRARIES.items():
+            sources = {"__init__": b"", **{name: _source(library, name) for name in names}}
+            for name, source in sources.items():
+                info = zipfile.ZipInfo(f"{library}/{name}.py", (1980, 1, 1, 0, 0, 0))
+                archive.writestr(info, source, zipfile.ZIP_DEFLATED, 9)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _source(library: str, name: str) -> bytes:
+    spec = importlib.util.find_spec(library)
+    for directory in (spec.submodule_search_locations if spec else None) or ():
+        path = Path(directory, f"{name}.py")
+        if path.is_file():
+            return path.read_bytes()
+    raise OperatorError(
+        f"{library} has no source {name}.py on the control node, and a host needs it to read an agent's file",
+        way_out="Use a Python that has its sources; of yaml: pip install --force-reinstall PyYAML",
+    )
 
 
 def certificate_authority(path: Any) -> str | None:

@@ -34,6 +34,8 @@ REPORTED = "__coding_agents_reported"
 
 PREFLIGHT_TAG = "preflight"
 _REPORT = "report"
+_NEEDS = ("needs_program", "needs_libraries")
+"""What a host may answer instead of doing anything."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
 _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
 _OF_THE_OWNER = frozenset((*owner.OWNER, "sign_out", "npm_registry", "ca_file", "proxy", "no_proxy"))
@@ -139,21 +141,31 @@ class HostAction(ActionBase):
         return answer
 
     def _call(self, options: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Call the module; once more with the host program where the host turns out to need it."""
+        """Call the module; once more with the host program, or with parsers, where the host turns out to need them."""
         host = str(variables.get("inventory_hostname"))
-        lacking = run_store.noted(host, "needs_program") is True
-        result = self._execute(options, lacking, variables)
-        needs = bool(result.pop("needs_program", False))
-        if needs and not lacking:
-            run_store.note(host, "needs_program", True)
-            if not (self.FINDS_LACK and variables.get(REPORTED)):
-                result = self._execute(options, True, variables)
-                result.pop("needs_program", None)
-        return result
+        program, libraries = (run_store.noted(host, name) is True for name in _NEEDS)
+        # A first rollout does not find out what else it needs: the host has no program yet that could tell.
+        libraries = libraries or (program and agent_settings.needs_libraries(options.get("agents")))
+        while True:
+            result = self._execute(options, program, libraries, variables)
+            needs_program, needs_libraries = (bool(result.pop(name, False)) for name in _NEEDS)
+            if needs_program and not program:
+                run_store.note(host, "needs_program", True)
+                if self.FINDS_LACK and variables.get(REPORTED):
+                    return result
+                program = True
+                libraries = libraries or agent_settings.needs_libraries(options.get("agents"))
+            elif needs_libraries and not libraries:
+                run_store.note(host, "needs_libraries", True)
+                libraries = True
+            else:
+                return result
 
-    def _execute(self, options: dict[str, Any], with_program: bool, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _execute(
+        self, options: dict[str, Any], program: bool, libraries: bool, variables: Mapping[str, Any]
+    ) -> dict[str, Any]:
         args = {name: value for name, value in options.items() if name not in agent_settings.OWN}
-        args["carried"] = json.dumps({**carrying.carried(options, with_program), "own": self._own(options)})
+        args["carried"] = json.dumps({**carrying.carried(options, program, libraries), "own": self._own(options)})
         result: dict[str, Any] = self._execute_module(
             module_args=args, task_vars=variables, wrap_async=bool(self._task.async_val)
         )

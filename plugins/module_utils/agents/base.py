@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..engine.documents import Document, KeyPath
+from ..engine.documents import FORMATS, Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
@@ -122,6 +122,11 @@ class Agent:
     def usual_files(self, owner: Owner) -> dict[str, str]:
         """Where the agent's documents usually are, and their formats: for an uninstall that has no ledger."""
         raise NotImplementedError
+
+    @property
+    def needs_libraries(self) -> bool:
+        """Whether one of those formats is read with a parser that hosts may lack."""
+        return any(FORMATS[kind].library for kind in self.usual_files(Owner("", -1, -1, "/")).values())
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         """The keys in one of those documents that can only be ours. For an uninstall that has no ledger."""

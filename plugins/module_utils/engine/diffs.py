@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from .documents import FORMATS, MISSING, DocumentError, KeyPath, WholeFile, WrongContainer
+from .documents import FORMATS, MISSING, DocumentError, KeyPath, WholeFile, WrongContainer, libraries
 from .masking import Ours, hidden, masked_pair, masked_wholes
 from .ownership import Entry, Plan, digest, value_digest
 
@@ -35,6 +35,14 @@ def diff_of(plans: list[Plan], full: bool = False) -> list[dict[str, str]]:
     With ``full``, the text of our own whole files, too.
     """
     return [_diff(one, full) for one in plans if one.changed]
+
+
+def check_readable(plans: list[Plan]) -> None:
+    """Raise LibraryNeeded where :func:`diff_of` would have to read a document whose parser has not travelled: after a change, that
+    is too late.
+    """
+    for library in {FORMATS[one.format].library for one in plans if one.changed} - {""}:
+        libraries.module(library)
 
 
 def _diff(one: Plan, full: bool) -> dict[str, str]:

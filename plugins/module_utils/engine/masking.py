@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable
 from typing import Any, FrozenSet, Tuple  # noqa: UP035
 
+from .documents import FORMATS, DocumentError, KeyPath, LibraryNeeded
+
 MASK = "********"
 CHANGED = MASK + " (value changed)"
 
@@ -83,6 +85,10 @@ _BLOCK = re.compile(
     r"(?P<body>.*?)(?P<end>^[ \t]*# <<< fmapi\.coding_agents (?P=name) <<<[ \t]*$)"
 )
 _LINE = re.compile(r"[^\r\n]+")
+# Between names and values, in which no text of anybody stands.
+_REMARK = re.compile(r"#[^\r\n]*")
+_REMARK_JSONC = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+_BETWEEN = re.compile(r"[\s\ufeff\[\]{},:=.?-]*")
 _DEEPEST = 1000
 _LONGEST_LINE = 1 << 12
 """A longer one is hidden as a whole, where lines are looked at: nobody reads it in a diff."""
@@ -144,6 +150,7 @@ class _Masker:
     """One file's texts, the one before and then the one after."""
 
     def __init__(self, kind: str, ours: Ours, whole: bool) -> None:
+        self.kind = kind
         self.ours = ours
         self.whole = whole
         self.is_first = True
@@ -151,6 +158,9 @@ class _Masker:
         """What was hidden in the first text, by key."""
         self._text: Callable[[str], str] = {
             "json": self._json,
+            "jsonc": self._spans,
+            "toml": self._spans,
+            "yaml": self._spans,
             "ini": self._ini,
             "dotenv": self._dotenv,
             "block": self._blocks,
@@ -223,6 +233,41 @@ class _Masker:
     def _shows_name(self, name: str, above: list[str]) -> bool:
         return _is_plain(name) and not any(map(_is_secret, above))
 
+    def _spans(self, text: str) -> str:
+        """Names and values where the document finds them; between those, punctuation, and comments of which nothing is shown."""
+        try:
+            spans = list(FORMATS[self.kind](text.encode()).spans()) if self.whole else None
+        except (DocumentError, LibraryNeeded, RecursionError):
+            spans = None
+        if spans is None:
+            return hidden(text)
+        shown, end = [], 0
+        path: KeyPath = ()
+        for one in spans:
+            shown.append(self._remarks(text[end : one.start], path))
+            raw, path = text[one.start : one.end], one.path
+            if one.is_name:
+                names = [name for name in path if isinstance(name, str)]
+                is_shown = isinstance(one.value, str) and self._shows_name(one.value, names[:-1])
+                shown.append(raw if is_shown else _in_quotes(raw, MASK))
+            else:
+                masked = self._value(tuple(part for part in path if part), raw, one.value)
+                lines = "".join(f"\n{MASK}" for _line in range(raw.count("\n")))
+                shown.append(raw if masked is raw else f"{_in_quotes(raw, masked) if not lines else masked}{lines}")
+            end = one.end
+        return "".join((*shown, self._remarks(text[end:], path)))
+
+    def _remarks(self, text: str, path: tuple[str, ...]) -> str:
+        """What stands between values: each comment is hidden, and so is a line with anything else that is no punctuation."""
+
+        def remark(match: re.Match[str]) -> str:
+            lines = "".join(f"\n{MASK}" for _line in range(match[0].count("\n")))
+            return f"{match[0][0] if match[0][0] == '#' else '//'} {self._mask((*path, '#'), match[0])}{lines}"
+
+        comment = _REMARK_JSONC if self.kind == "jsonc" else _REMARK
+        without = comment.sub("", text)
+        return comment.sub(remark, text) if _BETWEEN.fullmatch(without) else hidden(text)
+
     def _ini(self, text: str) -> str:
         """Line by line; one that is deeper than its key continues the key's value."""
         if not self.whole:
@@ -292,6 +337,12 @@ class _Masker:
             shown += [block["body"] if is_ours else hidden(block["body"]), block["end"]]
             end = block.end()
         return "".join((*shown, hidden(text[end:])))
+
+
+def _in_quotes(raw: str, masked: str) -> str:
+    """A mask in the quotes of what it hides."""
+    quote = raw[0] if raw and raw[0] in "\"'" and raw[-1] == raw[0] and not raw.startswith(raw[0] * 3) else ""
+    return f"{quote}{masked}{quote}"
 
 
 def _is_secret(name: str) -> bool:

@@ -142,16 +142,24 @@ def plan(
     ``former``: values, elements and containers that were ours once, with the same records. An editor that had opened the file, or
     a backup of it, may bring them back, and they are ours then; ``gone``: nothing else is;
     ``backup``: where the unreadable file is that stood there; ``note``: what a withdrawal has to say (after a lost ledger);
-    ``summary``: the few words for a whole file that has some.
+    ``summary``: the few words for a whole file that has some; ``asked``: a digest of all that was wanted: where the same is wanted of
+    the bytes that we left, nothing is to be done, and the file need not be parsed.
 
     Raises OperatorError naming the file; nothing has been changed then.
     """
     try:
-        if wanted is None:
+        if wanted is None and _is_as_left(content, entry):
+            result = Plan(path, (entry or {})["component"], (entry or {})["format"], content, mode, None)
+            result.former = entry
+        elif wanted is None:
             result = _withdraw(path, content, mode, entry or {}, salt, backup)
         else:
-            wanted = _settled(content, entry, wanted, salt)
-            result = _bring(path, content, mode, entry, wanted, salt)
+            asked = _asked(wanted, salt)
+            is_known = entry is not None and entry.get("asked") == asked and digest(content) == entry["after"]
+            wanted = wanted if is_known else _settled(content, entry, wanted, salt)
+            result = _bring(path, content, mode, entry, wanted, salt, is_known)
+            if result.entry is not None:
+                result.entry["asked"] = asked
         result.entry_before, result.wanted, result.salt = entry, wanted, salt
         result.summaries = _summaries(content, entry, wanted)
         return result
@@ -159,6 +167,21 @@ def plan(
         raise OperatorError(
             f"{error}", path, "Nothing was changed. Mend the file (or move it away) and run again"
         ) from None
+
+
+def _asked(wanted: Wanted, salt: str) -> str:
+    """A digest of all that decides what a document is to hold."""
+    digests = [[[list(key), value_digest(value, salt)] for key, value in wanted.values.items()]]
+    digests += [[[list(key), value_digest(value, salt)] for key, value in wanted.as_good.items()]]
+    lists = [[list(key), list(members)] for key, members in wanted.elements.items()]
+    return value_digest([wanted.format, *digests, lists, [list(key) for key in wanted.superseded]], salt)
+
+
+def _is_as_left(content: bytes | None, entry: Entry | None) -> bool:
+    """Of a document in which nothing is ours any more: whether its owner has not touched it since we last looked into it."""
+    return (
+        content is not None and entry is not None and bool(entry.get("gone")) and digest(content) == entry.get("left")
+    )
 
 
 def _settled(content: bytes | None, entry: Entry | None, wanted: Wanted, salt: str) -> Wanted:
@@ -173,18 +196,20 @@ def _settled(content: bytes | None, entry: Entry | None, wanted: Wanted, salt: s
     return wanted.replaced(values={**wanted.values, **there})
 
 
-def _bring(path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str) -> Plan:
+def _bring(
+    path: str, content: bytes | None, mode: int | None, entry: Entry | None, wanted: Wanted, salt: str, is_known: bool
+) -> Plan:
     kind = FORMATS[wanted.format]
     result = Plan(path, wanted.component, wanted.format, content, mode, entry)
     result.mode_after = _wanted_mode(mode, wanted)
-    if content is not None and wanted.replace_unreadable and not _is_readable(kind, content):
+    if content is not None and wanted.replace_unreadable and not is_known and not _is_readable(kind, content):
         result.backup = f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}"
         result.notes.append(f"could not be read and was replaced; it is kept as {result.backup}")
     present = content if result.backup is None else None
     past = _Past(entry, salt)
     if entry is not None and entry.get("gone") and (present is None or not past.is_back(kind(present))):
         entry = None  # the file is its owner's; only the past says what would be ours
-    if entry is not None and present is not None and _satisfied(kind(present), entry, wanted, past):
+    if entry is not None and present is not None and (is_known or _satisfied(kind(present), entry, wanted, past)):
         result.entry = {
             **entry,
             "component": wanted.component,
@@ -332,6 +357,13 @@ def former_of(entry: Entry, document: Document | None = None) -> Entry | None:
     former = _Past(entry, "").without(nothing, document)
     kept = {name: entry[name] for name in ("component", "format", "created", "mode", "leftovers")}
     return {**kept, **nothing, "after": "", "undo": None, "gone": True, "former": former} if former else None
+
+
+def _left(former: Entry | None, content: bytes | None) -> Entry | None:
+    """The same, with a digest of what its owner has now."""
+    if former is not None and content is not None:
+        former["left"] = digest(content)
+    return former
 
 
 def remembering(entry: Entry, other: Entry | None) -> Entry:
@@ -501,7 +533,8 @@ def _withdraw(
         done = "back to what stood here" if result.after is not None else "removed"
         result.changes.append(f"{summary}: {done}" if summary else done)
         given_back = kind.blank() if result.after is None or backup is not None else result.after
-        result.former = former_of(entry, kind(given_back))
+        # What needs a parser is not parsed for that: what stood there, the entry knows.
+        result.former = _left(former_of(entry, None if kind.library else kind(given_back)), result.after)
         return result
     document, gone = kind(content), bool(entry.get("gone"))
     _take_out(document, entry, _Past(entry, salt), result, keep=None)
@@ -511,6 +544,7 @@ def _withdraw(
         result.mode_after = mode
         if not result.changes:
             result.after = content  # nothing of ours is back
+    _left(result.former, result.after)
     if entry.get("note"):
         result.notes.append(entry["note"])
     if entry.get("backup"):

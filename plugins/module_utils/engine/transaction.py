@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OperatorError
 from . import files, obstacles
-from .documents import FORMATS, LinkDocument, WholeFile
+from .documents import FORMATS, LibraryNeeded, LinkDocument, WholeFile
 from .ledger import Ledger, locked
 from .owner import Owner
 from .ownership import PRIVATE, Entry, Plan, Wanted, digest, holds_ours, plan
@@ -283,10 +283,11 @@ def _apply(ledger: Ledger, survey: _Survey) -> None:
                     again = _plan_one(ledger, one.path, found[one.path], survey.wanted.get(one.path))
                     plans[plans.index(one)] = changing[position] = begun[-1] = one = again
                     _save_intent(ledger, plans, undecided)
-    except OperatorError as error:
+    except (OperatorError, LibraryNeeded) as problem:
         stays = _put_back(begun)
         if stays:
             # The journal on the host still says what was about to be done: the next run brings it to its end.
+            error = problem if isinstance(problem, OperatorError) else OperatorError("a file was changed meanwhile")
             said = f"{error.what}. What was already written stays ({stays}): the next run finishes it"
             raise Unfinished(said, error.where, error.way_out) from None
         ledger.pending = undecided

@@ -46,6 +46,12 @@ EXAMPLES = {
 USE = {"agents": "usual", "models": "usual", "extra_settings": "usual"}
 
 
+def needs_libraries(agents: Any) -> bool:
+    """Whether one of these agents (those of the default, if none are named) has a document whose parser hosts may lack."""
+    names = as_list(agents) or SPEC["agents"]["default"]
+    return any(name in AGENTS and AGENTS[name].needs_libraries for name in names)
+
+
 def is_model_id(model: Any) -> bool:
     return isinstance(model, str) and model.isascii() and model.isprintable() and " " not in model
 

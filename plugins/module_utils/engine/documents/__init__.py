@@ -21,11 +21,26 @@ from .block_document import BlockDocument
 from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument
 from .json_document import JsonDocument
+from .jsonc_document import JsoncDocument
+from .libraries import LibraryNeeded
 from .link_document import LinkDocument
+from .toml_document import TomlDocument
 from .whole_file import WholeFile
+from .yaml_document import YamlDocument
 
 FORMATS: dict[str, type[Document]] = {
-    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile, LinkDocument)
+    one.format: one
+    for one in (
+        JsonDocument,
+        JsoncDocument,
+        TomlDocument,
+        YamlDocument,
+        IniDocument,
+        DotenvDocument,
+        BlockDocument,
+        WholeFile,
+        LinkDocument,
+    )
 }
 
 __all__ = [
@@ -37,9 +52,13 @@ __all__ = [
     "DotenvDocument",
     "IniDocument",
     "JsonDocument",
+    "JsoncDocument",
     "KeyPath",
+    "LibraryNeeded",
     "LinkDocument",
+    "TomlDocument",
     "Undo",
     "WholeFile",
     "WrongContainer",
+    "YamlDocument",
 ]

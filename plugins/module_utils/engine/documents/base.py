@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Tuple  # noqa: UP035
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, Tuple  # noqa: UP035
 
 from ...errors import OperatorError
 
@@ -25,6 +26,30 @@ MISSING: Final = _Missing()
 """No value stands at that key path (``null`` is a value)."""
 
 BOM = "\ufeff"
+
+
+class Opaque(str):
+    """A value for which JSON has no word (a date, an alias), as text. It is equal to no string, and is given back as it was spelled."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Opaque) and str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+class Span(NamedTuple):
+    """A name or a value in a text, for a diff: ``path`` is that of the value, or ends with the name."""
+
+    start: int
+    end: int
+    path: KeyPath
+    value: Any
+    is_name: bool = False
 
 
 class DocumentError(OperatorError):
@@ -52,6 +77,8 @@ class Document:
     format = ""
     encoding = "utf-8"
     errors = "strict"
+    library = ""
+    """What has to travel to a host that cannot parse it by itself."""
 
     def __init__(self, content: bytes) -> None:
         self.undo: list[Undo] = []
@@ -105,6 +132,10 @@ class Document:
         raise NotImplementedError
 
     def is_empty_container(self, path: KeyPath) -> bool:
+        raise NotImplementedError
+
+    def spans(self) -> Iterator[Span]:
+        """All names and values, in their order. Between them are punctuation and comments."""
         raise NotImplementedError
 
     def add_element(self, path: KeyPath, element: Any) -> None:

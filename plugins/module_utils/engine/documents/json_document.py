@@ -31,7 +31,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTAINER_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
     """Offsets of one member of an object (or one element of a list, whose ``start`` is its value's)."""
 
     key: str
@@ -48,17 +48,17 @@ class JsonDocument(Document):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
-        self._top: list[_Member] | None = None
+        self._top: list[Member] | None = None
         """The members of the whole document, kept because to walk them is to read all of a huge file."""
         self._decoder = json.JSONDecoder(parse_constant=self._refuse_constant)
-        if not self.text.strip(BOM + " \t\r\n"):
+        if not self._scanned.strip(BOM + " \t\r\n"):
             raise DocumentError("is empty, which is not JSON")
         start = self._skip(len(BOM) if self.text.startswith(BOM) else 0)
         value, end = self._scan(start)
         if not isinstance(value, dict):
             raise DocumentError(f"holds {_name(value)} where an object must stand", *self._line_column(start))
         end = self._skip(end)
-        if end != len(self.text):
+        if end != len(self._scanned):
             raise DocumentError("has text after the end of the JSON object", *self._line_column(end))
 
     @classmethod
@@ -95,7 +95,7 @@ class JsonDocument(Document):
         """Numbers can be written in many ways, some of which no value holds; objects and lists on one line or on many."""
         at = self._find(path)
         text = None if at is None else self.text[at.value_start : at.end]
-        return None if at is None or text == _dumps(at.value) else text
+        return None if at is None or text == dumps(at.value) else text
 
     def set_spelled(self, path: KeyPath, text: str) -> None:
         if self._find(path) is None:
@@ -128,15 +128,20 @@ class JsonDocument(Document):
     # -- finding ---------------------------------------------------------------------------------------------------
 
     @property
+    def _scanned(self) -> str:
+        """The text as strict JSON has it, each character in its place."""
+        return self.text
+
+    @property
     def _root(self) -> int:
         return self._skip(len(BOM) if self.text.startswith(BOM) else 0)
 
     @property
-    def _root_member(self) -> _Member:
-        return _Member("", self._root, self._root, len(self.text), {})
+    def _root_member(self) -> Member:
+        return Member("", self._root, self._root, len(self.text), {})
 
-    def _find(self, path: KeyPath) -> _Member | None:
-        here: _Member | None = self._root_member
+    def _find(self, path: KeyPath) -> Member | None:
+        here: Member | None = self._root_member
         for depth, key in enumerate(path):
             if here is None:
                 return None
@@ -144,13 +149,13 @@ class JsonDocument(Document):
             here = self._member(here.value_start, key, path[: depth + 1])
         return here
 
-    def _member(self, start: int, key: str, path: KeyPath) -> _Member | None:
+    def _member(self, start: int, key: str, path: KeyPath) -> Member | None:
         found = [member for member in self._members(start) if member.key == key]
         if len(found) > 1:
             raise DocumentError("stands twice in the same object", *self._line_column(found[1].start), path=path)
         return found[0] if found else None
 
-    def _members(self, start: int) -> Iterator[_Member]:
+    def _members(self, start: int) -> Iterator[Member]:
         """The members of the object, or the elements of the list, that opens at ``start``."""
         if start != self._root:
             return self._walk(start)
@@ -158,23 +163,24 @@ class JsonDocument(Document):
             self._top = list(self._walk(start))
         return iter(self._top)
 
-    def _walk(self, start: int) -> Iterator[_Member]:
-        is_object = self.text[start] == "{"
+    def _walk(self, start: int) -> Iterator[Member]:
+        scanned = self._scanned
+        is_object = scanned[start] == "{"
         at = self._skip(start + 1)
-        while self.text[at] not in "}]":
+        while scanned[at] not in "}]":
             key, value_start = "", at
             if is_object:
-                key, value_start = scanstring(self.text, at + 1)
+                key, value_start = scanstring(scanned, at + 1)
                 value_start = self._skip(self._skip(value_start) + 1)
             value, end = self._scan(value_start)
-            yield _Member(key, at, value_start, end, value)
+            yield Member(key, at, value_start, end, value)
             at = self._skip(end)
-            if self.text[at] == ",":
+            if scanned[at] == ",":
                 at = self._skip(at + 1)
 
     def _scan(self, start: int) -> tuple[Any, int]:
         try:
-            return self._decoder.raw_decode(self.text, start)
+            return self._decoder.raw_decode(self._scanned, start)
         except json.JSONDecodeError as error:
             raise DocumentError(f"is not valid JSON ({error.msg})", *self._line_column(error.pos)) from None
         except RecursionError:
@@ -183,10 +189,10 @@ class JsonDocument(Document):
             raise DocumentError("holds a number that is too long to be read") from None
 
     def _skip(self, at: int) -> int:
-        match = _SPACE.match(self.text, at)
+        match = _SPACE.match(self._scanned, at)
         return match.end() if match else at
 
-    def _require(self, member: _Member, kind: type, path: KeyPath) -> None:
+    def _require(self, member: Member, kind: type, path: KeyPath) -> None:
         if not isinstance(member.value, kind):
             where = self._line_column(member.value_start)
             raise WrongContainer(
@@ -194,13 +200,13 @@ class JsonDocument(Document):
             )
 
     def _refuse_constant(self, name: str) -> NoReturn:
-        at = next((token.start() for token in _TOKEN.finditer(self.text) if token[0] == name), 0)
+        at = next((token.start() for token in _TOKEN.finditer(self._scanned) if token[0] == name), 0)
         raise DocumentError(f"is not valid JSON ({name} is no JSON number)", *self._line_column(at))
 
     def _deepest(self, start: int) -> int:
         """Where the innermost container opens."""
         depth, deepest, at = 0, 0, start
-        for token in _TOKEN.finditer(self.text, start):
+        for token in _TOKEN.finditer(self._scanned, start):
             depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
             if depth > deepest:
                 deepest, at = depth, token.start()
@@ -217,7 +223,7 @@ class JsonDocument(Document):
             value, value_end = self._scan(top[at].value_start)
             by = value_end - top[at].end
             moved = (
-                _Member(one.key, one.start + by, one.value_start + by, one.end + by, one.value) for one in top[at + 1 :]
+                Member(one.key, one.start + by, one.value_start + by, one.end + by, one.value) for one in top[at + 1 :]
             )
             self._top = [*top[:at], top[at]._replace(end=value_end, value=value), *moved]
 
@@ -226,7 +232,7 @@ class JsonDocument(Document):
         members = list(self._members(start))
         multiline = self._is_multiline(start)
         colon = self._colon(members) if key is not None else ""
-        new = ("" if key is None else _dumps(key) + colon) + self._render(value, depth + 1, multiline)
+        new = ("" if key is None else dumps(key) + colon) + self._render(value, depth + 1, multiline)
         if not members:
             end = self.text.index(close, start)
             around = (self._newline(depth + 1), self._newline(depth)) if multiline else ("", "")
@@ -239,13 +245,13 @@ class JsonDocument(Document):
             between = self.text[start + 1 : last.start] or ("" if colon == ":" else " ")
         self._splice(last.end, last.end, "," + between + new)
 
-    def _colon(self, members: list[_Member]) -> str:
+    def _colon(self, members: list[Member]) -> str:
         """The colon as the object's last member writes it."""
         if not members:
             return ": "
         return self.text[self._key_end(members[-1]) : members[-1].value_start]
 
-    def _drop(self, parent: _Member, matches: Callable[[_Member], bool]) -> None:
+    def _drop(self, parent: Member, matches: Callable[[Member], bool]) -> None:
         while True:
             members = list(self._members(parent.value_start))
             at = next((number for number, member in enumerate(members) if matches(member)), None)
@@ -259,7 +265,7 @@ class JsonDocument(Document):
                 opening = parent.value_start
                 self._splice(opening + 1, self._skip(members[0].end), "")
 
-    def _key_end(self, member: _Member) -> int:
+    def _key_end(self, member: Member) -> int:
         return int(scanstring(self.text, member.start + 1)[1])
 
     def _is_multiline(self, start: int) -> bool:
@@ -280,7 +286,7 @@ class JsonDocument(Document):
         return self._line_end + self._indent * depth
 
     def _render(self, value: Any, depth: int, multiline: bool) -> str:
-        return _dumps(value, self._indent if multiline else None).replace("\n", self._newline(depth))
+        return dumps(value, self._indent if multiline else None).replace("\n", self._newline(depth))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -292,7 +298,7 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def _dumps(value: Any, indent: str | None = None) -> str:
+def dumps(value: Any, indent: str | None = None) -> str:
     """JSON text in which only half a surrogate pair is escaped: JSON can hold one, UTF-8 cannot."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
