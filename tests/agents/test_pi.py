@@ -111,9 +111,10 @@ def test_the_person_s_own_providers_and_comments_stay_and_come_back(operator: Op
     assert typed(home, "pi -p hello").stdout.strip() == "You said: hello"
     assert "// mine" in (home / MODELS).read_text() and "ollama" in (home / MODELS).read_text()
     assert json.loads((home / SETTINGS).read_text())["theme"] == "light"
-    sessions = home / ".pi" / "agent" / "sessions"
-    shutil.rmtree(sessions, ignore_errors=True)
     operator.uninstall(home).ok()
+    for its_own in ("sessions", "auth.json"):  # what Pi itself has written as it ran
+        path = home / ".pi" / "agent" / its_own
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     assert differences(before, manifest(str(home))) == []
 
 

@@ -50,7 +50,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import LATEST, Token, TokenError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import CONFIG_KEYS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, databricks_oauth, person
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, context, databricks_oauth, person
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
@@ -143,7 +143,8 @@ _PIECES = (
     b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc2\xa0", b"\xe2\x80\xa8", b"null", b"NaN", b"-Infinity", b"1e400", b"9" * 4400,
     b"export ",
     b"[fmapi]", b"[DEFAULT]", b"host", b"client_secret = x", b"# >>> fmapi.coding_agents a >>>\n",
-    b"# <<< fmapi.coding_agents a <<<\n", b"setenv ANTHROPIC_AUTH_TOKEN x", b"ANTHROPIC_AUTH_TOKEN=x", b"${A}", b"{\"a\":" * 300, b"[" * 300, b"a" * 200, b" " * 200,
+    b"# <<< fmapi.coding_agents a <<<\n", b"setenv ANTHROPIC_AUTH_TOKEN x", b"ANTHROPIC_AUTH_TOKEN=x",
+    b"${A}", b"{\"a\":" * 300, b"[" * 300, b"a" * 200, b" " * 200,
 )  # fmt: skip
 
 
@@ -420,7 +421,7 @@ def test_any_managed_settings_are_judged(
 @given(told=any_object)
 def test_any_settings_of_a_person_are_judged(told: dict[str, Any]) -> None:
     chance = random.Random(repr(told))
-    options = agent_settings.agent_options(Owner("u", 1, 1, "/nowhere"), options_for(), "claude_code")
+    options = context.agent_options(Owner("u", 1, 1, "/nowhere"), options_for(), "claude_code")
     for agent in AGENTS.values():
         named = {key: _any(chance, 2) for key in chance.sample(list(agent.shape), min(4, len(agent.shape)))}
         with soon():
@@ -566,9 +567,7 @@ def test_anything_that_the_databricks_cli_says_is_a_token_or_a_sentence(
                 assert token.expires_at <= LATEST and token.value.isprintable()
             except TokenError as error:
                 assert str(error).isprintable() and len(str(error)) < 5000
-            patch.setattr(user_sign_in, "find_cli", lambda *arguments: "/x/databricks")
-            with contextlib.suppress(TokenError):
-                login._usable_cli(_config("/nowhere"), {})
+            assert user_sign_in._examined("/x/databricks", _config("/nowhere"), {}).path == "/x/databricks"
     link = login._LINK.search(f"https://x/?redirect_uri={text[:50]} \n")
     if link:
         assert link[0].isprintable() and isinstance(login._forward(link[0]), str)
@@ -613,9 +612,9 @@ def test_any_listing_of_endpoints_is_shaped(value: Any) -> None:
                 patch.setattr(
                     asked, "get", lambda *arguments, one=one, **more: {**one, "model_services": one["endpoints"]}
                 )
-                shaped, states = asked.served(["databricks-x", "system.ai.x"], "1")
+                shaped, states, api_types = asked.served(["databricks-x", "system.ai.x"], "1")
                 endpoints.filter_endpoints(shaped, "*a*", "claude")
-                assert [one["name"] for one in endpoints.validate_names(["databricks-x"], states)] == ["databricks-x"]
+                assert [one["name"] for one in endpoints.validate_names(["databricks-x"], states, api_types)] == ["databricks-x"]
                 json.dumps(shaped)
                 signed = (None, "1")
                 patch.setattr(client.Workspace, "get", lambda *arguments, one=one, **more: one)

@@ -69,7 +69,7 @@ class Pi(Agent):
         directory = os.path.join(options.owner.home, *_DIRECTORY)
         providers = Wanted(
             path=os.path.join(directory, "models.json"),
-            format="json",
+            format="jsonc",
             component=COMPONENT,
             values={**self._provider(options), (*_OURS, "models"): _listed(models)},
             as_good={(*_OURS, "models"): _listed(others)} if options.other_names else {},
@@ -106,7 +106,7 @@ class Pi(Agent):
         return Launch({"PI_OFFLINE": "1", **given}, unset=("PI_CODING_AGENT_DIR",))
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
-        return {os.path.join(owner.home, *_DIRECTORY, "models.json"): "json"}
+        return {os.path.join(owner.home, *_DIRECTORY, "models.json"): "jsonc"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.get((*_OURS, "apiKey")) != _key_command(token_helper):
