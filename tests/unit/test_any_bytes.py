@@ -50,7 +50,12 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import LATEST, Token, TokenError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import CONFIG_KEYS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, context, databricks_oauth, person
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
+    agent_settings,
+    context,
+    databricks_oauth,
+    person,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import (
@@ -614,7 +619,9 @@ def test_any_listing_of_endpoints_is_shaped(value: Any) -> None:
                 )
                 shaped, states, api_types = asked.served(["databricks-x", "system.ai.x"], "1")
                 endpoints.filter_endpoints(shaped, "*a*", "claude")
-                assert [one["name"] for one in endpoints.validate_names(["databricks-x"], states, api_types)] == ["databricks-x"]
+                assert [one["name"] for one in endpoints.validate_names(["databricks-x"], states, api_types)] == [
+                    "databricks-x"
+                ]
                 json.dumps(shaped)
                 signed = (None, "1")
                 patch.setattr(client.Workspace, "get", lambda *arguments, one=one, **more: one)

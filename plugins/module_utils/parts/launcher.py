@@ -94,6 +94,8 @@ _SHELLS = (
     _Shell("bash", (".bash_profile", ".bash_login", ".profile"), (".bashrc",)),
     _Shell("zsh", (".zprofile",), (".zshrc",)),
 )
+_EVERY_SHELLS = ".profile"
+"""That it is there says nothing of the shell."""
 _FISH_DIRECTORY = (".config", "fish")
 _FISH_FILE = (*_FISH_DIRECTORY, "conf.d", "fmapi-coding-agents.fish")
 
@@ -198,12 +200,12 @@ def start_files(owner: Owner, login_shell: str) -> list[Wanted]:
     found: dict[str, None] = {}
     for shell in _SHELLS:
         there = [name for name in (*shell.login, *shell.interactive) if _exists(owner, name)]
-        if not there and login_shell != shell.name:
+        if set(there) <= {_EVERY_SHELLS} and login_shell != shell.name:
             continue
         login = next((name for name in shell.login if name in there), shell.login[-1])
         found.update(dict.fromkeys((login, *shell.interactive)))
     if login_shell not in (*(shell.name for shell in _SHELLS), "fish"):
-        found[".profile"] = None  # sh, dash, ksh
+        found[_EVERY_SHELLS] = None  # sh, dash, ksh
     wanted = [
         Wanted(os.path.join(owner.home, name), "block", Launcher.name, values={BLOCK: block}) for name in sorted(found)
     ]
