@@ -111,22 +111,26 @@ class Stage:
         names = ",".join(host.name for host in self.fleet.hosts[first : first + hosts])
         command = ["ansible-playbook", "-i", str(self.folder / "inventory"), "--limit", names, playbook, *options]
         try:
-            with (self.folder / "output").open("w+b") as output:
-                before, wire, begin = self._hosts_cpu(), self._wire(), time.perf_counter()
-                process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
-                )
-                _pid, status, usage = os.wait4(process.pid, 0)
-                wall = time.perf_counter() - begin
-                process.returncode = os.waitstatus_to_exitcode(status)
-                hosts_cpu, wire = self._hosts_cpu() - before, self._wire() - wire
-                if process.returncode != 0:
-                    output.seek(0)
-                    raise RunFailed(f"{' '.join(command)}\n{output.read().decode(errors='replace')[-3000:]}")
+            return self.run(command, environment)
         finally:
             for socket in sockets.iterdir():
                 subprocess.run(["ssh", "-S", str(socket), "-O", "exit", "-"], capture_output=True, check=False)
             shutil.rmtree(sockets, ignore_errors=True)
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Sample:
+        """Run a program that works on hosts, and measure it. Raises RunFailed."""
+        with (self.folder / "output").open("w+b") as output:
+            before, wire, begin = self._hosts_cpu(), self._wire(), time.perf_counter()
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
+            )
+            _pid, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - begin
+            process.returncode = os.waitstatus_to_exitcode(status)
+            hosts_cpu, wire = self._hosts_cpu() - before, self._wire() - wire
+            if process.returncode != 0:
+                output.seek(0)
+                raise RunFailed(f"{' '.join(command)}\n{output.read().decode(errors='replace')[-3000:]}")
         return Sample(wall, usage.ru_utime + usage.ru_stime, hosts_cpu, wire)
 
     def _hosts_cpu(self) -> float:

@@ -6,7 +6,7 @@
 
 # shellcheck source=tests/ci/env.sh
 . "$(dirname "$0")/env.sh"
-"$ROOT/tests/ci/bootstrap.sh" --system test
+"$ROOT/tests/ci/bootstrap.sh" --system test bench
 cd "$ROOT"
 PATH=$WORK/venv/test/bin:$PATH
 # Editing and tokens need no hosts; they are measured when everything is.

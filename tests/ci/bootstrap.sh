@@ -86,6 +86,7 @@ environment() {
     case $name in
         test) set -- "$requirements"/{ansible,control,test,molecule,packaging}.txt ;;
         lint) set -- "$requirements"/{ansible,control,test,lint,packaging}.txt ;;
+        bench) set -- "$requirements"/bench.txt ;;
         core-*)
             file=$requirements/matrix/$name.txt
             [ -f "$file" ] || die "no ansible-core '${name#core-}' in tests/requirements/matrix"
@@ -93,7 +94,7 @@ environment() {
             set -- "$file" "$requirements"/{test,molecule}.txt
             grep -q '^databricks-sdk' "$file" || set -- "$@" "$requirements"/control.txt
             ;;
-        *) die "unknown environment '$name' (known: test, lint, and core-X.Y as in tests/requirements/matrix)" ;;
+        *) die "unknown environment '$name' (known: test, lint, bench, and core-X.Y as in tests/requirements/matrix)" ;;
     esac
     python=$(require_python "$pythons")
     path=$("$python" "$ROOT/tests/ci/venv.py" "$CACHE" "$name" "$@")
