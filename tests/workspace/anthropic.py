@@ -40,7 +40,8 @@ from .state import State
 
 #: Where the API stands: the gateway, the older serving-endpoints routing, and the separate gateway host (v2 beta).
 BASES = ("/ai-gateway/anthropic", "/serving-endpoints/anthropic", "/anthropic")
-#: What strict mode lets pass in ``anthropic-beta``. Claude Code stays within it when its experimental betas are off.
+#: What strict mode lets pass in ``anthropic-beta``. Claude Code stays within it when its experimental betas are off,
+#: OpenCode and Pi with their settings for tool streaming.
 STRICT_BETAS = frozenset(
     {
         "claude-code-20250219",
@@ -48,6 +49,7 @@ STRICT_BETAS = frozenset(
         "effort-2025-11-24",
         "context-1m-2025-08-07",
         "fine-grained-tool-streaming-2025-05-14",
+        "structured-outputs-2025-11-13",
     }
 )
 _COUNTED = ("system", "messages", "tools")

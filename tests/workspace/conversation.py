@@ -27,10 +27,12 @@ from .state import State
 
 #: Below these a path that no dialect knows is still a path of the workspace: the token is looked at first.
 PREFIXES = ("/ai-gateway", "/serving-endpoints", "/anthropic", "/openai", "/mlflow", "/gemini")
-#: Kinds of tools that the provider of a model would run itself. The gateway is reported to refuse them.
+#: Kinds of tools that the provider of a model would run itself.
 SERVER_TOOLS = ("web_search", "web_fetch")
 _QUOTE_LIMIT = 2000
 _PIECE = 24
+#: Copilot begins a prompt with the time of day.
+_STAMP = re.compile(r"\A\s*<current_datetime>[^<]*</current_datetime>")
 _WISH = re.compile(r"\bcall the tool ([A-Za-z0-9_-]+(?:[.:/][A-Za-z0-9_-]+)*)(?: with (?=\{))?")
 
 
@@ -71,7 +73,7 @@ def texts(content: Any, kinds: Sequence[str] = ("text",)) -> list[str]:
 def last_typed(conversation: Iterable[Said]) -> str:
     """The last thing the user typed, or nothing."""
     prompts = [said.text for said in conversation if said.by == "user"]
-    return prompts[-1].strip()[:_QUOTE_LIMIT] if prompts else ""
+    return _STAMP.sub("", prompts[-1]).strip()[:_QUOTE_LIMIT] if prompts else ""
 
 
 def reply_to(conversation: list[Said], offered: Iterable[str] = ()) -> Reply:
@@ -90,12 +92,14 @@ def reply_to(conversation: list[Said], offered: Iterable[str] = ()) -> Reply:
 
 
 def _arguments(text: str) -> dict[str, Any]:
-    """The JSON object that a text begins with, or none."""
-    try:
-        found, _end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    """The JSON object that a text begins with, or none. OpenCode sends a prompt in quotes, and those within escaped."""
+    for spelled in (text, text.replace('\\"', '"')):
+        try:
+            found, _end = json.JSONDecoder().raw_decode(spelled)
+        except ValueError:
+            continue
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -150,13 +154,15 @@ async def read_body(request: Request) -> dict[str, Any]:
 
 
 def note(request: Request, dialect: str, model: Any, tools: Any, stream: bool, **more: Any) -> None:
-    """Put the outline of a request into the log, of the tools their number: its content stays out."""
+    """Put the outline of a request into the log, of the tools their number and the kinds of server tools: its content stays out."""
     state: State = request.app.state.workspace
+    kinds = {str(tool.get("type")) for tool in rows(tools)}
     record_of(request).update(
         dialect=dialect,
         model=state.scrub(model) if isinstance(model, str) else None,
         stream=stream,
         tools=len(tools) if isinstance(tools, list) else 0,
+        server_tools=sorted(state.scrub(kind) for kind in kinds if kind.startswith(SERVER_TOOLS)),
         **more,
     )
 
@@ -166,13 +172,14 @@ def refused(message: str) -> ApiError:
     return ApiError(400, "BAD_REQUEST", message)
 
 
-def refuse_server_tools(body: Mapping[str, Any]) -> None:
+def refuse_server_tools(body: Mapping[str, Any], kinds: tuple[str, ...] = SERVER_TOOLS) -> None:
     """For strict mode.
 
+    :param kinds: those that the gateway does not take in this dialect.
     :raises ApiError: a tool that the model's provider would run itself.
     """
     for number, tool in enumerate(rows(body.get("tools"))):
-        if str(tool.get("type", "")).startswith(SERVER_TOOLS):
+        if str(tool.get("type", "")).startswith(kinds):
             raise refused(f"tools.{number}.type: '{tool['type']}' is not supported")
 
 

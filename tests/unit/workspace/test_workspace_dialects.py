@@ -137,15 +137,20 @@ def test_a_gateway_that_is_missing(workspace: Workspace, call: Caller, dialect: 
     assert dialect.ask(call, workspace.mint()).json["error_code"] == "ENDPOINT_NOT_FOUND"
 
 
-@pytest.mark.parametrize("kind", ["web_search", "web_search_preview", "web_fetch_20250910"])
+@pytest.mark.parametrize("kind", ["web_search", "web_search_20250305", "web_fetch_20250910"])
 @pytest.mark.parametrize("dialect", DIALECTS[:3], ids=lambda dialect: dialect.name)
 def test_strict_mode_refuses_server_tools(workspace: Workspace, call: Caller, dialect: Dialect, kind: str) -> None:
     assert dialect.ask(call, workspace.mint(), tools=[{"type": kind}]).status == 200
     workspace.control(strict=True)
-    refused = dialect.ask(call, workspace.mint(), tools=[{"type": kind}])
-    assert (refused.status, refused.json["error_code"]) == (400, "BAD_REQUEST")
-    assert refused.json["message"] == f"tools.0.type: '{kind}' is not supported"
+    answer = dialect.ask(call, workspace.mint(), tools=[{"type": kind}])
+    if dialect.name == "responses" and kind.startswith("web_search"):
+        # With that tool other programs search the web through a GPT model.
+        assert answer.status == 200
+    else:
+        assert (answer.status, answer.json["error_code"]) == (400, "BAD_REQUEST")
+        assert answer.json["message"] == f"tools.0.type: '{kind}' is not supported"
     assert dialect.ask(call, workspace.mint()).status == 200
+    assert [entry["server_tools"] for entry in workspace.requests("/ai-gateway")] == [[kind], [kind], []]
 
 
 def test_a_reply_quotes_the_last_prompt_and_what_tools_said_since() -> None:
@@ -160,6 +165,13 @@ def test_a_reply_quotes_the_last_prompt_and_what_tools_said_since() -> None:
     assert reply_to(conversation[:1]) == Reply("You said: one")
     assert reply_to(conversation[:3]) == Reply("You said: two")
     assert reply_to(conversation) == Reply("You said: two\nThe tool said: b\nThe tool said: c")
+
+
+def test_what_agents_put_around_a_prompt() -> None:
+    stamped = "<current_datetime>2026-11-27T23:37:45.969+00:00</current_datetime>\n\nsay <hi>"
+    assert reply_to([Said("user", stamped)]) == Reply("You said: say <hi>")
+    quoted = json.dumps('call the tool bash with {"command": "ls", "n": 1}')
+    assert reply_to([Said("user", quoted)], ["bash"]) == Reply(tool="bash", arguments={"command": "ls", "n": 1})
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_strict_mode(workspace: Workspace, call: Caller) -> None:
     assert "context-management-2025-06-27" in refused.json["message"]
     assert ask(call, headers={"anthropic-beta": reduced}, **management).status == 400
     assert ask(call, headers={"anthropic-beta": reduced}).status == 200
+    assert ask(call, headers={"anthropic-beta": "structured-outputs-2025-11-13"}).status == 200
 
 
 @pytest.mark.parametrize(
