@@ -19,11 +19,12 @@ from ..agents import AGENTS, Agent, AgentOptions, FoundCli
 from ..agents.base import Problem
 from ..agents.extra_settings import merged, parse
 from ..engine import files, traces
-from ..engine.documents import FORMATS, MISSING, KeyPath
+from ..engine.documents import FORMATS, MISSING, JsoncDocument, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from ..places import DATA_DIRECTORY
 from ..routing import base_url, model_service_of, normalize_workspace_url
 from . import person
 from .base import Options, Part
@@ -82,7 +83,10 @@ class AgentSettings(Part):
         for agent in AGENTS.values():
             for path, kind in agent.usual_files(ledger.owner).items():
                 try:
-                    document = FORMATS[kind](traces.content(path) or b"")
+                    content = traces.content(path) or b""
+                    if FORMATS[kind].library and DATA_DIRECTORY[-1].encode() not in content:
+                        continue  # a parser travels for what may be ours only
+                    document = FORMATS[kind](content)
                     known = agent.known_as_ours(document, helper)
                 except OperatorError:
                     continue  # nothing of ours can be known in a file that cannot be read
@@ -127,9 +131,14 @@ def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[st
 
 
 def _settings(main: Wanted) -> dict[str, Any]:
-    """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place)."""
+    """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place).
+
+    Nothing of TOML and YAML: every look would have to parse them.
+    """
     try:
-        settings = json.loads((files.read(main.path).content or b"{}").decode("utf-8-sig"))
+        content = files.read(main.path).content or b"{}"
+        plain = JsoncDocument(content).as_json if main.format == JsoncDocument.format else content
+        settings = json.loads(plain.decode("utf-8-sig"))
     except (OperatorError, ValueError, RecursionError):
         return {}
     return settings if isinstance(settings, dict) else {}
