@@ -19,7 +19,7 @@ from ..agents import AGENTS, Agent, AgentOptions, FoundCli
 from ..agents.base import Problem
 from ..agents.extra_settings import merged, parse
 from ..engine import files, traces
-from ..engine.documents import FORMATS, MISSING, JsoncDocument, KeyPath
+from ..engine.documents import FORMATS, MISSING, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
@@ -137,8 +137,11 @@ def _settings(main: Wanted) -> dict[str, Any]:
     """
     try:
         content = files.read(main.path).content or b"{}"
-        plain = JsoncDocument(content).as_json if main.format == JsoncDocument.format else content
-        settings = json.loads(plain.decode("utf-8-sig"))
+        if main.format == "jsonc":
+            from ..engine.documents.jsonc_document import JsoncDocument
+
+            content = JsoncDocument(content).as_json
+        settings = json.loads(content.decode("utf-8-sig"))
     except (OperatorError, ValueError, RecursionError):
         return {}
     return settings if isinstance(settings, dict) else {}
