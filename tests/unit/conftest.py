@@ -22,3 +22,10 @@ if not _link.exists():
 if str(COLLECTIONS) not in sys.path:
     sys.path.append(str(COLLECTIONS))
 importlib.invalidate_caches()
+
+
+def pytest_configure() -> None:
+    """Tests that parse have what a module's call brings along."""
+    from tests.unit.trees import bring_libraries
+
+    bring_libraries()

@@ -129,7 +129,10 @@ class Agent:
         return any(FORMATS[kind].library for kind in self.usual_files(Owner("", -1, -1, "/")).values())
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
-        """The keys in one of those documents that can only be ours. For an uninstall that has no ledger."""
+        """The keys in one of those documents that can only be ours. For an uninstall that has no ledger.
+
+        Of TOML and YAML, only documents that name our directory are asked.
+        """
         raise NotImplementedError
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from ..places import DATA_DIRECTORY
 from . import person
 from .base import Options, Part
 from .context import agent_options, bare_config
@@ -81,7 +82,10 @@ class AgentSettings(Part):
         for agent in AGENTS.values():
             for path, kind in agent.usual_files(ledger.owner).items():
                 try:
-                    document = FORMATS[kind](traces.content(path) or b"")
+                    content = traces.content(path) or b""
+                    if FORMATS[kind].library and DATA_DIRECTORY[-1].encode() not in content:
+                        continue  # a parser travels for what may be ours only
+                    document = FORMATS[kind](content)
                     known = agent.known_as_ours(document, helper)
                 except OperatorError:
                     continue  # nothing of ours can be known in a file that cannot be read
@@ -103,9 +107,17 @@ def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[st
 
 
 def _settings(main: Wanted) -> dict[str, Any]:
-    """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place)."""
+    """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place).
+
+    Nothing of TOML and YAML: every look would have to parse them.
+    """
     try:
-        settings = json.loads((files.read(main.path).content or b"{}").decode("utf-8-sig"))
+        content = files.read(main.path).content or b"{}"
+        if main.format == "jsonc":
+            from ..engine.documents.jsonc_document import JsoncDocument
+
+            content = JsoncDocument(content).as_json
+        settings = json.loads(content.decode("utf-8-sig"))
     except (OperatorError, ValueError, RecursionError):
         return {}
     return settings if isinstance(settings, dict) else {}

@@ -9,6 +9,9 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Type  # noqa: UP035
+
 from .base import (
     MISSING,
     Document,
@@ -21,27 +24,55 @@ from .block_document import BlockDocument
 from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument
 from .json_document import JsonDocument
-from .jsonc_document import JsoncDocument
 from .libraries import LibraryNeeded
 from .link_document import LinkDocument
-from .toml_document import TomlDocument
 from .whole_file import WholeFile
-from .yaml_document import YamlDocument
 
-FORMATS: dict[str, type[Document]] = {
-    one.format: one
-    for one in (
-        JsonDocument,
-        JsoncDocument,
-        TomlDocument,
-        YamlDocument,
-        IniDocument,
-        DotenvDocument,
-        BlockDocument,
-        WholeFile,
-        LinkDocument,
-    )
+if TYPE_CHECKING:
+    from .jsonc_document import JsoncDocument
+    from .toml_document import TomlDocument
+    from .yaml_document import YamlDocument
+
+_AT_ONCE: dict[str, type[Document]] = {
+    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile, LinkDocument)
 }
+_LATER = {"jsonc": "JsoncDocument", "toml": "TomlDocument", "yaml": "YamlDocument"}
+
+
+class _Formats(Mapping[str, Type[Document]]):  # noqa: UP006
+    """Each format by its name. Those that many hosts have no file of are imported with the first one: that costs 15 ms."""
+
+    def __getitem__(self, kind: str) -> type[Document]:
+        found = _AT_ONCE.get(kind)
+        if found is None:
+            found = __getattr__(_LATER[kind])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_AT_ONCE, *_LATER))
+
+    def __len__(self) -> int:
+        return len(_AT_ONCE) + len(_LATER)
+
+
+FORMATS = _Formats()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "JsoncDocument":
+        from .jsonc_document import JsoncDocument
+
+        return JsoncDocument
+    if name == "TomlDocument":
+        from .toml_document import TomlDocument
+
+        return TomlDocument
+    if name == "YamlDocument":
+        from .yaml_document import YamlDocument
+
+        return YamlDocument
+    raise AttributeError(name)
+
 
 __all__ = [
     "FORMATS",

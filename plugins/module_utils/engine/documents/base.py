@@ -29,7 +29,7 @@ BOM = "\ufeff"
 
 
 class Opaque(str):
-    """A value for which JSON has no word (a date, an alias), as text. It is equal to no string, and is given back as it was spelled."""
+    """A value for which JSON has no word (a date, an alias), as text. It equals no string, and is given back as it was spelled."""
 
     __slots__ = ()
 

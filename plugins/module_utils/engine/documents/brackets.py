@@ -74,6 +74,9 @@ def dropped(here: Bracketed, number: int) -> tuple[int, int, str]:
         following = here.items[number + 1][0] if number + 1 < len(here.items) else -1
         if following >= 0 and not text[comma + 1 : following].strip():
             return start, following, kept
+        before = here.comma(number - 1) + 1 if number else 0
+        if following < 0 and before and not text[before:start].strip():
+            return before, comma + 1, kept
         return (start if alone else len(text[:start].rstrip(" \t"))), comma + 1, kept
     if number > 0:
         before = here.comma(number - 1)

@@ -34,6 +34,11 @@ class JsoncDocument(JsonDocument):
         return super().is_blank() and self._code == self.text
 
     @property
+    def as_json(self) -> bytes:
+        """The document as strict JSON."""
+        return self._scanned.encode()
+
+    @property
     def _code(self) -> str:
         """The text with comments turned into spaces."""
         return self._views[1]

@@ -70,7 +70,7 @@ class _Place(NamedTuple):
 
 
 class TomlDocument(Document):
-    """Tables by header, dotted keys and inline tables can be edited; lists of tables (``[[a]]``) stay as they are, or go as a whole."""
+    """Tables by header, dotted keys and inline tables are edited; lists of tables (``[[a]]``) stay as they are, or go as a whole."""
 
     format = "toml"
     library = libraries.TOML
@@ -189,10 +189,10 @@ class TomlDocument(Document):
             what = f"holds {_NAMES.get(type(value), 'a number')} where {_NAMES[kind]} must stand"
             raise WrongContainer(what, *self._where(path), path=path)
 
-    def _where(self, path: KeyPath) -> tuple[int, int] | tuple[()]:
+    def _where(self, path: KeyPath) -> tuple[int | None, int | None]:
         place = self._find(path)
         at = [place.start] if place else [one.key_start for one in self._below(path)]
-        return self._line_column(at[0]) if at else ()
+        return self._line_column(at[0]) if at else (None, None)
 
     def _below(self, path: KeyPath) -> list[_Statement]:
         return [one for one in self._statements if one.path[: len(path)] == path]
@@ -248,7 +248,7 @@ class TomlDocument(Document):
         return Bracketed(self.text, code, start, at, items), keys
 
     def _names(self, start: int, end: int, path: KeyPath) -> Iterator[Span]:
-        found = [one for one in _SIMPLE_KEY.finditer(self._code, start, end)]
+        found = list(_SIMPLE_KEY.finditer(self._code, start, end))
         for one, depth in zip(found, range(len(path) - len(found) + 1, len(path) + 1)):
             yield Span(one.start(), one.end(), path[:depth], path[depth - 1], is_name=True)
 
@@ -323,7 +323,7 @@ class TomlDocument(Document):
     def _add_line(self, table: KeyPath, path: KeyPath, text: str, above: _Statement | None) -> None:
         key, sign, indent = ".".join(map(_key, path[len(table) :])), " = ", ""
         if above is not None:
-            indent = self.text[above.start : above.key_start]
+            indent = self.text[above.start : above.start + self._width(above.start)]
             if not above.is_header:
                 sign = self.text[above.key_end : above.value_start]
                 sign = sign if len(sign) <= len(" = ") else " = "
@@ -416,7 +416,7 @@ def _skip(code: str, at: int) -> int:
 
 def _keys(code: str, at: int) -> KeyPath:
     """The parts of the key that starts at ``at``."""
-    parts = []
+    parts: list[str] = []
     while True:
         match = _SIMPLE_KEY.match(code, at)
         if match is None:

@@ -109,7 +109,11 @@ class YamlDocument(Document):
             key, old = pair
             indent = "\n" + " " * self._column(key.start)
             shifted = re.sub(r"\n(?=[^\r\n])", indent, text)
-            self._checked(path, None, lambda: self._replace(key, old, shifted), spelled=True)
+            # With the comments that stood between the two, it has them.
+            start = self._colon(key) if shifted[:1] in ("", "\r", "\n") else self._behind_colon(key, old)
+            if self._stands_below(old) and shifted and not shifted[0].isspace():
+                shifted = f" {shifted}"
+            self._checked(path, None, lambda: self._splice(start, max(old.end, start), shifted), spelled=True)
 
     def remove(self, path: KeyPath) -> None:
         pair = self._find(path)
@@ -126,7 +130,7 @@ class YamlDocument(Document):
         else:
             above = self._find(path[:-1])
             assert above is not None, "only the top has nothing above it"
-            edit = (self._behind_colon(*above), parent.end, " {}")
+            edit = self._replacement(*above, "{}")
         self._checked(path, MISSING, lambda: self._splice(*edit))
 
     def add_element(self, path: KeyPath, element: Any) -> None:
@@ -275,17 +279,20 @@ class YamlDocument(Document):
         self._splice(*self._replacement(key, old, text))
 
     def _replacement(self, key: _Node, old: _Node, text: str) -> _Edit:
-        """A value by another text: one that begins with a line end stands below its key, behind a comment there may be."""
-        colon = self._colon(key)
-        if text[0] != "\n" and (old.kind != _SCALAR and old.is_block or old.start >= old.end):
-            return colon, max(old.end, colon), f" {text}"
-        if text[0] == "\n" or text.startswith("\r\n"):
-            return colon, max(old.end, colon), text
-        return old.start, old.end, text
+        """A value by another text, which stands below its key if it begins with a line end. Comments between the two stay."""
+        colon, is_below = self._colon(key), text[0] in "\r\n"
+        if not is_below and not self._stands_below(old):
+            return old.start, old.end, text
+        remarks = self.text[colon : old.start].rstrip() if self._stands_below(old) else ""
+        return colon, max(old.end, colon), f"{remarks}{text}" if is_below else f" {text}{remarks}"
 
     def _behind_colon(self, key: _Node, old: _Node) -> int:
         """Where a value's text begins: behind the colon where it goes over lines of its own."""
-        return self._colon(key) if old.kind != _SCALAR and old.is_block or old.start >= old.end else old.start
+        return self._colon(key) if self._stands_below(old) else old.start
+
+    @staticmethod
+    def _stands_below(node: _Node) -> bool:
+        return (node.kind in (_MAPPING, _SEQUENCE) and node.is_block) or node.start >= node.end
 
     def _colon(self, key: _Node) -> int:
         """Behind the colon of a key."""
@@ -387,13 +394,13 @@ class _Reader:
 
     def _document(self) -> _Node | None:
         self._events = _parser()(self.text)
-        self._next("StreamStart")
+        self._events.get_event()
         if self._is("StreamEnd"):
             return None
-        self._next("DocumentStart")
+        self._events.get_event()
         self._anchors: set[str] = set()
         root = self._node()
-        self._next("DocumentEnd")
+        self._events.get_event()
         if not self._is("StreamEnd"):
             at = self._events.peek_event().start_mark.index
             raise DocumentError("holds more than one document", *self._line_column(at))
@@ -401,9 +408,6 @@ class _Reader:
 
     def _is(self, name: str) -> bool:
         return type(self._events.peek_event()).__name__ == f"{name}Event"
-
-    def _next(self, name: str = "") -> Any:
-        return self._events.get_event()
 
     def _node(self) -> _Node:
         event = self._events.get_event()
@@ -418,7 +422,10 @@ class _Reader:
         mark = "an anchor" if event.anchor else "a tag" if event.tag not in (None, "!") else ""
         if name == "Scalar":
             tag = event.tag if event.tag not in (None, "!") else self._events.resolved(event.value, event.implicit)
-            end = start + len(self.text[start:end].rstrip())
+            text = self.text[start:end]
+            # Blank lines behind a text that is to keep them (|+) are its own.
+            keeps = event.style in ("|", ">") and "+" in text.partition("\n")[0]
+            end = start + len(re.sub(r"\r?\n\Z", "", text) if keeps else text.rstrip())
             return _Node(_SCALAR, start, end, event.style in ("|", ">"), mark, tag, event.value, [])
         children: list[Any] = []
         is_mapping = name == "MappingStart"
@@ -439,7 +446,7 @@ def _parser() -> Any:
         libraries.module(libraries.YAML, name) for name in ("reader", "scanner", "parser", "resolver", "nodes")
     )
 
-    class Events(reader.Reader, scanner.Scanner, parser.Parser, resolver.Resolver):  # type: ignore[misc, name-defined]
+    class Events(reader.Reader, scanner.Scanner, parser.Parser, resolver.Resolver):  # type: ignore[name-defined]
         def __init__(self, text: str) -> None:
             reader.Reader.__init__(self, text)
             scanner.Scanner.__init__(self)
@@ -526,7 +533,8 @@ def _flow(value: Any, path: KeyPath, style: str = "") -> str:
     if isinstance(value, list):
         return f"[{', '.join(_flow(one, path, chr(34)) for one in value)}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_text(key, path, chr(34))}: {_flow(one, path, chr(34))}' for key, one in value.items())}}}"
+        members = [f"{_text(key, path, chr(34))}: {_flow(one, path, chr(34))}" for key, one in value.items()]
+        return f"{{{', '.join(members)}}}"
     raise DocumentError("is to hold a value that cannot be written here", path=path)
 
 
