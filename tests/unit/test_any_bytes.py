@@ -143,7 +143,8 @@ _PIECES = (
     b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xc2\xa0", b"\xe2\x80\xa8", b"null", b"NaN", b"-Infinity", b"1e400", b"9" * 4400,
     b"export ",
     b"[fmapi]", b"[DEFAULT]", b"host", b"client_secret = x", b"# >>> fmapi.coding_agents a >>>\n",
-    b"# <<< fmapi.coding_agents a <<<\n", b"setenv ANTHROPIC_AUTH_TOKEN x", b"ANTHROPIC_AUTH_TOKEN=x", b"${A}", b"{\"a\":" * 300, b"[" * 300, b"a" * 200, b" " * 200,
+    b"# <<< fmapi.coding_agents a <<<\n", b"setenv ANTHROPIC_AUTH_TOKEN x", b"ANTHROPIC_AUTH_TOKEN=x", b"${A}",
+    b"{\"a\":" * 300, b"[" * 300, b"a" * 200, b" " * 200,
 )  # fmt: skip
 
 
@@ -296,10 +297,10 @@ def test_any_configuration_makes_the_program_do_its_work_or_say_why_not(
     (directory / "config.json").write_bytes(text)
 
     def no_answer(*arguments: Any, **more: Any) -> Any:
-        raise TokenError("nobody is asked here")
+        raise ConnectionError("nobody is asked here")
 
     with pytest.MonkeyPatch.context() as patch, soon():
-        patch.setattr(workspace, "ask", no_answer)
+        patch.setattr(web, "ask", no_answer)
         patch.setattr(token_cache, "get", lambda config, request, is_refused: request(None))
         patch.setattr(processes, "run", lambda *arguments, **more: processes.Finished(1, "", "no"))
         patch.setattr(os, "makedirs", lambda *arguments, **more: None)
@@ -385,7 +386,7 @@ def test_any_package_tells_a_version_or_none(
         with soon():
             found = agent.found_at(str(directory / "program"))
             agent.accepts(found.version)
-            assert careful.line(found.version).isprintable()
+            assert found.version.isprintable() and len(found.version) <= 60
     pip = sources.Pip("x")
     information = directory / "lib/python3.1/site-packages/x-1.dist-info"
     information.mkdir(parents=True, exist_ok=True)
@@ -412,7 +413,9 @@ def test_any_managed_settings_are_judged(
     ours = {"ANTHROPIC_BASE_URL": URL, "ANTHROPIC_MODEL": "m"}
     with pytest.MonkeyPatch.context() as patch, soon():
         patch.setattr(claude_code_managed, "DIRECTORIES", (str(directory),))
-        for one in claude_code_managed.problems(ours, "/helper", ["system.ai.claude-opus-4-1[1m]"], ["X"], version):
+        for one in claude_code_managed.problems(
+            ours, "/helper", ["system.ai.claude-opus-4-1[1m]"], ["X"], version[:60]
+        ):
             assert one.severity in ("FAIL", "WARN") and len(one.what) < 5000
 
 
