@@ -302,10 +302,10 @@ def test_any_configuration_makes_the_program_do_its_work_or_say_why_not(
     (directory / "config.json").write_bytes(text)
 
     def no_answer(*arguments: Any, **more: Any) -> Any:
-        raise TokenError("nobody is asked here")
+        raise ConnectionError("nobody is asked here")
 
     with pytest.MonkeyPatch.context() as patch, soon():
-        patch.setattr(workspace, "ask", no_answer)
+        patch.setattr(web, "ask", no_answer)
         patch.setattr(token_cache, "get", lambda config, request, is_refused: request(None))
         patch.setattr(processes, "run", lambda *arguments, **more: processes.Finished(1, "", "no"))
         patch.setattr(os, "makedirs", lambda *arguments, **more: None)
@@ -391,7 +391,7 @@ def test_any_package_tells_a_version_or_none(
         with soon():
             found = agent.found_at(str(directory / "program"))
             agent.accepts(found.version)
-            assert careful.line(found.version).isprintable()
+            assert found.version.isprintable() and len(found.version) <= 60
     pip = sources.Pip("x")
     information = directory / "lib/python3.1/site-packages/x-1.dist-info"
     information.mkdir(parents=True, exist_ok=True)
@@ -418,7 +418,9 @@ def test_any_managed_settings_are_judged(
     ours = {"ANTHROPIC_BASE_URL": URL, "ANTHROPIC_MODEL": "m"}
     with pytest.MonkeyPatch.context() as patch, soon():
         patch.setattr(claude_code_managed, "DIRECTORIES", (str(directory),))
-        for one in claude_code_managed.problems(ours, "/helper", ["system.ai.claude-opus-4-1[1m]"], ["X"], version):
+        for one in claude_code_managed.problems(
+            ours, "/helper", ["system.ai.claude-opus-4-1[1m]"], ["X"], version[:60]
+        ):
             assert one.severity in ("FAIL", "WARN") and len(one.what) < 5000
 
 

@@ -395,6 +395,25 @@ def test_a_run_that_cannot_put_back_what_it_had_written_says_that_something_was(
         assert "error" not in run(home)
 
 
+def test_a_ledger_that_cannot_be_written_at_the_end_fails_the_run_and_says_that_all_was_changed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No space for the last of all writes: the same way there and back."""
+    before = tree(home)
+
+    def full(*_arguments: object) -> None:
+        raise OperatorError("cannot be written (Disk quota exceeded)", "/ledger", "Free some of the owner's quota")
+
+    for run in (apply, lambda home: rollout.withdraw(owner_of(home), OPTIONS, How())):
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction, "_finish", full)
+            told = run(home)
+        assert told["changed"] and "The files are changed as wanted, and the next run records that" in told["error"]
+        assert rollout.look(owner_of(home), OPTIONS, How(check=True))["drifted"], "the next run does not say ok"
+        assert "error" not in run(home)
+    assert tree(home) == before
+
+
 def failing_to_put_back(one: Any) -> None:
     raise OperatorError("cannot be written (Read-only file system)", one.path)
 

@@ -112,9 +112,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any) -> bool:
-    return (
-        _is_number(value) and abs(value) < _SAFE and float(value).is_integer()
-    )  # in this order: not each fits a float
+    # In this order: not every whole number fits into a float.
+    return _is_number(value) and abs(value) < _SAFE and float(value).is_integer()
 
 
 TEXT = Kind("a text", lambda value: isinstance(value, str))

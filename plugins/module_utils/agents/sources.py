@@ -73,6 +73,7 @@ _LARGEST_TEXT = 1 << 24
 _PART = 1 << 20
 _QUOTED_LINES = 2
 _LONGEST_QUOTE = 300
+_LONGEST_VERSION = 60
 
 _CERTIFICATES_OF_THE_SYSTEM = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -230,7 +231,7 @@ class Npm(Source):
     def _version_in(self, directory: str) -> str | None:
         try:
             package = json.loads(careful.read(os.path.join(directory, "package.json")))
-            return str(package["version"]) if package.get("name") == self.package else None
+            return careful.line(package["version"], _LONGEST_VERSION) if package.get("name") == self.package else None
         except (OSError, ValueError, KeyError, AttributeError, RecursionError):
             return None
 

@@ -147,4 +147,8 @@ class Config(NamedTuple):
         )
         if not fits:
             raise ValueError("holds a value of another kind than it should")
+        for one in (*texts, *more, found.proxy, found.no_proxy, *(command or ())):
+            # Raises ValueError for what can be no name of a file, and no variable's value.
+            if b"\0" in os.fsencode(one or ""):
+                raise ValueError("holds a NUL")
         return found
