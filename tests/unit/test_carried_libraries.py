@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import loading, module
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import loading, module, rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import LibraryNeeded
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import CARRIED_LIBRARY, How
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying
 
@@ -27,6 +30,10 @@ from tests.unit.homes import imports, owner_of
 from tests.unit.options_for import carried, options_for
 from tests.unit.test_adding import AGENT
 from tests.unit.test_program import PYTHONS, every_python
+from tests.unit.trees import without_libraries
+
+TOML = b'# mine\nmodel = "x" # why\n\n[t]\nd = 1979-05-27\n'
+YAML = b"# mine\nmodel: x # why\nt:\n  d: 1979-05-27\n"
 
 # -- what travels ------------------------------------------------------------------------------------------------------
 
@@ -154,6 +161,70 @@ def test_carried_names_are_found_in_memory_only() -> None:
     assert loading._Libraries.find_spec(f"{CARRIED_LIBRARY}yaml.reader") is not None
 
 
+# -- in the middle of a run --------------------------------------------------------------------------------------------
+
+
+def _wanted(home: Path) -> list[Wanted]:
+    return [
+        Wanted(str(home / "a.json"), "json", "agent_settings", values={("a",): 1}),
+        Wanted(str(home / "b.yaml"), "yaml", "agent_settings", values={("b",): 1}),
+    ]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """One in which a JSON and a YAML document have something of ours."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "b.yaml").write_bytes(YAML)
+    transaction.bring(owner_of(home), ["agent_settings"], _wanted(home), check=False)
+    return home
+
+
+def test_a_change_for_several_owners_is_asked_first_whether_it_has_to_read(home: Path) -> None:
+    options = options_for(state="absent", parts=["agent_settings"])
+    with without_libraries():
+        assert rollout.read_documents(owner_of(home), options, How(True)) == {}, "the exact way back reads nothing"
+        with pytest.raises(LibraryNeeded):
+            rollout.read_documents(owner_of(home), options, How(True, diff=True))
+        (home / "b.yaml").write_bytes((home / "b.yaml").read_bytes() + b"# theirs\n")
+        with pytest.raises(LibraryNeeded):
+            rollout.read_documents(owner_of(home), options, How(True))
+    assert rollout.read_documents(owner_of(home), options, How(True, diff=True)) == {}
+
+
+def test_a_way_back_with_a_diff_asks_for_a_parser_before_anything_is_changed(home: Path) -> None:
+    options, before = options_for(state="absent", parts=["agent_settings"]), manifest(str(home))
+    with without_libraries(), pytest.raises(LibraryNeeded):
+        rollout.withdraw(owner_of(home), options, How(diff=True))
+    assert differences(before, manifest(str(home)), times=True) == []
+    done = rollout.withdraw(owner_of(home), options, How(diff=True))
+    assert done["changed"] and "d: ********" in json.dumps(done["diff"]) and (home / "b.yaml").read_bytes() == YAML
+
+
+def test_a_file_that_changes_while_it_is_given_back_is_asked_for_once_more(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = (home / "a.json").read_bytes()
+    write = transaction._write_document
+
+    def meddling(ledger: Any, one: Any, found: Any) -> None:
+        if one.path.endswith(".yaml") and not (home / "b.yaml").read_bytes().endswith(b"# theirs\n"):
+            (home / "b.yaml").write_bytes((home / "b.yaml").read_bytes() + b"# theirs\n")
+        write(ledger, one, found)
+
+    monkeypatch.setattr(transaction, "_write_document", meddling)
+    # Its document is the last to be given back: another has been by then.
+    with without_libraries(), pytest.raises(LibraryNeeded):
+        transaction.bring(owner_of(home), ["agent_settings"], [], check=False)
+    assert (home / "a.json").read_bytes() == ours, "what had been written is put back"
+    ledger = Ledger.load(owner_of(home))
+    assert not ledger.pending and len(ledger.documents) == 2
+    outcome = transaction.bring(owner_of(home), ["agent_settings"], [], check=False)
+    assert not outcome.interrupted and not (home / "a.json").exists()
+    assert (home / "b.yaml").read_bytes() == YAML + b"# theirs\n"
+
+
 # -- through Ansible ---------------------------------------------------------------------------------------------------
 
 DOCUMENTS = """\
@@ -161,8 +232,6 @@ DOCUMENTS = """\
         files = self.usual_files(options.owner)
         return [Wanted(path, kind, COMMENT, values=own if kind != "json" else values) for path, kind in files.items()]
 """.replace("COMMENT", "COMPONENT")
-TOML = b'# mine\nmodel = "x" # why\n\n[t]\nd = 1979-05-27\n'
-YAML = b"# mine\nmodel: x # why\nt:\n  d: 1979-05-27\n"
 
 
 @pytest.fixture(scope="module")
