@@ -70,3 +70,11 @@ def at(data: Any, path: tuple[str, ...]) -> Any:
     for key in path:
         data = data[key]
     return data
+
+
+def paths_in(data: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The paths of everything in objects."""
+    found = [path] if path else []
+    for key, value in data.items() if isinstance(data, dict) else ():
+        found += paths_in(value, (*path, key))
+    return found

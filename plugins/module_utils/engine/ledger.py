@@ -462,7 +462,7 @@ def _is_entry(entry: Any) -> bool:
         and (entry["undo"] is None or all(_is_edit(edit) for edit in entry["undo"]))
         and _is_list_of(entry["leftovers"], str)
         and isinstance(entry.get("backup") or "", str)
-        and isinstance(entry.get("summary", ""), str)
+        and all(isinstance(entry.get(name, ""), str) for name in ("summary", "asked", "left"))
         and _are_records(entry)
         and all(_has(record, "prior", "prior_text") for record in entry["removed"])
         and ("former" not in entry or _are_records(entry["former"]))

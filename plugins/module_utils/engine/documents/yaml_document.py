@@ -151,7 +151,7 @@ class YamlDocument(Document):
         elif not old.children:
             edit = self._replacement(key, old, self._rendered([element], self._column(key.start), path, ""))
         else:
-            edit = appended(self._brackets(old, path), _flow(element, path), " ", ("", ""), ("", ""))
+            edit = appended(self._brackets(old), _flow(element, path), " ", ("", ""), ("", ""))
         self._checked(path, [*current, element], lambda: self._splice(*edit))
 
     def remove_element(self, path: KeyPath, element: Any) -> None:
@@ -168,7 +168,7 @@ class YamlDocument(Document):
             key, old = pair
             self._refuse_marked(old, path)
             if not old.is_block:
-                edit = dropped(self._brackets(old, path), number)
+                edit = dropped(self._brackets(old), number)
             elif len(current) == 1:
                 edit = self._replacement(key, old, "[]")
             else:
@@ -310,12 +310,13 @@ class YamlDocument(Document):
             self._refuse("is a list that is not edited here", item.start, path)
         return self.text.index("-", start)
 
-    def _brackets(self, node: _Node, path: KeyPath) -> Bracketed:
-        text = self.text[node.start : node.end]
-        if "#" in text or any(one.mark for one in node.children):
-            self._refuse("is a list in brackets that is not edited here", node.start, path)
+    def _brackets(self, node: _Node) -> Bracketed:
         items = [(one.start, one.end) for one in node.children]
-        return Bracketed(self.text, self.text, node.start, node.end - 1, items)
+        code, at = self.text[: node.start], node.start
+        for start, end in (*items, (node.end, node.end)):
+            code += _COMMENT.sub(lambda match: " " * len(match[0]), self.text[at:start]) + self.text[start:end]
+            at = end
+        return Bracketed(self.text, code + self.text[node.end :], node.start, node.end - 1, items)
 
     def _new_lines(self, at: int, lines: str) -> _Edit:
         if at and self.text[at - 1] != "\n" and self.text[:at] != BOM:
