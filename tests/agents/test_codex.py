@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -33,8 +32,8 @@ OWN_CONFIG = """\
 model = "gpt-mine"   # the model of my own
 profile = "work"
 
-[model_providers.ollama]
-name = "Ollama"
+[model_providers.local]
+name = "Local"
 base_url = "http://localhost:1/v1"  # here
 
 [features]
@@ -87,3 +86,81 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert roll_out(operator, home).ok().changed() == 0
     (asked,) = operator.workspace.requests("/ai-gateway/codex/v1/responses")
     assert (asked["status"], asked["model"]) == (200, "system.ai.gpt-5-5")
+
+
+def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator, home: Path) -> None:
+    """Each start asks the helper, whatever the workspace says of tokens that have ended."""
+    operator.workspace.control(token_lifetime=12, refuse_with=403)
+    roll_out(operator, home).ok()
+    assert typed(home, f"{EXEC} first").stdout.strip() == "You said: first"
+    time.sleep(13)
+    done = typed(home, f"{EXEC} second")
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: second"), done.stderr
+
+
+@pytest.mark.parametrize(("status", "answers"), [(401, True), (403, False)])
+def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: int, answers: bool) -> None:
+    """It asks the helper again after 401, and not after 403: the page of the agent says so."""
+    operator.workspace.control(token_lifetime=10, refuse_with=status)
+    roll_out(operator, home).ok()
+    operator.workspace.clear()
+    prompt = 'call the tool exec_command with {\\"cmd\\": \\"sleep 12\\", \\"yield_time_ms\\": 20000}'
+    done = typed(home, f'{EXEC} --sandbox danger-full-access "{prompt}"')
+    assert (done.returncode == 0) is answers, done.stderr
+    asked = [one["status"] for one in operator.workspace.requests("/ai-gateway/codex/v1/responses")]
+    assert (asked[0], asked[1], asked[-1]) == (200, status, 200 if answers else status)
+
+
+def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
+    """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
+    roll_out(operator, home).ok()
+    done = typed(home, f"timeout 15 {EXEC} hello", within=tuple(network.command))
+    assert done.returncode != 0
+    assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_left_alone(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text('model = "mine"\nmodel = "twice"\n')
+    play = roll_out(operator, home)
+    assert play.status != 0 and "config.toml" in play.message() and "line 2" in play.message(), play.output
+    assert (home / CONFIG).read_text() == 'model = "mine"\nmodel = "twice"\n'
+
+
+def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text(OWN_CONFIG)
+    before = manifest(str(home))
+    roll_out(operator, home).ok()
+    assert typed(home, f"{EXEC} hello").stdout.strip() == "You said: hello"
+    text = (home / CONFIG).read_text()
+    assert all(kept in text for kept in ("# mine", "# the model of my own", "[model_providers.local]", "goals = true"))
+    operator.uninstall(home).ok()
+    assert (home / CONFIG).read_text() == OWN_CONFIG
+    shutil.rmtree(home / ".codex")  # what Codex itself has written as it ran is beside it
+    after = manifest(str(home))
+    assert [one for one in differences(before, after) if ".codex" not in one] == []
+
+
+def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    found = {(one["category"], one["check"]): one for one in checks(play)}
+    assert found["Prompt", "Codex"]["status"] == "PASS", found
+    operator.workspace.control(fail_next={"path_prefix": "/ai-gateway/codex/v1/responses", "status": 400, "count": 9})
+    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    found = {(one["category"], one["check"]): one for one in checks(play)}
+    assert found["Prompt", "Codex"]["status"] == "FAIL", found
+    assert found["Prompt", "Codex"]["detail"].startswith("exit status 1: ERROR:"), "no banner, no echo of the prompt"
+
+
+def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
+    operator: Operator, network: Network, home: Path
+) -> None:
+    before = manifest(str(home))
+    roll_out(operator, home).ok()
+    operator.uninstall(home).ok()
+    assert differences(before, manifest(str(home))) == []
+    operator.workspace.clear()
+    typed(home, f"PATH={operator.prefix}/bin:$PATH timeout 15 {EXEC} hello", within=tuple(network.command))
+    assert not operator.workspace.requests("/")

@@ -31,7 +31,7 @@ CLAUDE = AGENTS["claude_code"]
 OPTIONS = AgentOptions(
     owner=Owner("ada", 1000, 1000, "/home/ada"),
     workspace_url="https://w.example.com",
-    base_urls={"anthropic": "https://w.example.com/ai-gateway/anthropic"},
+    base_urls={dialect: f"https://w.example.com/ai-gateway/{dialect}" for dialect in DIALECTS},
     token_helper="/home/ada/.local/share/fmapi-coding-agents/token-helper",
     token_ttl_minutes=15,
 )
