@@ -71,6 +71,9 @@ class Codex(Agent):
             "features",
             "daemon_auto_start",
         ): "Else it leaves a copy of itself (404 MB) in the home, which runs on after the terminal is closed, and updates itself.",
+        ("CODEX_CA_CERTIFICATE",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
     }
     renewal = (
         "It runs the token helper again when the time to live has passed, before it asks, and at once after HTTP 401. After HTTP 403 "

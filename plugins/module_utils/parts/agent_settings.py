@@ -94,7 +94,9 @@ class AgentSettings(Part):
 def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[str, Problem]]:
     """What is wrong with an agent's settings file as it stands, beside what is ours in it, and where."""
     chosen = agent_options(owner, options, agent.name)
-    main = agent.documents(chosen)[-1]
+    main = agent.main_document(chosen)
+    if main is None:
+        return
     settings = _settings(main)
     for key in main.values:
         _leave_out(settings, key)
@@ -102,8 +104,10 @@ def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[st
         yield main.path, problem
 
 
-def _settings(main: Wanted) -> dict[str, Any]:
+def _settings(main: Wanted | None) -> dict[str, Any]:
     """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place)."""
+    if main is None:
+        return {}
     try:
         settings = json.loads((files.read(main.path).content or b"{}").decode("utf-8-sig"))
     except (OperatorError, ValueError, RecursionError):
@@ -126,7 +130,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     owner, login = examination.owner, examination.environment
     options = agent_options(owner, examination.options, agent.name)
     shell = examination.shell()
-    names = agent.outranking(_settings(agent.documents(options)[-1]))
+    names = agent.outranking(_settings(agent.main_document(options)))
     places = person.settings_of(owner, names)
     for name in names:
         where = ", ".join(places.get(name, ()))
@@ -264,7 +268,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     # person's terminals does so here, too: the prompt is to prove that they are answered.
     needed = [examination.config.oidc_token_env] if examination.config.oidc_token_env else []
     options = agent_options(examination.owner, examination.options, agent.name)
-    needed += agent.outranking(_settings(agent.documents(options)[-1]))
+    needed += agent.outranking(_settings(agent.main_document(options)))
     seen = {**examination.environment, **examination.shell()}
     seen["PATH"] = os.pathsep.join((os.path.dirname(found.path), examination.environment.get("PATH", "")))
     environment = {
