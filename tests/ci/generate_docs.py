@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / ".work" / "collections")]
 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module, routing  # noqa: E402
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, Agent  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, Agent, Launch  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in  # noqa: E402
@@ -298,7 +299,7 @@ def agent_page(name: str) -> str:
         ("measured", markdown(getattr(agent, "measured", ""))),
     ]
     blocks = [_table(("fact", "value"), [fact for fact in facts if fact[1]])]
-    blocks += ["## Models", _models(agent), "## What is written", _written_introduction(), *_files(name)]
+    blocks += ["## Models", _models(agent), "## What is written", _written_introduction(), *_files(name), *_environment(name)]
     if agent.own_options:
         blocks += ["## Options of its own", _own_options(name)]
     return "\n\n".join(blocks)
@@ -348,6 +349,33 @@ def _files(name: str) -> Iterator[str]:
         when = f", only with `{only[path][0]}`" if path in only else ""
         yield f"Mode {document.mode:04o} where we make it{private}{when}."
         yield _keys(name, document, [(said, found[path]) for said, found in others if path in found])
+
+
+def _environment(name: str) -> Iterator[str]:
+    """What the command of ours sets, where there is one."""
+    usual = _launch(name)
+    others = [(said, launch) for said, launch in ((said, _launch(name, **given)) for said, given in _variations(name)) if launch]
+    if usual is None and not others:
+        return
+    rows = {one: (_code(value), "") for one, value in (usual.environment if usual else {}).items()}
+    for said, launch in others:
+        for one, value in launch.environment.items():
+            rows.setdefault(one, (_code(value), f"with `{said}`"))
+    for launch in [usual] if usual else []:
+        rows.update({one: ("a token, fresh at each start", "") for one in launch.token_variables})
+        rows.update({one: ("taken out", "") for one in launch.unset})
+    command = os.path.join(_OWNER.launchers, AGENTS[name].command)
+    yield f"### `{re.sub(f'^{_OWNER.home}/', '~/', command)}`"
+    when = "" if usual else ", where it needs them"
+    yield f"The command that starts it with these variables{when}: it stands first on PATH. No shell's own environment has them."
+    yield _table(
+        ("variable", "value", "when", "why"),
+        [(f"`{one}`", *row, markdown(AGENTS[name].reasons.get((one,), ""))) for one, row in rows.items()],
+    )
+
+
+def _launch(name: str, **given: Any) -> Launch | None:
+    return AGENTS[name].launch(agent_options(_OWNER, _options(**given), name))
 
 
 def _keys(name: str, document: Wanted, others: Sequence[tuple[str, Wanted]]) -> str:

@@ -31,7 +31,7 @@ CLAUDE = AGENTS["claude_code"]
 OPTIONS = AgentOptions(
     owner=Owner("ada", 1000, 1000, "/home/ada"),
     workspace_url="https://w.example.com",
-    base_urls={"anthropic": "https://w.example.com/ai-gateway/anthropic"},
+    base_urls={dialect: f"https://w.example.com/ai-gateway/{dialect}" for dialect in DIALECTS},
     token_helper="/home/ada/.local/share/fmapi-coding-agents/token-helper",
     token_ttl_minutes=15,
 )
@@ -63,7 +63,7 @@ def test_an_agent_answers_everything(agent: Agent) -> None:
     assert agent.accepts(agent.pinned_version) and agent.accepts(agent.minimum_version)
     assert not any(agent.accepts(version) for version in agent.denied_versions)
     documents = agent.documents(OPTIONS)
-    assert documents
+    assert documents or agent.launch(OPTIONS), "somewhere it learns of the workspace"
     for document in documents:
         assert document.component == "agent_settings"
         assert Path(document.path).is_relative_to("/home/ada")

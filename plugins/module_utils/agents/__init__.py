@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
 from .claude_code import ClaudeCode
+from .codex import Codex
+from .copilot import Copilot
 from .pi import Pi
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Pi())}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Codex(), Copilot(), Pi())}
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]

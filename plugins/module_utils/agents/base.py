@@ -109,11 +109,16 @@ class Agent:
     """Of the main document: what another shape would make the agent drop the whole file for. An object that judges nothing, if so."""
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
-        """The agent's documents in writing order. The last is the main one: what extra settings go into.
+        """The agent's documents in writing order. The last is the main one: what extra settings go into. An agent that takes all from
+        its environment has none.
 
         Raises OperatorError for an own option that does not fit this host.
         """
         raise NotImplementedError
+
+    def main_document(self, options: AgentOptions) -> Wanted | None:
+        """The last of its documents, if it has any."""
+        return next(reversed(self.documents(options)), None)
 
     def launch(self, options: AgentOptions) -> Launch | None:
         """What has to be in the agent's environment as it starts; None for an agent that finds all in its files."""

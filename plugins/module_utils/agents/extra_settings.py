@@ -51,7 +51,15 @@ def check_extra_settings(extra: Mapping[str, Any], agents: Mapping[str, Agent]) 
             raise OperatorError("is no agent", where, f"Known are: {', '.join(sorted(agents))}")
         if not isinstance(settings, Mapping):
             raise OperatorError("is no dictionary", where, "Give settings as they stand in the agent's file")
-        main = agents[name].documents(_ANY)[-1]
+        main = agents[name].main_document(_ANY)
+        if main is None and settings:
+            raise OperatorError(
+                f"cannot be set: {agents[name].title} gets all from its environment, and no file of its own is written",
+                where,
+                "Take it out",
+            )
+        if main is None:
+            continue
         for path, value in _leaves(settings, (), where):
             _check_leaf(path, value, main, where)
         for misfit in agents[name].misfits(settings):

@@ -59,6 +59,11 @@ class Pi(Agent):
         (*_OURS, "models"): "What its list of models offers.",
         ("defaultProvider",): "Else it takes another whose key it finds in the environment.",
         ("defaultModel",): "The model that a session begins with.",
+        ("PI_OFFLINE",): "Else it asks others for newer versions and programs as it starts.",
+        ("PI_CODING_AGENT_DIR",): "It would lead to other files than those above.",
+        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
     }
     renewal = "It runs the token helper before every request: a token that ends is not noticed."
     measured = "With 0.74.2: first answer by its bare name, expired tokens in a session at 401 and 403, the way back."

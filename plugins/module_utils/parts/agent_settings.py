@@ -98,7 +98,9 @@ class AgentSettings(Part):
 def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[str, Problem]]:
     """What is wrong with an agent's settings file as it stands, beside what is ours in it, and where."""
     chosen = agent_options(owner, options, agent.name)
-    main = agent.documents(chosen)[-1]
+    main = agent.main_document(chosen)
+    if main is None:
+        return
     settings = _settings(main)
     for key in main.values:
         _leave_out(settings, key)
@@ -106,11 +108,13 @@ def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[st
         yield main.path, problem
 
 
-def _settings(main: Wanted) -> dict[str, Any]:
+def _settings(main: Wanted | None) -> dict[str, Any]:
     """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place).
 
     Nothing of TOML and YAML: every look would have to parse them.
     """
+    if main is None:
+        return {}
     try:
         content = files.read(main.path).content or b"{}"
         if main.format == "jsonc":
@@ -138,7 +142,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     owner, login = examination.owner, examination.environment
     options = agent_options(owner, examination.options, agent.name)
     shell = examination.shell()
-    names = agent.outranking(_settings(agent.documents(options)[-1]))
+    names = agent.outranking(_settings(agent.main_document(options)))
     places = person.settings_of(owner, names)
     for name in names:
         where = ", ".join(places.get(name, ()))
@@ -276,7 +280,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     # person's terminals does so here, too: the prompt is to prove that they are answered.
     needed = [examination.config.oidc_token_env] if examination.config.oidc_token_env else []
     options = agent_options(examination.owner, examination.options, agent.name)
-    needed += agent.outranking(_settings(agent.documents(options)[-1]))
+    needed += agent.outranking(_settings(agent.main_document(options)))
     seen = {**examination.environment, **examination.shell()}
     seen["PATH"] = os.pathsep.join((os.path.dirname(found.path), examination.environment.get("PATH", "")))
     environment = {

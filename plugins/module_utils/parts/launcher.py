@@ -115,6 +115,7 @@ class Launcher(Part):
                 "file",
                 self.name,
                 values={(): script(owner, agent, launch, helper, usual)},
+                as_good=_as_good(owner, options, agent, helper, usual),
                 mode=0o755,
                 summary=f"command {agent.command}",
             )
@@ -167,6 +168,13 @@ def _launches(owner: Owner, options: Options) -> list[tuple[Agent, Launch]]:
     """The agents that need one, and what each needs."""
     found = [(AGENTS[name], AGENTS[name].launch(agent_options(owner, options, name))) for name in options["agents"]]
     return [(agent, launch) for agent, launch in found if launch is not None]
+
+
+def _as_good(owner: Owner, options: Options, agent: Agent, helper: str, usual: list[str]) -> dict[KeyPath, str]:
+    """The same with other names of its models, which may be what a run has found that asked the workspace."""
+    chosen = agent_options(owner, options, agent.name)
+    launch = agent.launch(chosen._replace(models={**chosen.models, **chosen.other_names}))
+    return {(): script(owner, agent, launch, helper, usual)} if launch and chosen.other_names else {}
 
 
 def _prefixes(owner: Owner, options: Options) -> list[str]:

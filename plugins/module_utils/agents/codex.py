@@ -1,0 +1,160 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Codex: a provider of its own in ``~/.codex/config.toml``, with a command for a token. Measured with 0.169.0 unless said."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..engine.documents import Document, KeyPath
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .sources import Npm
+
+_PROVIDER = "databricks"
+_OURS = ("model_providers", _PROVIDER)
+_HELPER_MILLISECONDS = 30_000
+"""It kills a slower helper and starts another, again and again. Ours gives up earlier by itself: it asks for 10 seconds at most."""
+
+_QUIET: Mapping[KeyPath, Any] = {
+    ("web_search",): "disabled",
+    ("check_for_update_on_startup",): False,
+    ("analytics", "enabled"): False,
+    ("feedback", "enabled"): False,
+    ("features", "plugins"): False,
+    ("features", "daemon_auto_start"): False,
+}
+_SUPERSEDED = (
+    ("profile",),  # an error since profiles have files of their own
+    (*_OURS, "env_key"),  # an error beside a command
+    (*_OURS, "experimental_bearer_token"),
+    (*_OURS, "requires_openai_auth"),
+)
+_TIME = re.compile(r"^\S+Z +(?=ERROR )")
+_ERROR = re.compile(r"error\b", re.IGNORECASE)
+
+
+class Codex(Agent):
+    name = "codex"
+    title = "Codex"
+    command = "codex"
+    source = Npm("@openai/codex")  # its program comes in a package for each platform: no script has to run
+    pinned_version = "0.169.0"
+    # Older ones know no command for a token (0.118.0), or take profiles from the main file; none of them was measured.
+    minimum_version = "0.145.0"
+    dialects = ("responses",)
+    listings = {"responses": "/models"}
+    model_defaults = {"default": "databricks-gpt-5-5"}
+    model_slots = {
+        "default": "The model that a session begins with. Its picker lists what the workspace's gateway lists."
+    }
+    reasons = {
+        ("model_provider",): "Else it asks its vendor, and wants a sign-in there.",
+        ("model",): "The model that a session begins with.",
+        (*_OURS, "name"): "A provider has to have a name.",
+        (*_OURS, "base_url"): "Requests go to the workspace.",
+        (*_OURS, "wire_api"): "The dialect that is spoken there, the only one that it still knows.",
+        (*_OURS, "auth", "command"): "The command that prints a token: no token stands in the file.",
+        (*_OURS, "auth", "timeout_ms"): "Else a helper that takes more than 5 seconds is killed, and started again.",
+        (*_OURS, "auth", "refresh_interval_ms"): "How long a token is kept before the helper is asked again.",
+        ("web_search",): "Gateways refuse the vendor's web search.",
+        ("check_for_update_on_startup",): "Else it asks its vendor for newer versions.",
+        ("analytics", "enabled"): "Else it sends statistics to its vendor.",
+        ("feedback", "enabled"): "Else it offers to send sessions to its vendor.",
+        ("features", "plugins"): "Else it fetches its vendor's plugins from GitHub and chatgpt.com at each start.",
+        (
+            "features",
+            "daemon_auto_start",
+        ): "Else it leaves a copy of itself (404 MB) in the home, which runs on after the terminal is closed, and updates itself.",
+        ("CODEX_CA_CERTIFICATE",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
+    }
+    renewal = (
+        "It runs the token helper again when the time to live has passed, before it asks, and at once after HTTP 401. After HTTP 403 "
+        "it does not: a session ends where a token ends before its time to live has passed."
+    )
+    measured = (
+        "With 0.169.0: first answer by its bare name, tokens that end between two prompts and in a session at 401 and 403, no name "
+        "looked up for one prompt, the way back. Started in a terminal, it asks C(raw.githubusercontent.com) for an announcement."
+    )
+
+    def documents(self, options: AgentOptions) -> list[Wanted]:
+        models = self.models(options.models)
+        config = Wanted(
+            path=self._config(options.owner),
+            format="toml",
+            component=COMPONENT,
+            values={
+                ("model_provider",): _PROVIDER,
+                ("model",): models["default"],
+                **_QUIET,
+                **self._provider(options),
+            },
+            as_good={("model",): options.other_names["default"]} if "default" in options.other_names else {},
+            superseded=_SUPERSEDED,
+            mode=0o600,
+        )
+        return [config]
+
+    @staticmethod
+    def _config(owner: Owner) -> str:
+        return os.path.join(owner.home, ".codex", "config.toml")
+
+    @staticmethod
+    def _provider(options: AgentOptions) -> dict[KeyPath, Any]:
+        return {
+            (*_OURS, "name"): "Databricks",
+            (*_OURS, "base_url"): options.base_urls["responses"],
+            (*_OURS, "wire_api"): "responses",
+            # Started as it stands, by no shell: no quotes for a space.
+            (*_OURS, "auth", "command"): options.token_helper,
+            (*_OURS, "auth", "timeout_ms"): _HELPER_MILLISECONDS,
+            (*_OURS, "auth", "refresh_interval_ms"): options.token_ttl_minutes * 60_000,
+        }
+
+    def launch(self, options: AgentOptions) -> Launch | None:
+        """Its file can say neither of these. Whoever needs none starts the program itself."""
+        optional = {
+            # Its own variable, not SSL_CERT_FILE: that would hold for all that it runs.
+            "CODEX_CA_CERTIFICATE": options.ca_file,
+            "HTTPS_PROXY": options.proxy,
+            "NO_PROXY": options.no_proxy,
+        }
+        given = {name: value for name, value in optional.items() if value}
+        return Launch(given) if given else None
+
+    def usual_files(self, owner: Owner) -> dict[str, str]:
+        return {self._config(owner): "toml"}
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if document.get((*_OURS, "auth", "command")) != token_helper:
+            return []
+        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"responses": ""}, token_helper, 0)
+        known = [*self._provider(any_options)]
+        if document.get(("model_provider",)) == _PROVIDER:
+            known += [("model_provider",), ("model",)]
+        return known + [key for key, value in _QUIET.items() if document.get(key) == value]
+
+    def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("CODEX_HOME",)
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        return []
+
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
+        # Nothing of a project, no server, and nothing that could be changed: a reply is all that is wanted.
+        own = ["--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--sandbox", "read-only"]
+        own += ["--config", "project_doc_max_bytes=0", "--config", "mcp_servers={}", "--disable", "shell_tool"]
+        return [program, "exec", *own, prompt]
+
+    def reason(self, stdout: str, stderr: str) -> str:
+        """From its first error on: before that it repeats what it was asked, and tells its settings."""
+        lines = [_TIME.sub("", line) for line in f"{stdout}\n{stderr}".splitlines()]
+        first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), 0)
+        return " ".join(" ".join(dict.fromkeys(lines[first:])).split())

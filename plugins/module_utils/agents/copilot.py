@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GitHub Copilot CLI: a provider in its environment, which runs a command for a token before every request. Measured with 1.0.102.
+
+It has a file for providers, too (``~/.copilot/providers.json``), but that takes a token as it stands, and no command. So no file of
+its own is written. It speaks Responses (``COPILOT_PROVIDER_WIRE_API=responses``) and Messages as well; in Messages it sends what a
+command prints as ``x-api-key`` only, which a workspace refuses.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from ..engine.documents import Document, KeyPath
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from .base import Agent, AgentOptions, Launch, Problem
+from .sources import Npm
+
+
+class Copilot(Agent):
+    name = "copilot"
+    title = "Copilot CLI"
+    command = "copilot"
+    source = Npm("@github/copilot")  # its program comes in a package for each platform: no script has to run
+    pinned_version = "1.0.102"
+    # What the vendor of the workspace asks for; older ones were not measured.
+    minimum_version = "1.0.91"
+    # What every model speaks. In Responses, only GPT models could be chosen.
+    dialects = ("chat",)
+    model_defaults = {"default": "databricks-claude-sonnet-4-6"}
+    model_slots = {"default": "The model that a session begins with. Another is asked for with C(--model). Gemini models are reported to refuse what it sends."}
+    reasons = {
+        ("COPILOT_OFFLINE",): "Else it asks GitHub, for a sign-in, statistics, tools and newer versions.",
+        ("COPILOT_AUTO_UPDATE",): "Else it may start a newer version that it has fetched before.",
+        ("COPILOT_PROVIDER_TYPE",): "How a token is sent: as C(Authorization: Bearer).",
+        ("COPILOT_PROVIDER_BASE_URL",): "Requests go to the workspace.",
+        ("COPILOT_PROVIDER_WIRE_API",): "The dialect that is spoken there.",
+        ("COPILOT_PROVIDER_API_KEY_COMMAND",): "The command that prints a token: no token stands in the environment.",
+        ("COPILOT_MODEL",): "The model that a session begins with.",
+        ("COPILOT_PROVIDER_BEARER_TOKEN",): "It would come before the command.",
+        ("COPILOT_PROVIDER_HEADERS",): "They are of another provider, and may be its key.",
+        ("COPILOT_PROVIDER_MODEL_ID",): "It would come before the model.",
+        ("COPILOT_PROVIDER_WIRE_MODEL",): "It would come before the model.",
+        ("COPILOT_PROVIDER_TRANSPORT",): "Workspaces speak no WebSocket.",
+        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
+    }
+    renewal = "It runs the token helper before every request: a token that ends is not noticed."
+    measured = (
+        "With 1.0.102: first answer by its bare name, tokens that end in a session at 401 and 403, what a shell exports, its own settings "
+        "beside ours, no name looked up for one prompt, the way back."
+    )
+
+    def documents(self, options: AgentOptions) -> list[Wanted]:
+        return []
+
+    def launch(self, options: AgentOptions) -> Launch:
+        environment = {
+            "COPILOT_OFFLINE": "true",
+            "COPILOT_AUTO_UPDATE": "false",
+            "COPILOT_PROVIDER_TYPE": "openai",
+            "COPILOT_PROVIDER_BASE_URL": options.base_urls["chat"],
+            "COPILOT_PROVIDER_WIRE_API": "completions",
+            # Run by sh -c, so a path with a space needs its quotes.
+            "COPILOT_PROVIDER_API_KEY_COMMAND": shlex.quote(options.token_helper),
+            "COPILOT_MODEL": self.models(options.models)["default"],
+        }
+        optional = {
+            "NODE_EXTRA_CA_CERTS": options.ca_file,
+            "HTTPS_PROXY": options.proxy,
+            "NO_PROXY": options.no_proxy,
+        }
+        environment.update({name: value for name, value in optional.items() if value})
+        outranking = ("BEARER_TOKEN", "HEADERS", "MODEL_ID", "WIRE_MODEL", "TRANSPORT")
+        return Launch(environment, unset=tuple(f"COPILOT_PROVIDER_{name}" for name in outranking))
+
+    def usual_files(self, owner: Owner) -> dict[str, str]:
+        return {}
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        return []
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        return []
+
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
+        # Nothing of a project, no server and no tool: a reply is all that is wanted.
+        own = ["--silent", "--no-color", "--no-custom-instructions", "--disable-builtin-mcps", "--available-tools=none"]
+        return [program, *own, f"--prompt={prompt}"]

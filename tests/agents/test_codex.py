@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real Codex in a home that the rollout made, started by its bare name from the person's own shell."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plugins.module_utils.agents.codex import Codex
+from tests import homes
+from tests.agents.conftest import installed
+from tests.agents.network import Network
+from tests.control_node import ControlNode, Operator
+from tests.hosts.tree import differences, manifest
+from tests.workspace.client import Workspace
+from tests.written_reports import REPORT, checks
+
+pytestmark = pytest.mark.agents
+
+CONFIG = Path(".codex", "config.toml")
+LAUNCHER = Path(".local", "share", "fmapi-coding-agents", "bin", "codex")
+EXEC = "codex exec --skip-git-repo-check"
+OWN_CONFIG = """\
+# mine
+model = "gpt-mine"   # the model of my own
+profile = "work"
+
+[model_providers.local]
+name = "Local"
+base_url = "http://localhost:1/v1"  # here
+
+[features]
+goals = true
+"""
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed(Codex.pinned_version, tmp_path_factory, "codex")
+
+
+@pytest.fixture
+def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
+    return Operator(control, workspace, prefix)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Of somebody whose shell is bash."""
+    made = homes.bare(tmp_path / "home")
+    (made / ".bashrc").write_text("mine=1\n")
+    return made
+
+
+def typed(home: Path, line: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    """What somebody types into a login shell, with nothing in its environment but a home and the usual path."""
+    node = os.path.dirname(shutil.which("node") or "/usr/bin/node")
+    return subprocess.run(
+        [*within, "bash", "-l", "-c", line],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={"HOME": str(home), "PATH": f"{node}:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        cwd=home,
+        timeout=120,
+        check=False,
+    )
+
+
+def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
+    return operator.rollout(home, agents=["codex"], **own)
+
+
+def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    operator.workspace.control(strict=True)
+    done = typed(home, f"{EXEC} hello")
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
+    assert roll_out(operator, home).ok().changed() == 0
+    (asked,) = operator.workspace.requests("/ai-gateway/codex/v1/responses")
+    assert (asked["status"], asked["model"]) == (200, "system.ai.gpt-5-5")
+    assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, "what its picker lists is the workspace's"
+
+
+def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator, home: Path) -> None:
+    """Each start asks the helper, whatever the workspace says of tokens that have ended."""
+    operator.workspace.control(token_lifetime=12, refuse_with=403)
+    roll_out(operator, home).ok()
+    assert typed(home, f"{EXEC} first").stdout.strip() == "You said: first"
+    time.sleep(13)
+    done = typed(home, f"{EXEC} second")
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: second"), done.stderr
+
+
+@pytest.mark.parametrize(("status", "answers"), [(401, True), (403, False)])
+def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: int, answers: bool) -> None:
+    """It asks the helper again after 401, and not after 403: the page of the agent says so."""
+    operator.workspace.control(token_lifetime=10, refuse_with=status)
+    roll_out(operator, home).ok()
+    operator.workspace.clear()
+    prompt = 'call the tool exec_command with {\\"cmd\\": \\"sleep 12\\", \\"yield_time_ms\\": 20000}'
+    done = typed(home, f'{EXEC} --sandbox danger-full-access "{prompt}"')
+    assert (done.returncode == 0) is answers, done.stderr
+    asked = [one["status"] for one in operator.workspace.requests("/ai-gateway/codex/v1/responses")]
+    assert (asked[0], asked[1], asked[-1]) == (200, status, 200 if answers else status)
+
+
+def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
+    """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
+    roll_out(operator, home).ok()
+    done = typed(home, f"timeout 15 {EXEC} hello", within=tuple(network.command))
+    assert done.returncode != 0
+    assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_left_alone(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text('model = "mine"\nmodel = "twice"\n')
+    play = roll_out(operator, home)
+    assert play.status != 0 and "config.toml" in play.message() and "line 2" in play.message(), play.output
+    assert (home / CONFIG).read_text() == 'model = "mine"\nmodel = "twice"\n'
+
+
+def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text(OWN_CONFIG)
+    before = manifest(str(home))
+    roll_out(operator, home).ok()
+    assert typed(home, f"{EXEC} hello").stdout.strip() == "You said: hello"
+    text = (home / CONFIG).read_text()
+    assert all(kept in text for kept in ("# mine", "# the model of my own", "[model_providers.local]", "goals = true"))
+    operator.uninstall(home).ok()
+    assert (home / CONFIG).read_text() == OWN_CONFIG
+    shutil.rmtree(home / ".codex")  # what Codex itself has written as it ran is beside it
+    after = manifest(str(home))
+    assert [one for one in differences(before, after) if ".codex" not in one] == []
+
+
+def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    found = {(one["category"], one["check"]): one for one in checks(play)}
+    assert found["Prompt", "Codex"]["status"] == "PASS", found
+    operator.workspace.control(fail_next={"path_prefix": "/ai-gateway/codex/v1/responses", "status": 400, "count": 9})
+    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    found = {(one["category"], one["check"]): one for one in checks(play)}
+    assert found["Prompt", "Codex"]["status"] == "FAIL", found
+    assert found["Prompt", "Codex"]["detail"].startswith("exit status 1: ERROR:"), "no banner, no echo of the prompt"
+
+
+def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
+    operator: Operator, network: Network, home: Path
+) -> None:
+    before = manifest(str(home))
+    roll_out(operator, home).ok()
+    operator.uninstall(home).ok()
+    assert differences(before, manifest(str(home))) == []
+    operator.workspace.clear()
+    typed(home, f"PATH={operator.prefix}/bin:$PATH timeout 15 {EXEC} hello", within=tuple(network.command))
+    assert not operator.workspace.requests("/")
