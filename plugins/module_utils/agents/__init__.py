@@ -11,8 +11,9 @@ from __future__ import annotations
 from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
 from .claude_code import ClaudeCode
 from .gemini import Gemini
+from .opencode import OpenCode
 from .pi import Pi
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Pi(), Gemini())}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Pi(), Gemini(), OpenCode())}
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]

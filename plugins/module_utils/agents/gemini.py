@@ -136,7 +136,9 @@ class Gemini(Agent):
     @staticmethod
     def _models_by_key() -> dict[KeyPath, str]:
         """Where names of models stand, and which choice each is."""
-        tasks: dict[KeyPath, str] = {(*_ALIASES, name, "modelConfig", "model"): task.slot for name, task in _TASKS.items()}
+        tasks: dict[KeyPath, str] = {
+            (*_ALIASES, name, "modelConfig", "model"): task.slot for name, task in _TASKS.items()
+        }
         return {_MODEL: "default", **tasks}
 
     def launch(self, options: AgentOptions) -> Launch:
@@ -192,7 +194,9 @@ class Gemini(Agent):
         return " ".join(line.strip() for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line))
 
 
-_NOISE = re.compile(r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$")
+_NOISE = re.compile(
+    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$"
+)
 
 
 def _settings_file(owner: Owner) -> str:
