@@ -87,7 +87,10 @@ class Gemini(Agent):
         "It reads a token once, at its start: C(gemini) starts with a fresh one. A session that outlives it ends with HTTP "
         "401 or 403: start again with C(gemini --resume)."
     )
-    measured = "With 0.61.0: first answer by its bare name."
+    measured = (
+        "With 0.61.0: first answer by its bare name, a fresh token at each start, small tasks, what a shell or an older file says, "
+        "folders nobody has trusted, a byte order mark, names it looks up without a terminal (none), the way back."
+    )
 
     own_options = {
         "folder_trust": {
