@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine.documents import Document, KeyPath
+from ..engine.documents.dotenv_document import DotenvDocument
 from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
@@ -27,6 +28,8 @@ _OURS: KeyPath = ("provider", _PROVIDER)
 _PLACEHOLDER = "set-by-the-plugin-fmapi-coding-agents"
 """Without any token it begins no request. This one opens nothing, and tells that the entry is ours."""
 _DIRECTORY = (".config", "opencode")
+_NPM = {"offline": "true", "fetch-retries": "0"}
+"""By what the operator allows, one or the other."""
 _CONTEXT, _OUTPUT = 200_000, 32_000
 """Of every Claude model. OpenCode, which does not know these names, would never shorten a session."""
 
@@ -118,8 +121,14 @@ class OpenCode(Agent):
             )
         },
     }
-    renewal = "Its plugin runs the token helper before every request: a token that ends is not noticed."
-    measured = "With 1.18.33: first answer by its bare name."
+    renewal = (
+        "Its plugin runs the token helper before every request: a token that ends is not noticed. With C(--pure), which leaves "
+        "plugins out, it has no token."
+    )
+    measured = (
+        "With 1.18.33: first answer by its bare name, expired tokens in a session at 401 and 403, names it looks up without a "
+        "terminal (none), no token of ours for other providers, the way back. It speaks the other three dialects as well."
+    )
 
     own_options = {
         "downloads": {
@@ -139,7 +148,9 @@ class OpenCode(Agent):
             path=os.path.join(directory, ".npmrc"),
             format="dotenv",
             component=COMPONENT,
-            values={("fetch-retries",): "0"} if self.own(options, "downloads") else {("offline",): "true"},
+            values={
+                (name,): _NPM[name] for name in ("fetch-retries" if self.own(options, "downloads") else "offline",)
+            },
             mode=0o600,
         )
         plugin = Wanted(
@@ -197,12 +208,14 @@ class OpenCode(Agent):
     def usual_files(self, owner: Owner) -> dict[str, str]:
         directory = os.path.join(owner.home, *_DIRECTORY)
         settings = {os.path.join(directory, name): "jsonc" for name in ("opencode.json", "opencode.jsonc")}
-        return {**settings, _plugin_file(owner): "file"}
+        return {**settings, _plugin_file(owner): "file", os.path.join(directory, ".npmrc"): "dotenv"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if isinstance(document, WholeFile):
             text = document.get(WHOLE)
             return [WHOLE] if isinstance(text, str) and text.startswith(_PLUGIN.partition("{")[0]) else []
+        if isinstance(document, DotenvDocument):  # nobody else's, if nothing else is there
+            return [(name,) for name, value in _NPM.items() if document.text.split() == [f"{name}={value}"]]
         if document.get((*_OURS, "options", "authToken")) != _PLACEHOLDER:
             return []
         any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0)
