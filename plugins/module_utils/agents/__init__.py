@@ -12,8 +12,13 @@ from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
 from .claude_code import ClaudeCode
 from .codex import Codex
 from .copilot import Copilot
+from .gemini import Gemini
+from .hermes import Hermes
+from .opencode import OpenCode
 from .pi import Pi
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Codex(), Copilot(), Pi())}
+AGENTS: dict[str, Agent] = {
+    agent.name: agent for agent in (ClaudeCode(), Codex(), Gemini(), OpenCode(), Copilot(), Pi(), Hermes())
+}
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]
