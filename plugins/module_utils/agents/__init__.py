@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
 from .claude_code import ClaudeCode
+from .hermes import Hermes
 from .pi import Pi
 
-AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Pi())}
+AGENTS: dict[str, Agent] = {agent.name: agent for agent in (ClaudeCode(), Hermes(), Pi())}
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]
