@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +23,23 @@ from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
-MODELS = Path(".pi", "agent", "models.json")
-SETTINGS = Path(".pi", "agent", "settings.json")
-LAUNCHER = Path(".local", "share", "fmapi-coding-agents", "bin", "hermes")
-OWN_MODELS = """{
-  // mine
-  "providers": {
-    "ollama": {"baseUrl": "http://localhost:1/v1", "api": "openai-completions", "apiKey": "x", "models": [{"id": "m"}]}
-  }
-}
+CHAT = "/ai-gateway/mlflow/v1/chat/completions"
+CONFIG = Path(".hermes", "config.yaml")
+HELPER = Path(".local", "share", "fmapi-coding-agents", "token-helper")
+OWN = """\
+# mine
+model:
+  default: llama3   # small
+  provider: ollama
+  base_url: http://localhost:1/v1
+  context_length: 8192
+providers:
+  ollama: {base_url: http://localhost:1/v1, api_key: x}
+plugins:
+  enabled:
+    - of-mine
+agent:
+  max_turns: 20
 """
 
 
@@ -55,17 +61,16 @@ def home(tmp_path: Path) -> Path:
     return made
 
 
-def typed(home: Path, line: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """What somebody types into a login shell, with nothing in its environment but a home and the usual path."""
-    node = os.path.dirname(shutil.which("node") or "/usr/bin/node")
+def typed(home: Path, line: str, within: tuple[str, ...] = (), **own: str) -> subprocess.CompletedProcess[str]:
+    """What somebody types into a login shell, with nothing in its environment but a home, the usual path and ``own``."""
     return subprocess.run(
         [*within, "bash", "-l", "-c", line],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        env={"HOME": str(home), "PATH": f"{node}:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **own},
         cwd=home,
-        timeout=120,
+        timeout=180,
         check=False,
     )
 
@@ -74,81 +79,128 @@ def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
     return operator.rollout(home, agents=["hermes"], **own)
 
 
+def forget_what_it_wrote(home: Path) -> None:
+    """What Hermes itself has written as it ran."""
+    for path in (home / ".hermes").glob("*"):
+        if path.is_dir() and path.name != "plugins":
+            shutil.rmtree(path)
+        elif path.is_file() and path.name != "config.yaml":
+            path.unlink()
+
+
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
     roll_out(operator, home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "hermes -z hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
     assert roll_out(operator, home).ok().changed() == 0
-    (asked,) = operator.workspace.requests("/ai-gateway/mlflow/v1/chat/completions")
-    assert (asked["status"], asked["model"]) == (200, "system.ai.claude-opus-4-6")
+    (asked,) = operator.workspace.requests(CHAT)
+    assert (asked["status"], asked["model"], asked["token"]) == (200, "system.ai.claude-opus-4-6", "valid")
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status: int) -> None:
-    operator.workspace.control(token_lifetime=12, refuse_with=status)
+def test_a_token_that_expires_between_two_requests_of_a_turn_is_not_noticed(
+    operator: Operator, home: Path, status: int
+) -> None:
+    operator.workspace.control(token_lifetime=8, refuse_with=status)
     roll_out(operator, home).ok()
-    assert typed(home, "hermes -z first").stdout.strip() == "You said: first"
-    time.sleep(13)
-    done = typed(home, "hermes -z second")
-    assert (done.returncode, done.stdout.strip()) == (0, "You said: second"), done.stderr
+    operator.workspace.clear()
+    done = typed(home, """hermes -z 'call the tool terminal with {"command": "sleep 9; echo awake"}'""")
+    assert done.returncode == 0 and "The tool said:" in done.stdout and "awake" in done.stdout, done.stdout
+    assert [one["status"] for one in operator.workspace.requests(CHAT)] == [200, 200]
 
 
-def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
+def test_commands_that_a_model_runs_find_no_token(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    token = subprocess.run([home / HELPER], capture_output=True, text=True, check=True).stdout.strip()
+    done = typed(home, """hermes -z 'call the tool terminal with {"command": "env"}'""")
+    assert "HERMES_SESSION_ID=" in done.stdout and token not in done.stdout
+    texts = [path.read_bytes() for path in (home / ".hermes").rglob("*") if path.is_file()]
+    assert texts and not [text for text in texts if token.encode() in text]
+
+
+def test_nothing_of_a_shell_or_of_its_own_env_file_outranks_the_workspace(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    other = "http://127.0.0.1:1/v1"
+    (home / ".hermes" / ".env").write_text(
+        f"OPENAI_API_KEY=sk-x\nOPENAI_BASE_URL={other}\nCUSTOM_BASE_URL={other}\nHERMES_INFERENCE_PROVIDER=openrouter\n"
+    )
+    done = typed(
+        home,
+        "hermes -z hello",
+        HERMES_HOME=str(home / "elsewhere"),
+        HERMES_INFERENCE_MODEL="gpt-9",
+        HERMES_INFERENCE_PROVIDER="openrouter",
+        OPENROUTER_API_KEY="sk-or-x",
+        CUSTOM_BASE_URL=other,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
+
+
+SESSION = "(sleep 20; echo hello; sleep 20; echo /quit; sleep 5) | TERM=xterm script -qec hermes /dev/null"
+
+
+@pytest.mark.parametrize("line", ["hermes -z hello", "hermes chat --quiet --query hello", SESSION])
+def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path, line: str) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
     roll_out(operator, home).ok()
-    done = typed(home, "hermes -z hello", within=tuple(network.command))
-    assert done.returncode != 0
-    assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
+    # A token as the helper would give it: what comes after it is what matters here.
+    (home / HELPER).write_text("#!/bin/sh\necho token\n")
+    done = typed(home, line, within=tuple(network.command))
+    assert "Connection error" in done.stdout, done.stdout + done.stderr
+    assert not network.sent()
 
 
-def test_the_person_s_own_providers_and_comments_stay_and_come_back(operator: Operator, home: Path) -> None:
-    (home / MODELS).parent.mkdir(parents=True)
-    (home / MODELS).write_text(OWN_MODELS)
-    (home / SETTINGS).write_text('{"theme": "light", "defaultProvider": "ollama", "defaultModel": "m"}')
+def test_a_broken_file_is_named_and_left_as_it_is(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text("model:\n  default: [\n")
+    before = manifest(str(home))
+    play = roll_out(operator, home)
+    assert play.status != 0 and f"{home / CONFIG}" in play.told and "line 3" in play.told, play.told
+    assert differences(before, manifest(str(home))) == []
+
+
+def test_the_person_s_own_keys_and_comments_stay_and_come_back(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text(OWN)
     before = manifest(str(home))
     roll_out(operator, home).ok()
     assert typed(home, "hermes -z hello").stdout.strip() == "You said: hello"
-    assert "// mine" in (home / MODELS).read_text() and "ollama" in (home / MODELS).read_text()
-    assert json.loads((home / SETTINGS).read_text())["theme"] == "light"
+    text = (home / CONFIG).read_text()
+    assert "# mine" in text and "ollama: {base_url" in text and "    - of-mine\n" in text and "max_turns: 20" in text
     operator.uninstall(home).ok()
-    for its_own in ("sessions", "auth.json"):  # what Pi itself has written as it ran
-        path = home / ".pi" / "agent" / its_own
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    forget_what_it_wrote(home)
     assert differences(before, manifest(str(home))) == []
 
 
-def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
+def test_the_doctor_prompts_it_and_tells_a_reply_from_an_error(operator: Operator, home: Path) -> None:
     roll_out(operator, home).ok()
-    play = operator.doctor(home, agents=["hermes"], prompt=True, report=REPORT)
-    found = {(one["category"], one["check"]): one for one in checks(play)}
-    assert found["Prompt", "Pi"]["status"] == "PASS", found
+    for failing, status in ((None, "PASS"), ({"path_prefix": CHAT, "status": 400, "count": 9}, "FAIL")):
+        operator.workspace.control(fail_next=failing)
+        play = operator.doctor(home, agents=["hermes"], prompt=True, report=REPORT)
+        found = {(one["category"], one["check"]): one for one in checks(play)}
+        assert found["Prompt", "Hermes"]["status"] == status, found
 
 
-def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:
+def test_what_the_helper_has_to_say_reaches_the_person(operator: Operator, home: Path) -> None:
+    roll_out(operator, home).ok()
+    (home / HELPER).write_text("#!/bin/sh\necho 'sign in again' >&2\nexit 1\n")
+    assert "sign in again" in typed(home, "hermes -z hello").stderr
+
+
+@pytest.mark.parametrize("with_ledger", [True, False])
+def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
+    operator: Operator, home: Path, with_ledger: bool
+) -> None:
     before = manifest(str(home))
     roll_out(operator, home).ok()
+    if not with_ledger:
+        for path in home.rglob("ledger*"):
+            os.unlink(path)
     operator.uninstall(home).ok()
-    assert differences(before, manifest(str(home))) == []
+    if with_ledger:
+        assert differences(before, manifest(str(home))) == []
+    assert not list(home.rglob("__init__.py"))
     operator.workspace.clear()
     done = typed(home, f"PATH={operator.prefix}/bin:$PATH hermes -z hello")
     assert done.returncode != 0 and not operator.workspace.requests("/")
-
-
-def test_arguments_status_and_terminal_are_the_program_s(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
-    assert typed(home, "pi --version").stdout.strip() + typed(home, "pi --version").stderr.strip() == Pi.pinned_version
-    odd = home / "odd" / "hermes"
-    odd.parent.mkdir()
-    odd.write_text('#!/bin/sh\nprintf "%s\\n" "$@" "$PI_OFFLINE" "${IFS-unset}" >&2\nexit 42\n')
-    odd.chmod(0o755)
-    done = typed(home, f"PATH={home / LAUNCHER.parent}:{odd.parent}:/usr/bin:/bin pi 'a  b' '*' ''")
-    assert (done.returncode, done.stderr.split("\n")[:4]) == (42, ["a  b", "*", "", "1"])
-
-
-def test_without_the_program_the_bare_name_says_so(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
-    text = (home / LAUNCHER).read_text()
-    (home / LAUNCHER).write_text(text.replace(str(operator.prefix), "/nowhere"))
-    done = typed(home, "hermes -z hello")
-    assert done.returncode == 127 and "pi: not installed" in done.stderr

@@ -58,10 +58,21 @@ def _with_token(request, **_context):
     return {{"request": {{**request, "extra_headers": headers}}}}
 
 
+def _ask_no_index():
+    # Its sessions ask pypi.org for a newer version, and no setting stops that. The rollout says which version stands here.
+    try:
+        from hermes_cli import banner
+
+        banner.check_for_updates = lambda: None
+    except ImportError:
+        pass
+
+
 def register(context):
     # Python has just put it there, and an uninstall would leave it.
     shutil.rmtree(os.path.join(os.path.dirname(__file__), "__pycache__"), ignore_errors=True)
     context.register_middleware("llm_request", _with_token)
+    _ask_no_index()
     try:
         _token()
     except (OSError, subprocess.SubprocessError):
