@@ -24,4 +24,8 @@ options:
     description:
       - URL of the npm registry or mirror. Without it, what npm is set to on the host.
     type: str
+  pip_index:
+    description:
+      - URL of the index that agents in Python come from, as pip takes it. Without it, what pip is set to on the host.
+    type: str
 """

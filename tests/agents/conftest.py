@@ -16,6 +16,7 @@ import pytest
 
 from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
+from plugins.module_utils.agents.sources import Npm
 from tests.agents.claude import Claude
 from tests.agents.network import Network, Unavailable
 from tests.control_node import ControlNode, Operator
@@ -44,7 +45,7 @@ def missing(what: str) -> NoReturn:
 def installed(version: str, tmp_path_factory: pytest.TempPathFactory, name: str = ClaudeCode.name) -> Path:
     """A prefix with an agent at this version, made by the module agent_cli and kept in the cache."""
     agent = AGENTS[name]
-    for program in ("node", "npm"):
+    for program in ("node", "npm") if isinstance(agent.source, Npm) else ():
         if shutil.which(program) is None:
             missing(f"{program} is needed to run {agent.title}: apt-get install -y nodejs npm (18 or newer)")
     prefix = cache_directory() / "agents" / f"{name.replace('_', '-')}-{version}"
@@ -64,7 +65,7 @@ def installed(version: str, tmp_path_factory: pytest.TempPathFactory, name: str 
             }
             play = ControlNode(scratch).run(scratch / "install.yml", {"host": variables})
             if play.status != 0:
-                missing(f"{agent.title} could not be installed. Check npm's registry and proxy:\n{play.output}")
+                missing(f"{agent.title} could not be installed. Check the registry and the proxy:\n{play.output}")
     return prefix
 
 

@@ -124,6 +124,7 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("users", ["ada", "../root"], "coding_agents_users names '../root', which is no user name"),
     ("users", [7], "coding_agents_users is [7], which is not a list"),
     ("npm_registry", "npm.example.com", "coding_agents_npm_registry does not begin with https:// or http://"),
+    ("pip_index", "pypi.example.com", "coding_agents_pip_index does not begin with https:// or http://"),
     ("config_url", "http://it.example.com/c.json", "coding_agents_config_url does not begin with https://. Give a URL"),
     ("config_sha256", "abc", "coding_agents_config_sha256 is 'abc', which is no SHA-256"),
     ("extra_settings", [1], "coding_agents_extra_settings is not a dictionary"),

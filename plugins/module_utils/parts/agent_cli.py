@@ -224,6 +224,7 @@ def _settings(owner: Owner, options: Options) -> Settings:
         owner.home,
         dict(os.environ),
         npm_registry=options.get("npm_registry") or None,
+        pip_index=options.get("pip_index") or None,
         proxy=options.get("proxy") or None,
         no_proxy=options.get("no_proxy") or None,
         certificates=certificates or None,

@@ -19,7 +19,7 @@ from ..agents import AGENTS, Agent, AgentOptions, FoundCli
 from ..agents.base import Problem
 from ..agents.extra_settings import merged, parse
 from ..engine import files, traces
-from ..engine.documents import FORMATS, MISSING, KeyPath
+from ..engine.documents import FORMATS, MISSING, KeyPath, WholeFile
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
@@ -90,7 +90,9 @@ class AgentSettings(Part):
                 except OperatorError:
                     continue  # nothing of ours can be known in a file that cannot be read
                 values = {key: document.get(key) for key in known if document.get(key) is not MISSING}
-                if values:
+                if values and kind == WholeFile.format:
+                    traces.whole_file(ledger, self.name, path)
+                elif values:
                     parents = list(dict.fromkeys(key[:-1] for key in values if key[:-1]))
                     traces.keys(ledger, self.name, path, kind, values, parents)
 

@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hermes: a provider in ``~/.hermes/config.yaml``, and a plugin that asks the token helper before every request.
+
+Its configuration knows no command for a token, and a refused one ends the turn. Keys, the plugin's interface and the names of variables
+that it keeps from its own commands: its source, and as measured with 0.19.0.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..engine.documents import Document, KeyPath
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .sources import Pip
+
+_PROVIDER = "databricks"
+_OURS = ("providers", _PROVIDER)
+_PLUGIN = "fmapi_coding_agents"
+_DIRECTORY = ".hermes"
+_ENABLED: KeyPath = ("plugins", "enabled")
+
+_TOKEN = "AUXILIARY_DATABRICKS_API_KEY"
+"""Variables of this form Hermes does not pass on to the commands that a model runs."""
+
+_MANIFEST = f"""\
+# Written by fmapi.coding_agents.
+name: {_PLUGIN}
+version: "1"
+description: Asks the token helper before every request.
+"""
+
+_CODE = '''\
+# Written by fmapi.coding_agents.
+"""Asks the token helper before every request: Hermes itself reads a token once, and a token lives for an hour."""
+
+import os
+import shutil
+import subprocess
+
+HELPER = {helper!r}
+
+
+def _token():
+    # What the helper has to say goes to the person: standard error is theirs.
+    done = subprocess.run([HELPER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
+    os.environ[{variable!r}] = done.stdout.strip()  # for titles and the like, which pass no plugin
+    return done.stdout.strip()
+
+
+def _with_token(request, **_context):
+    headers = {{**(request.get("extra_headers") or {{}}), "Authorization": "Bearer " + _token()}}
+    return {{"request": {{**request, "extra_headers": headers}}}}
+
+
+def _ask_no_index():
+    # Its sessions ask pypi.org for a newer version, and no setting stops that. The rollout says which version stands here.
+    try:
+        from hermes_cli import banner
+
+        banner.check_for_updates = lambda: None
+    except ImportError:
+        pass
+
+
+def register(context):
+    # Python has just put it there, and an uninstall would leave it.
+    shutil.rmtree(os.path.join(os.path.dirname(__file__), "__pycache__"), ignore_errors=True)
+    context.register_middleware("llm_request", _with_token)
+    _ask_no_index()
+    try:
+        _token()
+    except (OSError, subprocess.SubprocessError):
+        pass  # who only lists sessions needs none
+'''
+
+
+class Hermes(Agent):
+    name = "hermes"
+    title = "Hermes"
+    command = "hermes"
+    source = Pip("hermes-agent", pythons=("3.13", "3.12", "3.11"))
+    pinned_version = "0.19.0"
+    minimum_version = "0.19.0"  # no older one was tried
+    dialects = ("chat",)
+    model_defaults = {
+        "default": "databricks-claude-opus-4-6",
+        "sonnet": "databricks-claude-sonnet-4-6",
+        "haiku": "databricks-claude-haiku-4-5",
+    }
+    model_slots = {
+        "default": "The model that a session begins with.",
+        "sonnet": "Another that its list of models offers.",
+        "haiku": "Another that its list of models offers.",
+    }
+    reasons = {
+        ("model", "default"): "The model that a session begins with.",
+        ("model", "provider"): "Requests go to the workspace.",
+        ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
+        (*_OURS, "base_url"): "Requests go to the workspace.",
+        (*_OURS, "key_env"): "The variable in which the plugin keeps a token: none stands in the file.",
+        (*_OURS, "transport"): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
+        (*_OURS, "discover_models"): "What its list offers is named here.",
+        (*_OURS, "models"): "What its list of models offers.",
+        (
+            *_OURS,
+            "extra_headers",
+            "x-databricks-use-coding-agent-mode",
+        ): "The workspace counts the request as a coding agent's.",
+        (*_OURS, "ssl_ca_cert"): "The private certificate authority, where one is named.",
+        _ENABLED: "Hermes runs only plugins that are named here.",
+        ("security", "allow_lazy_installs"): "Else it installs packages as it starts.",
+        ("security", "tirith_enabled"): "Else it looks for a scanner on github.com.",
+        ("model_catalog", "enabled"): "Else it fetches vendors' lists of models.",
+    }
+    renewal = "A plugin of ours runs the token helper before every request: a token that ends is not noticed."
+    measured = "With 0.19.0: first answer by its bare name."
+
+    own_options = {
+        "context_length": {
+            "type": "int",
+            "default": 200000,
+            "description": ["How many tokens the models in use can read. Hermes compresses a session before it is longer."],
+            "example": "128000",
+        },
+    }
+
+    def documents(self, options: AgentOptions) -> list[Wanted]:
+        models = self.models(options.models)
+        others = {**models, **options.other_names}
+        manifest, code = (os.path.join(_plugin(options.owner), name) for name in ("plugin.yaml", "__init__.py"))
+        text = _CODE.format(helper=options.token_helper, variable=_TOKEN)
+        as_good: dict[KeyPath, Any] = {(*_OURS, "models"): _listed(others)} if options.other_names else {}
+        if "default" in options.other_names:
+            as_good[("model", "default")] = others["default"]
+        config = Wanted(
+            path=_config(options.owner),
+            format="yaml",
+            component=COMPONENT,
+            values={
+                **self._provider(options),
+                (*_OURS, "models"): _listed(models),
+                ("model", "default"): models["default"],
+                ("model", "provider"): _PROVIDER,
+                ("model", "context_length"): self.own(options, "context_length"),
+                ("security", "allow_lazy_installs"): False,
+                ("security", "tirith_enabled"): False,
+                ("model_catalog", "enabled"): False,
+            },
+            as_good=as_good,
+            elements={_ENABLED: (_PLUGIN,)},
+            superseded=(("model", "base_url"), ("model", "api_key"), ("model", "api_mode")),  # of another provider
+            mode=0o600,
+        )
+        return [
+            Wanted(manifest, "file", COMPONENT, values={(): _MANIFEST}, summary="plugin's description"),
+            Wanted(code, "file", COMPONENT, values={(): text}, summary="plugin that asks the token helper"),
+            config,
+        ]
+
+    def _provider(self, options: AgentOptions) -> dict[KeyPath, Any]:
+        authority = {(*_OURS, "ssl_ca_cert"): options.ca_file} if options.ca_file else {}
+        return {
+            (*_OURS, "base_url"): options.base_urls["chat"],
+            (*_OURS, "key_env"): _TOKEN,
+            (*_OURS, "transport"): "chat_completions",
+            (*_OURS, "discover_models"): False,
+            (*_OURS, "extra_headers", "x-databricks-use-coding-agent-mode"): "true",
+            **authority,
+        }
+
+    def launch(self, options: AgentOptions) -> Launch:
+        """Its files cannot say these: the proxy, and the authority for what it asks beside the models."""
+        optional = {
+            "HERMES_CA_BUNDLE": options.ca_file,
+            "HTTPS_PROXY": options.proxy,
+            "NO_PROXY": options.no_proxy,
+        }
+        unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _TOKEN)
+        return Launch({name: value for name, value in optional.items() if value}, unset=unset)
+
+    def usual_files(self, owner: Owner) -> dict[str, str]:
+        code = os.path.join(_plugin(owner), "__init__.py")
+        return {_config(owner): "yaml", code: "file", os.path.join(_plugin(owner), "plugin.yaml"): "file"}
+
+    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if document.format == "file":
+            ours = _CODE.format(helper=token_helper, variable=_TOKEN), _MANIFEST
+            return [()] if document.get(()) in ours else []
+        if document.get((*_OURS, "key_env")) != _TOKEN:
+            return []
+        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"chat": ""}, token_helper, 0, ca_file="/")
+        return [*self._provider(any_options), (*_OURS, "models")]
+
+    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
+        return []
+
+    def prompt_command(self, program: str, prompt: str) -> list[str]:
+        # Not -z, which ends well whatever happened; no rules of a project, and of the tools those that do nothing alone.
+        return [program, "chat", "--quiet", "--ignore-rules", "--toolsets", "todo", "--query", prompt]
+
+
+def _config(owner: Owner) -> str:
+    return os.path.join(owner.home, _DIRECTORY, "config.yaml")
+
+
+def _plugin(owner: Owner) -> str:
+    return os.path.join(owner.home, _DIRECTORY, "plugins", _PLUGIN)
+
+
+def _listed(models: Mapping[str, str]) -> list[str]:
+    return [*dict.fromkeys(models.values())]
