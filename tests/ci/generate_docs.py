@@ -362,8 +362,8 @@ def _environment(name: str) -> Iterator[str]:
         for one, value in launch.environment.items():
             rows.setdefault(one, (_code(value), f"with `{said}`"))
     for launch in [usual] if usual else []:
-        rows.update({one: ("a token, fresh at each start", "") for one in launch.token_variables})
-        rows.update({one: ("taken out", "") for one in launch.unset})
+        rows.update(dict.fromkeys(launch.token_variables, ("a token, fresh at each start", "")))
+        rows.update(dict.fromkeys(launch.unset, ("taken out", "")))
     command = os.path.join(_OWNER.launchers, AGENTS[name].command)
     yield f"### `{re.sub(f'^{_OWNER.home}/', '~/', command)}`"
     when = "" if usual else ", where it needs them"

@@ -197,5 +197,5 @@ def test_the_shell_is_asked_once_for_all_parts(owner: Owner, monkeypatch: pytest
     monkeypatch.setattr(person, "environment", ask)
     for offline, times in ((True, 0), (False, 1)):
         examination = Examination(owner, OPTIONS, config_of(owner, OPTIONS), {}, offline)
-        assert [examination.shell().get("HOME") for _ in range(3)] == [None if offline else owner.home] * 3
+        assert [examination.shell().get("HOME") for _turn in range(3)] == [None if offline else owner.home] * 3
         assert len(asked) == times

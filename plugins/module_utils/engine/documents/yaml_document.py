@@ -129,7 +129,8 @@ class YamlDocument(Document):
             edit = self._lines_of(pair[0], pair[1], path)
         else:
             above = self._find(path[:-1])
-            assert above is not None, "only the top has nothing above it"
+            if above is None:
+                raise AssertionError("only the top has nothing above it")
             edit = self._replacement(*above, "{}")
         self._checked(path, MISSING, lambda: self._splice(*edit))
 
@@ -271,7 +272,8 @@ class YamlDocument(Document):
                 self._splice(*self._new_lines(len(self.text), lines + self._line_end))
         else:
             pair = self._find(path[:depth])
-            assert pair is not None, "the way to here was found above"
+            if pair is None:
+                raise AssertionError("the way to here was found above")
             self._refuse_marked(pair[1], path[:depth])
             self._replace(*pair, self._rendered({path[depth]: value}, self._column(pair[0].start), path, ""))
 
