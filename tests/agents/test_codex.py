@@ -86,7 +86,9 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert roll_out(operator, home).ok().changed() == 0
     (asked,) = operator.workspace.requests("/ai-gateway/codex/v1/responses")
     assert (asked["status"], asked["model"]) == (200, "system.ai.gpt-5-5")
-    assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, "what its picker lists is the workspace's"
+    assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, (
+        "what its picker lists is the workspace's"
+    )
 
 
 def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator, home: Path) -> None:
