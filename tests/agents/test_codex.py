@@ -86,7 +86,9 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert roll_out(operator, home).ok().changed() == 0
     (asked,) = operator.workspace.requests("/ai-gateway/codex/v1/responses")
     assert (asked["status"], asked["model"]) == (200, "system.ai.gpt-5-5")
-    assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, "what its picker lists is the workspace's"
+    assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, (
+        "what its picker lists is the workspace's"
+    )
 
 
 def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator, home: Path) -> None:
@@ -165,3 +167,13 @@ def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
     operator.workspace.clear()
     typed(home, f"PATH={operator.prefix}/bin:$PATH timeout 15 {EXEC} hello", within=tuple(network.command))
     assert not operator.workspace.requests("/")
+
+
+def test_an_uninstall_without_a_ledger_knows_what_is_ours(operator: Operator, home: Path) -> None:
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text('# mine\nsandbox_mode = "read-only"\n')
+    roll_out(operator, home).ok()
+    (home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json").unlink()
+    operator.uninstall(home).ok()
+    assert (home / CONFIG).read_text().strip() == '# mine\nsandbox_mode = "read-only"'
+    assert not (home / LAUNCHER).exists()

@@ -76,7 +76,9 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     done = typed(home, "copilot -s -p hello")
     assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stderr
     assert roll_out(operator, home).ok().changed() == 0
-    assert roll_out(operator, home, preflight=False).ok().changed() == 0, "it found the other name of the model, and keeps it"
+    assert roll_out(operator, home, preflight=False).ok().changed() == 0, (
+        "it found the other name of the model, and keeps it"
+    )
     (asked,) = operator.workspace.requests(ASKED)
     assert (asked["status"], asked["model"]) == (200, "system.ai.claude-sonnet-4-6")
     assert reply(typed(home, "copilot -s --model databricks-gpt-5-5 -p again")) == "You said: again"
@@ -88,7 +90,9 @@ def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status:
     operator.workspace.control(token_lifetime=10, refuse_with=status)
     roll_out(operator, home).ok()
     operator.workspace.clear()
-    prompt = 'call the tool bash with {\\"command\\": \\"sleep 12\\", \\"description\\": \\"wait\\", \\"initial_wait\\": 30}'
+    prompt = (
+        'call the tool bash with {\\"command\\": \\"sleep 12\\", \\"description\\": \\"wait\\", \\"initial_wait\\": 30}'
+    )
     done = typed(home, f'copilot -s --allow-all-tools -p "{prompt}"')
     assert done.returncode == 0 and "The tool said:" in done.stdout, done.stderr
     assert [one["status"] for one in operator.workspace.requests(ASKED)] == [200, 200]

@@ -299,7 +299,14 @@ def agent_page(name: str) -> str:
         ("measured", markdown(getattr(agent, "measured", ""))),
     ]
     blocks = [_table(("fact", "value"), [fact for fact in facts if fact[1]])]
-    blocks += ["## Models", _models(agent), "## What is written", _written_introduction(), *_files(name), *_environment(name)]
+    blocks += [
+        "## Models",
+        _models(agent),
+        "## What is written",
+        _written_introduction(),
+        *_files(name),
+        *_environment(name),
+    ]
     if agent.own_options:
         blocks += ["## Options of its own", _own_options(name)]
     return "\n\n".join(blocks)
@@ -354,7 +361,11 @@ def _files(name: str) -> Iterator[str]:
 def _environment(name: str) -> Iterator[str]:
     """What the command of ours sets, where there is one."""
     usual = _launch(name)
-    others = [(said, launch) for said, launch in ((said, _launch(name, **given)) for said, given in _variations(name)) if launch]
+    others = [
+        (said, launch)
+        for said, launch in ((said, _launch(name, **given)) for said, given in _variations(name))
+        if launch
+    ]
     if usual is None and not others:
         return
     rows = {one: (_code(value), "") for one, value in (usual.environment if usual else {}).items()}

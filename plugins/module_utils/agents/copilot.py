@@ -31,7 +31,9 @@ class Copilot(Agent):
     # What every model speaks. In Responses, only GPT models could be chosen.
     dialects = ("chat",)
     model_defaults = {"default": "databricks-claude-sonnet-4-6"}
-    model_slots = {"default": "The model that a session begins with. Another is asked for with C(--model). Gemini models are reported to refuse what it sends."}
+    model_slots = {
+        "default": "The model that a session begins with; C(--model) names another. Gemini models are said to refuse what it sends."
+    }
     reasons = {
         ("COPILOT_OFFLINE",): "Else it asks GitHub, for a sign-in, statistics, tools and newer versions.",
         ("COPILOT_AUTO_UPDATE",): "Else it may start a newer version that it has fetched before.",
@@ -51,8 +53,8 @@ class Copilot(Agent):
     }
     renewal = "It runs the token helper before every request: a token that ends is not noticed."
     measured = (
-        "With 1.0.102: first answer by its bare name, tokens that end in a session at 401 and 403, what a shell exports, its own settings "
-        "beside ours, no name looked up for one prompt, the way back."
+        "With 1.0.102: first answer by its bare name, tokens that end in a session at 401 and 403, what a shell exports, its own "
+        "settings beside ours, no name looked up for one prompt, the way back."
     )
 
     def documents(self, options: AgentOptions) -> list[Wanted]:

@@ -174,7 +174,9 @@ def _as_good(owner: Owner, options: Options, agent: Agent, helper: str, usual: l
     """The same with other names of its models, which may be what a run has found that asked the workspace."""
     chosen = agent_options(owner, options, agent.name)
     launch = agent.launch(chosen._replace(models={**chosen.models, **chosen.other_names}))
-    return {(): script(owner, agent, launch, helper, usual)} if launch and chosen.other_names else {}
+    if launch is None or launch == agent.launch(chosen):
+        return {}
+    return {(): script(owner, agent, launch, helper, usual)}
 
 
 def _prefixes(owner: Owner, options: Options) -> list[str]:
