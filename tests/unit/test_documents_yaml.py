@@ -169,6 +169,13 @@ def test_what_is_given_back_follows_the_indentation_of_its_new_place() -> None:
     assert document.content == b"a:\n      z: 1\n      m:\n        # mine\n        x: |\n          y\n"
 
 
+def test_what_would_say_something_else_in_its_new_place_is_spelled_otherwise() -> None:
+    text = YamlDocument(b"a: >\n  one\n  two\n").spelled(("a",))
+    document = YamlDocument(b"b:\n  c: 1\n    # a comment, and no third line\n")
+    document.set_spelled(("a",), text or "")
+    assert document.content == b'b:\n  c: 1\na: "one two\\n"\n    # a comment, and no third line\n'
+
+
 def test_words_mean_what_their_reader_takes_them_for() -> None:
     document = YamlDocument(b"a: yes\nb: 'yes'\nc: ~\nd: 1.5\ne: 2001-12-14\nf: 012\n")
     found = {key: document.get((key,)) for key in "abcdef"}
@@ -257,8 +264,8 @@ class _Text(yaml.SafeLoader):
     """Everything as it is spelled: numbers, dates and words are text."""
 
 
-def _text(loader: yaml.SafeLoader, node: Any) -> str:
-    return f"#{loader.construct_scalar(node)}"
+def _text(loader: yaml.SafeLoader, node: Any) -> str | None:
+    return f"#{loader.construct_scalar(node)}" if node.value else None
 
 
 for _tag in ("bool", "int", "float", "timestamp", "null"):

@@ -100,20 +100,24 @@ class YamlDocument(Document):
         return "\n".join([lines[0], *(one[column:] if not one[:column].strip() else one for one in lines[1:])])
 
     def set_spelled(self, path: KeyPath, text: str) -> None:
+        """As it was spelled; where that would say something else here (a comment may be taken for its end), as :meth:`set` does it."""
         if self.spelled(path) == text:
             return
+        space = "" if text[:1] in ("", "\r", "\n") else " "
+        wanted = YamlDocument(f"v:{space}{text}\n".encode()).get(("v",))
         if self._find(path) is None:
             self.set(path, None)
         pair = self._find(path)
-        if pair is not None:
-            key, old = pair
-            indent = "\n" + " " * self._column(key.start)
-            shifted = re.sub(r"\n(?=[^\r\n])", indent, text)
-            # With the comments that stood between the two, it has them.
-            start = self._colon(key) if shifted[:1] in ("", "\r", "\n") else self._behind_colon(key, old)
-            if self._stands_below(old) and shifted and not shifted[0].isspace():
-                shifted = f" {shifted}"
-            self._checked(path, None, lambda: self._splice(start, max(old.end, start), shifted), spelled=True)
+        assert pair is not None, "it was set above"
+        key, old = pair
+        shifted = re.sub(r"\n(?=[^\r\n])", "\n" + " " * self._column(key.start), text)
+        # With the comments that stood between the two, it has them.
+        start = self._colon(key) if not space else self._behind_colon(key, old)
+        edit = (start, max(old.end, start), f" {shifted}" if space and start == self._colon(key) else shifted)
+        try:
+            self._checked(path, wanted, lambda: self._splice(*edit))
+        except DocumentError:
+            self.set(path, wanted)
 
     def remove(self, path: KeyPath) -> None:
         pair = self._find(path)
@@ -233,7 +237,7 @@ class YamlDocument(Document):
 
     # -- editing ---------------------------------------------------------------------------------------------------
 
-    def _checked(self, path: KeyPath, wanted: Any, edit: Callable[[], None], spelled: bool = False) -> None:
+    def _checked(self, path: KeyPath, wanted: Any, edit: Callable[[], None]) -> None:
         """Edit; where anything else than the value at ``path`` is another afterwards, put the text back and refuse."""
         text, edits, before = self.text, len(self.undo), _bare(self._root, path)
         edit()
@@ -241,7 +245,7 @@ class YamlDocument(Document):
             after, found = _bare(self._root, path), self.get(path)
         except DocumentError:
             after, found = None, MISSING
-        fits = found is not MISSING and (spelled or same(found, wanted)) if wanted is not MISSING else found is MISSING
+        fits = found is not MISSING and same(found, wanted) if wanted is not MISSING else found is MISSING
         if not fits or after != before:
             self.text = text
             del self.undo[edits:]
