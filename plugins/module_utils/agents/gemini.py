@@ -63,6 +63,16 @@ class Gemini(Agent):
         "flash": "The model for small tasks in the background, and for what its tools ask.",
     }
     reasons = {
+        ("GOOGLE_GEMINI_BASE_URL",): "Requests go to the workspace.",
+        ("GEMINI_API_KEY_AUTH_MECHANISM",): "A workspace takes a token as C(Authorization: Bearer).",
+        ("GEMINI_API_KEY",): "It reads a token once, at its start.",
+        ("GEMINI_MODEL",): "It would come before the model in the settings.",
+        ("GEMINI_CLI_HOME",): "It would lead to other settings.",
+        ("GOOGLE_API_KEY",): "It is for its vendor.",
+        ("GOOGLE_GENAI_API_VERSION",): "It would lead to a path that a workspace does not have.",
+        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
         _SIGN_IN: "Else it asks how to sign in, and does not start without a terminal.",
         ("privacy", "usageStatisticsEnabled"): "Else it sends statistics to its vendor.",
         ("general", "enableAutoUpdate"): "Else it replaces itself by a version that nobody has tried here.",

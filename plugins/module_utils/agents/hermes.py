@@ -104,7 +104,10 @@ class Hermes(Agent):
         ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
         (*_OURS, "base_url"): "Requests go to the workspace.",
         (*_OURS, "key_env"): "The variable in which the plugin keeps a token: none stands in the file.",
-        (*_OURS, "transport"): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
+        (
+            *_OURS,
+            "transport",
+        ): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
         (*_OURS, "discover_models"): "What its list offers is named here.",
         (*_OURS, "models"): "What its list of models offers.",
         (
@@ -125,7 +128,9 @@ class Hermes(Agent):
         "context_length": {
             "type": "int",
             "default": 200000,
-            "description": ["How many tokens the models in use can read. Hermes compresses a session before it is longer."],
+            "description": [
+                "How many tokens the models in use can read. Hermes compresses a session before it is longer."
+            ],
             "example": "128000",
         },
     }

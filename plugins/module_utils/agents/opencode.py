@@ -91,6 +91,14 @@ class OpenCode(Agent):
         "haiku": "The model for titles and other small tasks, C(databricks/haiku).",
     }
     reasons = {
+        (): "The plugin: it asks the token helper before every request.",
+        ("OPENCODE_DISABLE_MODELS_FETCH",): "Else it asks for a list of all vendors' models as it starts.",
+        ("OPENCODE_DISABLE_LSP_DOWNLOAD",): "Else it fetches language servers.",
+        ("OPENCODE_CONFIG_CONTENT",): "It would come before the settings.",
+        ("OPENCODE_PURE",): "It would leave out the plugin.",
+        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
         ("offline",): "Else, having a plugin, it asks the npm registry as it starts, and waits for the answer.",
         ("fetch-retries",): "Instead, where C(coding_agents_opencode_downloads) is true: it asks once.",
         ("autoupdate",): "Else it replaces itself by a version that nobody has tried here.",
