@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 
 from tests import homes, proxy
 from tests.control_node import Operator, Play
@@ -160,9 +161,10 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
 ) -> None:
     """For control nodes that cannot reach the workspace at all: what the preflight would find out is said by the operator."""
     with_preflight, without = homes.bare(tmp_path / "with"), homes.bare(tmp_path / "without")
-    operator.rollout(with_preflight).ok()
+    models = {"claude_code": dict(AGENTS["claude_code"].model_defaults)}
+    operator.rollout(with_preflight, models=models).ok()
     operator.workspace.clear()
-    play = operator.rollout(without, preflight=False).ok()
+    play = operator.rollout(without, preflight=False, models=models).ok()
     assert {one["user_agent"] for one in operator.workspace.requests()} == {"fmapi-coding-agents"}, (
         "only the host asked"
     )
@@ -170,7 +172,7 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
     for name in (".claude/settings.json", ".databrickscfg"):
         texts = [(home / name).read_text().replace(str(home), "~") for home in (with_preflight, without)]
         assert texts[0] == texts[1]
-    assert operator.rollout(without, preflight=False).ok().changed() == 0
+    assert operator.rollout(without, preflight=False, models=models).ok().changed() == 0
 
 
 @pytest.mark.parametrize(
