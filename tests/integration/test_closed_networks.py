@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 
-from plugins.module_utils.agents.claude_code import ClaudeCode
-from plugins.module_utils.routing import model_service_of
 from tests import homes, proxy
 from tests.control_node import Operator, Play
 from tests.hosts.tree import differences, manifest
@@ -163,10 +162,9 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
 ) -> None:
     """For control nodes that cannot reach the workspace at all: what the preflight would find out is said by the operator."""
     with_preflight, without = homes.bare(tmp_path / "with"), homes.bare(tmp_path / "without")
-    operator.rollout(with_preflight).ok()
+    models = {"claude_code": dict(AGENTS["claude_code"].model_defaults)}
+    operator.rollout(with_preflight, models=models).ok()
     operator.workspace.clear()
-    # Which names of models the workspace lists is one of them.
-    models = {"claude_code": {slot: model_service_of(name) for slot, name in ClaudeCode.model_defaults.items()}}
     play = operator.rollout(without, preflight=False, models=models).ok()
     assert {one["user_agent"] for one in operator.workspace.requests()} == {"fmapi-coding-agents"}, (
         "only the host asked"
@@ -175,7 +173,7 @@ def test_with_the_preflight_off_the_control_node_asks_nobody_and_hosts_are_right
     for name in (".claude/settings.json", ".databrickscfg"):
         texts = [(home / name).read_text().replace(str(home), "~") for home in (with_preflight, without)]
         assert texts[0] == texts[1]
-    assert operator.rollout(without, preflight=False).ok().changed() == 0, "what was said once stays"
+    assert operator.rollout(without, preflight=False, models=models).ok().changed() == 0
 
 
 @pytest.mark.parametrize(

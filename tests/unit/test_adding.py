@@ -136,7 +136,7 @@ def _add_agent(root: Path) -> None:
     _replaced(
         agents / "__init__.py",
         ("from .claude_code import ClaudeCode\n", "from .claude_code import ClaudeCode\nfrom .second import Second\n"),
-        ("())}", "(), Second())}"),
+        ("(ClaudeCode(), ", "(ClaudeCode(), Second(), "),
     )
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hermes: a provider in ``~/.hermes/config.yaml``, and a plugin that asks the token helper before every request.
 
-Its configuration knows no command for a token, and a refused one ends the turn. Keys, the plugin's interface and the names of variables
-that it keeps from its own commands: its source, and as measured with 0.19.0.
+Its configuration knows no command for a token, and a refused one ends the turn. Keys, the plugin's interface and the names of
+variables that it keeps from its own commands: its source, and as measured with 0.19.0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLUGIN = "fmapi_coding_agents"
 _DIRECTORY = ".hermes"
 _ENABLED: KeyPath = ("plugins", "enabled")
 
-_TOKEN = "AUXILIARY_DATABRICKS_API_KEY"
+_KEY_VARIABLE = "AUXILIARY_DATABRICKS_API_KEY"
 """Variables of this form Hermes does not pass on to the commands that a model runs."""
 
 _MANIFEST = f"""\
@@ -99,6 +99,15 @@ class Hermes(Agent):
         "haiku": "Another that its list of models offers.",
     }
     reasons = {
+        (): "The plugin: it asks the token helper before every request.",
+        ("HERMES_CA_BUNDLE",): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
+        ("HERMES_HOME",): "It would lead to other settings.",
+        ("CUSTOM_BASE_URL",): "It would come before the workspace.",
+        ("HERMES_INFERENCE_PROVIDER",): "It would come before the provider in the settings.",
+        ("HERMES_INFERENCE_MODEL",): "It would come before the model in the settings.",
+        (_KEY_VARIABLE,): "The plugin sets it: an old one would be sent.",
         ("model", "default"): "The model that a session begins with.",
         ("model", "provider"): "Requests go to the workspace.",
         ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
@@ -107,7 +116,7 @@ class Hermes(Agent):
         (
             *_OURS,
             "transport",
-        ): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
+        ): "The dialect that is spoken there: with others it sends the token in a way that a workspace refuses.",
         (*_OURS, "discover_models"): "What its list offers is named here.",
         (*_OURS, "models"): "What its list of models offers.",
         (
@@ -139,7 +148,7 @@ class Hermes(Agent):
         models = self.models(options.models)
         others = {**models, **options.other_names}
         manifest, code = (os.path.join(_plugin(options.owner), name) for name in ("plugin.yaml", "__init__.py"))
-        text = _CODE.format(helper=options.token_helper, variable=_TOKEN)
+        text = _CODE.format(helper=options.token_helper, variable=_KEY_VARIABLE)
         as_good: dict[KeyPath, Any] = {(*_OURS, "models"): _listed(others)} if options.other_names else {}
         if "default" in options.other_names:
             as_good[("model", "default")] = others["default"]
@@ -169,10 +178,10 @@ class Hermes(Agent):
         ]
 
     def _provider(self, options: AgentOptions) -> dict[KeyPath, Any]:
-        authority = {(*_OURS, "ssl_ca_cert"): options.ca_file} if options.ca_file else {}
+        authority: dict[KeyPath, Any] = {(*_OURS, "ssl_ca_cert"): options.ca_file} if options.ca_file else {}
         return {
             (*_OURS, "base_url"): options.base_urls["chat"],
-            (*_OURS, "key_env"): _TOKEN,
+            (*_OURS, "key_env"): _KEY_VARIABLE,
             (*_OURS, "transport"): "chat_completions",
             (*_OURS, "discover_models"): False,
             (*_OURS, "extra_headers", "x-databricks-use-coding-agent-mode"): "true",
@@ -186,7 +195,7 @@ class Hermes(Agent):
             "HTTPS_PROXY": options.proxy,
             "NO_PROXY": options.no_proxy,
         }
-        unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _TOKEN)
+        unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _KEY_VARIABLE)
         return Launch({name: value for name, value in optional.items() if value}, unset=unset)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
@@ -195,9 +204,9 @@ class Hermes(Agent):
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.format == "file":
-            ours = _CODE.format(helper=token_helper, variable=_TOKEN), _MANIFEST
+            ours = _CODE.format(helper=token_helper, variable=_KEY_VARIABLE), _MANIFEST
             return [()] if document.get(()) in ours else []
-        if document.get((*_OURS, "key_env")) != _TOKEN:
+        if document.get((*_OURS, "key_env")) != _KEY_VARIABLE:
             return []
         any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"chat": ""}, token_helper, 0, ca_file="/")
         return [*self._provider(any_options), (*_OURS, "models")]

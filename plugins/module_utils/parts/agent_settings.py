@@ -284,7 +284,9 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     options = agent_options(examination.owner, examination.options, agent.name)
     needed += agent.outranking(_settings(agent.main_document(options)))
     seen = {**examination.environment, **examination.shell()}
-    seen["PATH"] = os.pathsep.join((os.path.dirname(found.path), examination.environment.get("PATH", "")))
+    program, path = _started_by(examination.owner, agent, options, found), examination.environment.get("PATH", "")
+    # A command of ours starts what it finds on PATH.
+    seen["PATH"] = path if program == found.path else os.pathsep.join((os.path.dirname(found.path), path))
     environment = {
         **processes.environment(seen, examination.owner.home, needed),
         **agent.prompt_environment,
@@ -294,7 +296,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
             weak = careful.weak_spot(directory, examination.owner.uid)
             if weak is not None:
                 return Check(*check, SKIP, f"others could tell the agent what to do: {_told(weak, examination.owner)}")
-            command = agent.prompt_command(_started_by(examination.owner, agent, options, found), PROMPT)
+            command = agent.prompt_command(program, PROMPT)
             done = processes.run(command, environment, _PROMPT_SECONDS, directory)
     except TimeoutError:
         return Check(*check, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
