@@ -101,6 +101,7 @@ class Hermes(Agent):
         "haiku": "Another that its list of models offers.",
     }
     reasons = {
+        (): "The plugin that asks the token helper before every request.",
         ("model", "default"): "The model that a session begins with.",
         ("model", "provider"): "Requests go to the workspace.",
         ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
@@ -126,7 +127,7 @@ class Hermes(Agent):
     renewal = "A plugin of ours runs the token helper before every request: a token that ends is not noticed."
     measured = (
         "With 0.19.0: first answer by its bare name, expired tokens in a turn at 401 and 403, no token in its files or for its "
-        "commands, what outranks, the doctor's prompt, the way back. Its prompts with C(-z) end with status 0 even where "
+        "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with C(-z) end with status 0 even where "
         "they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) asks pypi.org for a newer one."
     )
 
