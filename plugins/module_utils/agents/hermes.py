@@ -127,8 +127,9 @@ class Hermes(Agent):
     renewal = "A plugin of ours runs the token helper before every request: a token that ends is not noticed."
     measured = (
         "With 0.19.0: first answer by its bare name, expired tokens in a turn at 401 and 403, no token in its files or for its "
-        "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with C(-z) end with status 0 even where "
-        "they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) asks pypi.org for a newer one."
+        "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with "
+        "C(-z) end with status 0 even where they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) "
+        "asks pypi.org for a newer one."
     )
 
     own_options = {
