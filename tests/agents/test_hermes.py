@@ -137,7 +137,7 @@ def test_nothing_of_a_shell_or_of_its_own_env_file_outranks_the_workspace(operat
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
 
 
-SESSION = "(sleep 20; echo hello; sleep 20; echo /quit; sleep 5) | TERM=xterm script -qec hermes /dev/null"
+SESSION = "(sleep 20; echo hello; sleep 40; echo /quit; sleep 5) | TERM=xterm script -qec hermes /dev/null"
 
 
 @pytest.mark.parametrize("line", ["hermes -z hello", "hermes chat --quiet --query hello", SESSION])
@@ -161,7 +161,7 @@ def test_a_broken_file_is_named_and_left_as_it_is(operator: Operator, home: Path
 
 
 def test_the_person_s_own_keys_and_comments_stay_and_come_back(operator: Operator, home: Path) -> None:
-    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).parent.mkdir(mode=0o700)  # which Hermes would make it
     (home / CONFIG).write_text(OWN)
     before = manifest(str(home))
     roll_out(operator, home).ok()

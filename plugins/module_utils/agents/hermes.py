@@ -25,7 +25,7 @@ _PLUGIN = "fmapi_coding_agents"
 _DIRECTORY = ".hermes"
 _ENABLED: KeyPath = ("plugins", "enabled")
 
-_KEY_VARIABLE = "AUXILIARY_DATABRICKS_API_KEY"
+_VARIABLE = "AUXILIARY_DATABRICKS_API_KEY"
 """Variables of this form Hermes does not pass on to the commands that a model runs."""
 
 _MANIFEST = f"""\
@@ -58,11 +58,13 @@ def _with_token(request, **_context):
     return {{"request": {{**request, "extra_headers": headers}}}}
 
 
-def _ask_no_index():
-    # Its sessions ask pypi.org for a newer version, and no setting stops that. The rollout says which version stands here.
+def _ask_nobody_else():
+    # Its sessions ask pypi.org for a newer version and models.dev for a list of models, and no setting stops that.
     try:
+        from agent import models_dev
         from hermes_cli import banner
 
+        models_dev.MODELS_DEV_URL = ""
         banner.check_for_updates = lambda: None
     except ImportError:
         pass
@@ -72,7 +74,7 @@ def register(context):
     # Python has just put it there, and an uninstall would leave it.
     shutil.rmtree(os.path.join(os.path.dirname(__file__), "__pycache__"), ignore_errors=True)
     context.register_middleware("llm_request", _with_token)
-    _ask_no_index()
+    _ask_nobody_else()
     try:
         _token()
     except (OSError, subprocess.SubprocessError):
@@ -99,7 +101,6 @@ class Hermes(Agent):
         "haiku": "Another that its list of models offers.",
     }
     reasons = {
-        (): "The plugin: it asks the token helper before every request.",
         ("HERMES_CA_BUNDLE",): "The private certificate authority, where one is named.",
         ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
         ("NO_PROXY",): "What the proxy is not for.",
@@ -107,7 +108,8 @@ class Hermes(Agent):
         ("CUSTOM_BASE_URL",): "It would come before the workspace.",
         ("HERMES_INFERENCE_PROVIDER",): "It would come before the provider in the settings.",
         ("HERMES_INFERENCE_MODEL",): "It would come before the model in the settings.",
-        (_KEY_VARIABLE,): "The plugin sets it: an old one would be sent.",
+        (_VARIABLE,): "The plugin sets it: an old one would be sent.",
+        (): "The plugin that asks the token helper before every request.",
         ("model", "default"): "The model that a session begins with.",
         ("model", "provider"): "Requests go to the workspace.",
         ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
@@ -116,7 +118,7 @@ class Hermes(Agent):
         (
             *_OURS,
             "transport",
-        ): "The dialect that is spoken there: with others it sends the token in a way that a workspace refuses.",
+        ): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
         (*_OURS, "discover_models"): "What its list offers is named here.",
         (*_OURS, "models"): "What its list of models offers.",
         (
@@ -131,7 +133,12 @@ class Hermes(Agent):
         ("model_catalog", "enabled"): "Else it fetches vendors' lists of models.",
     }
     renewal = "A plugin of ours runs the token helper before every request: a token that ends is not noticed."
-    measured = "With 0.19.0: first answer by its bare name."
+    measured = (
+        "With 0.19.0: first answer by its bare name, expired tokens in a turn at 401 and 403, no token in its files or for its "
+        "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with "
+        "C(-z) end with status 0 even where they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) "
+        "asks pypi.org for a newer one."
+    )
 
     own_options = {
         "context_length": {
@@ -148,7 +155,7 @@ class Hermes(Agent):
         models = self.models(options.models)
         others = {**models, **options.other_names}
         manifest, code = (os.path.join(_plugin(options.owner), name) for name in ("plugin.yaml", "__init__.py"))
-        text = _CODE.format(helper=options.token_helper, variable=_KEY_VARIABLE)
+        text = _CODE.format(helper=options.token_helper, variable=_VARIABLE)
         as_good: dict[KeyPath, Any] = {(*_OURS, "models"): _listed(others)} if options.other_names else {}
         if "default" in options.other_names:
             as_good[("model", "default")] = others["default"]
@@ -181,7 +188,7 @@ class Hermes(Agent):
         authority: dict[KeyPath, Any] = {(*_OURS, "ssl_ca_cert"): options.ca_file} if options.ca_file else {}
         return {
             (*_OURS, "base_url"): options.base_urls["chat"],
-            (*_OURS, "key_env"): _KEY_VARIABLE,
+            (*_OURS, "key_env"): _VARIABLE,
             (*_OURS, "transport"): "chat_completions",
             (*_OURS, "discover_models"): False,
             (*_OURS, "extra_headers", "x-databricks-use-coding-agent-mode"): "true",
@@ -195,7 +202,7 @@ class Hermes(Agent):
             "HTTPS_PROXY": options.proxy,
             "NO_PROXY": options.no_proxy,
         }
-        unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _KEY_VARIABLE)
+        unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _VARIABLE)
         return Launch({name: value for name, value in optional.items() if value}, unset=unset)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
@@ -204,9 +211,9 @@ class Hermes(Agent):
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.format == "file":
-            ours = _CODE.format(helper=token_helper, variable=_KEY_VARIABLE), _MANIFEST
+            ours = _CODE.format(helper=token_helper, variable=_VARIABLE), _MANIFEST
             return [()] if document.get(()) in ours else []
-        if document.get((*_OURS, "key_env")) != _KEY_VARIABLE:
+        if document.get((*_OURS, "key_env")) != _VARIABLE:
             return []
         any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"chat": ""}, token_helper, 0, ca_file="/")
         return [*self._provider(any_options), (*_OURS, "models")]
