@@ -23,7 +23,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import DIALECTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import DIALECTS, base_url
 
 SHARED = ("base", "sources", "extra_settings", "shapes")
 CLAUDE = AGENTS["claude_code"]
@@ -31,7 +31,7 @@ CLAUDE = AGENTS["claude_code"]
 OPTIONS = AgentOptions(
     owner=Owner("ada", 1000, 1000, "/home/ada"),
     workspace_url="https://w.example.com",
-    base_urls={"anthropic": "https://w.example.com/ai-gateway/anthropic"},
+    base_urls={one: base_url("gateway", "https://w.example.com", one) for one in DIALECTS},
     token_helper="/home/ada/.local/share/fmapi-coding-agents/token-helper",
     token_ttl_minutes=15,
 )
