@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import careful, loading, processes, rollout, web
@@ -304,7 +305,8 @@ def test_any_configuration_makes_the_program_do_its_work_or_say_why_not(
     def no_answer(*arguments: Any, **more: Any) -> Any:
         raise ConnectionError("nobody is asked here")
 
-    with pytest.MonkeyPatch.context() as patch, soon():
+    # The program sets its proxy's variables.
+    with pytest.MonkeyPatch.context() as patch, mock.patch.dict(os.environ), soon():
         patch.setattr(web, "ask", no_answer)
         patch.setattr(token_cache, "get", lambda config, request, is_refused: request(None))
         patch.setattr(processes, "run", lambda *arguments, **more: processes.Finished(1, "", "no"))
