@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from plugins.module_utils.agents.codex import Codex
 from tests import homes
 from tests.agents.conftest import installed
 from tests.agents.network import Network
+from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
@@ -57,21 +56,6 @@ def home(tmp_path: Path) -> Path:
     made = homes.bare(tmp_path / "home")
     (made / ".bashrc").write_text("mine=1\n")
     return made
-
-
-def typed(home: Path, line: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """What somebody types into a login shell, with nothing in its environment but a home and the usual path."""
-    node = os.path.dirname(shutil.which("node") or "/usr/bin/node")
-    return subprocess.run(
-        [*within, "bash", "-l", "-c", line],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env={"HOME": str(home), "PATH": f"{node}:/usr/bin:/bin", "LANG": "C.UTF-8"},
-        cwd=home,
-        timeout=120,
-        check=False,
-    )
 
 
 def roll_out(operator: Operator, home: Path, **own: Any) -> Any:

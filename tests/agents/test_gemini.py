@@ -15,7 +15,7 @@ from plugins.module_utils.agents.gemini import Gemini
 from tests import homes
 from tests.agents.conftest import installed
 from tests.agents.network import Network
-from tests.agents.test_pi import typed
+from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace

@@ -16,6 +16,7 @@ from plugins.module_utils.agents.hermes import Hermes
 from tests import homes
 from tests.agents.conftest import installed
 from tests.agents.network import Network
+from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
@@ -59,20 +60,6 @@ def home(tmp_path: Path) -> Path:
     made = homes.bare(tmp_path / "home")
     (made / ".bashrc").write_text("mine=1\n")
     return made
-
-
-def typed(home: Path, line: str, within: tuple[str, ...] = (), **own: str) -> subprocess.CompletedProcess[str]:
-    """What somebody types into a login shell, with nothing in its environment but a home, the usual path and ``own``."""
-    return subprocess.run(
-        [*within, "bash", "-l", "-c", line],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **own},
-        cwd=home,
-        timeout=180,
-        check=False,
-    )
 
 
 def roll_out(operator: Operator, home: Path, **own: Any) -> Any:

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All agents at once, the real ones, in one home: one look, one transaction, each answers by its bare name, one way back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from plugins.module_utils.agents import AGENTS
+from tests import homes
+from tests.agents.conftest import installed
+from tests.agents.terminal import typed
+from tests.control_node import ControlNode, Operator
+from tests.hosts.tree import Manifest, differences, manifest
+from tests.workspace.client import Workspace
+
+pytestmark = pytest.mark.agents
+
+PROMPTS = {
+    "claude_code": "claude -p hello",
+    "codex": "codex exec --skip-git-repo-check hello",
+    "gemini": "gemini --skip-trust -p hello",
+    "opencode": "opencode run hello",
+    "copilot": "copilot -s -p hello",
+    "pi": "pi -p hello",
+    "hermes": "hermes -z hello",
+}
+
+
+@pytest.fixture
+def prefix(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """One place from which every agent's program starts, as on a host where all have been installed."""
+    place = tmp_path / "prefix"
+    (place / "bin").mkdir(parents=True)
+    for name, agent in AGENTS.items():
+        program = installed(agent.pinned_version, tmp_path_factory, name) / "bin" / agent.command
+        (place / "bin" / agent.command).symlink_to(program.resolve())
+    return place
+
+
+def test_there_is_a_prompt_for_each_agent() -> None:
+    assert PROMPTS.keys() == AGENTS.keys()
+
+
+def test_all_of_them_answer_and_all_is_given_back(
+    control: ControlNode, workspace: Workspace, prefix: Path, tmp_path: Path
+) -> None:
+    operator = Operator(control, workspace, prefix)
+    home = homes.lived_in(tmp_path / "home")
+    before = manifest(str(home))
+    first = operator.rollout(home, agents=[*AGENTS]).ok()
+    assert (first.changed(), first.starts["host"] <= 3) == (1, True), first.starts
+    second = operator.rollout(home, agents=[*AGENTS]).ok()
+    assert (second.changed(), second.starts["host"]) == (0, 1)
+    workspace.control(strict=True)
+    rolled_out = manifest(str(home))
+    for name, line in PROMPTS.items():
+        done = typed(home, line if name != "claude_code" else f"{prefix}/bin/{line}")
+        said = re.sub(r"<current_datetime>.*?</current_datetime>\s*", "", done.stdout).replace('"', "").strip()
+        assert (done.returncode, said) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
+    operator.uninstall(home).ok()
+    for path in _written(before, rolled_out):
+        if (home / path).is_file():  # an agent has added something of its own as it ran
+            text = (home / path).read_text()
+            assert workspace.url not in text and "fmapi" not in text, f"{path}: {text}"
+    workspace.clear()
+    for name, line in PROMPTS.items():
+        typed(home, f"export PATH={prefix}/bin:$PATH; timeout 5 {line}")
+        assert not workspace.requests("/"), f"{name} still reaches the workspace"
+
+
+def _written(before: Manifest, after: Manifest) -> set[str]:
+    """The files that the rollout made or changed."""
+    found = (re.fullmatch(r"(?:added|changed): (.*?)(?: \(file\)|: .*)", one) for one in differences(before, after))
+    return {one[1] for one in found if one}
