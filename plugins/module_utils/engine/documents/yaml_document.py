@@ -108,7 +108,8 @@ class YamlDocument(Document):
         if self._find(path) is None:
             self.set(path, None)
         pair = self._find(path)
-        assert pair is not None, "it was set above"
+        if pair is None:
+            raise AssertionError("it was set above")
         key, old = pair
         shifted = re.sub(r"\n(?=[^\r\n])", "\n" + " " * self._column(key.start), text)
         # With the comments that stood between the two, it has them.
