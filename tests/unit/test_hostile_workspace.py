@@ -295,6 +295,11 @@ def test_what_the_operator_names_as_its_discovery_is_asked(server: Hostile, thie
     """As for a workspace that signs in at its account: that is no way around."""
     server.as_workspace()
     server.says["/api/2.0/preview/scim/v2/Me"] = response({"userName": "ada"})
+    if "discovery_url" not in {attribute.name for attribute in client.Config.attributes()}:
+        with client.Workspace(principal(server, discovery_url=f"{thief.url}{METADATA}")) as asked:
+            with pytest.raises(WorkspaceError, match="does not know discovery_url"):
+                asked.connect()
+        return  # an older databricks-sdk
     with client.Workspace(principal(server, discovery_url=f"{thief.url}{METADATA}")) as asked:
         thief.says[METADATA] = response(thief.metadata())
         asked.connect()
