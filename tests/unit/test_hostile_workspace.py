@@ -38,7 +38,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.t
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import answers, client, preflight
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import WorkspaceError
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import config_file
-from databricks.sdk.core import Config
+from databricks.sdk.core import Config as SdkConfig
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -297,7 +297,7 @@ def test_what_the_operator_names_as_its_discovery_is_asked(server: Hostile, thie
     server.as_workspace()
     server.says["/api/2.0/preview/scim/v2/Me"] = response({"userName": "ada"})
     named = client.Workspace(principal(server, discovery_url=f"{thief.url}{METADATA}"))
-    if "discovery_url" not in {attribute.name for attribute in Config.attributes()}:  # an older databricks-sdk
+    if "discovery_url" not in {attribute.name for attribute in SdkConfig.attributes()}:  # an older databricks-sdk
         with named as asked, pytest.raises(WorkspaceError, match="does not know discovery_url"):
             asked.connect()
         return
