@@ -92,10 +92,12 @@ def claude(claude_prefix: Path, tmp_path: Path) -> Iterator[Claude]:
 
 @pytest.fixture
 def network() -> Iterator[Network]:
-    """A network of its own, in which every packet is seen."""
-    try:
-        made = Network()
-    except Unavailable as problem:
-        missing(str(problem))
-    with made:
-        yield made
+    """A network of its own, in which every packet is seen. One at a time: they all have the same addresses."""
+    with open(cache_directory() / "network.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            made = Network()
+        except Unavailable as problem:
+            missing(str(problem))
+        with made:
+            yield made

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
@@ -151,6 +152,9 @@ def test_an_empty_list_of_agents_is_refused_with_the_way_to_take_everything_away
     play = control.run("rollout", hosts)
     assert play.status != 0
     for host in hosts:
-        said = "coding_agents_agents names no agent. Use one or more of: claude_code, or run the playbook uninstall."
+        said = (
+            f"coding_agents_agents names no agent. Use one or more of: {', '.join(sorted(AGENTS))}, "
+            "or run the playbook uninstall."
+        )
         assert said in play.message(host)
         assert differences(before[host], manifest(str(tmp_path / host)), times=True) == []

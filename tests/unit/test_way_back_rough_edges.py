@@ -273,6 +273,7 @@ def test_directories_go_after_the_cache_was_emptied_and_the_helper_had_made_it_a
 CLI = """\
 #!/bin/sh
 # As the real one, where nobody has signed in.
+[ "$1" != --version ] || { echo "Databricks CLI v1.13.0"; exit 0; }
 umask 077
 mkdir -p "${DATABRICKS_CACHE_DIR:-$HOME/.cache/databricks}/1.13.0/host-metadata" "$HOME/.databricks"
 echo '{}' >"${DATABRICKS_CACHE_DIR:-$HOME/.cache/databricks}/1.13.0/host-metadata/x.json"

@@ -24,7 +24,6 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..places import DATA_DIRECTORY
 from . import person
 from .base import Options, Part
 from .context import agent_options, bare_config
@@ -34,6 +33,8 @@ PROMPT = "Reply with one short sentence that says hello."
 _PROMPT_SECONDS = 90
 """Longer than a model takes for one sentence, and than an agent takes to give up (see Agent.prompt_environment)."""
 _MOST_PAGES = 20
+_NAMED_BY_OURS = b"fmapi"
+"""In a file that holds something of ours, by the token helper's path or a plugin's name."""
 
 
 class AgentSettings(Part):
@@ -83,7 +84,7 @@ class AgentSettings(Part):
             for path, kind in agent.usual_files(ledger.owner).items():
                 try:
                     content = traces.content(path) or b""
-                    if FORMATS[kind].library and DATA_DIRECTORY[-1].encode() not in content:
+                    if FORMATS[kind].library and _NAMED_BY_OURS not in content:
                         continue  # a parser travels for what may be ours only
                     document = FORMATS[kind](content)
                     known = agent.known_as_ours(document, helper)
