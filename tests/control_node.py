@@ -257,12 +257,14 @@ class Operator:
     """Who sets the variables: the calls that tests make, with what one host needs filled in.
 
     :param prefix: where npm's programs stand (``coding_agents_npm_prefix``), to have hosts with the CLI present.
+    :param own: variables of all its hosts, without the prefix ``coding_agents_``.
     """
 
-    def __init__(self, control: ControlNode, workspace: Workspace, prefix: Path) -> None:
+    def __init__(self, control: ControlNode, workspace: Workspace, prefix: Path, **own: Any) -> None:
         self.control = control
         self.workspace = workspace
         self.prefix = prefix
+        self._own = own
 
     def variables(self, home: Path, /, **own: Any) -> dict[str, Any]:
         """Variables of one host; ``own`` without the prefix ``coding_agents_``, None to leave one out."""
@@ -270,7 +272,7 @@ class Operator:
             **workspace_variables(self.workspace),
             "coding_agents_home": str(home),
             "coding_agents_npm_prefix": str(self.prefix),
-            **{f"coding_agents_{name}": value for name, value in own.items()},
+            **{f"coding_agents_{name}": value for name, value in {**self._own, **own}.items()},
         }
         return {name: value for name, value in values.items() if value is not None}
 

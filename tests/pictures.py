@@ -27,10 +27,6 @@ PRINCIPAL = "c0ffee00-0000-4000-8000-000000000000"
 SETTINGS = {"theme": "dark", "permissions": {"allow": ["Bash(ls:*)"]}, "env": {"GITHUB_TOKEN": "ghp_secret"}}
 
 
-def on_host(place: Stage, number: int, script: str) -> None:
-    place.fleet.run(place.fleet.hosts[number], ["sh", "-c", script])
-
-
 def shown(place: Stage, playbook: str, *options: str) -> str:
     """What a terminal shows of a run; it may find faults."""
     command = ["ansible-playbook", f"fmapi.coding_agents.{playbook}", "-i", "inventory.yml", *options]
@@ -72,15 +68,14 @@ def main(arguments: Sequence[str]) -> int:
     with stage(HOSTS) as place:
         settings = json.dumps(SETTINGS, indent=2)
         for number in range(HOSTS):
-            on_host(place, number, f"echo 'PATH={PREFIX}/bin:$PATH' >> .profile")
-            on_host(place, number, f"mkdir -p .claude && cat > .claude/settings.json <<'EOF'\n{settings}\nEOF")
+            place.on_host(f"echo 'PATH={PREFIX}/bin:$PATH' >> .profile", number)
+            place.on_host(f"mkdir -p .claude && cat > .claude/settings.json <<'EOF'\n{settings}\nEOF", number)
         texts = {"dry_run": shown(place, "rollout", "--check", "--diff"), "rollout": shown(place, "rollout")}
-        on_host(place, 1, "echo 'export CLAUDE_CONFIG_DIR=$HOME/claude' >> .profile")
-        on_host(place, 3, "rm -rf .local/share/fmapi-coding-agents/token-helper")
-        on_host(place, 6, "rm -rf .local/share/fmapi-coding-agents/token-helper")
-        on_host(
-            place, 4, "sed -i 's/^client_secret.*/client_secret = dose-of-an-older-time/' .databrickscfg; rm -rf .cache"
-        )
+        place.on_host("echo 'export CLAUDE_CONFIG_DIR=$HOME/claude' >> .profile", 1)
+        place.on_host("rm -rf .local/share/fmapi-coding-agents/token-helper", 3)
+        place.on_host("rm -rf .local/share/fmapi-coding-agents/token-helper", 6)
+        old = "s/^client_secret.*/client_secret = dose-of-an-older-time/"
+        place.on_host(f"sed -i '{old}' .databrickscfg; rm -rf .cache", 4)
         subprocess.run(
             ["podman", "stop", "--time", "1", place.fleet.container(place.fleet.hosts[8])],
             check=True,

@@ -17,6 +17,7 @@ import pytest
 from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from plugins.module_utils.agents.sources import Npm
+from tests import homes
 from tests.agents.claude import Claude
 from tests.agents.network import Network, Unavailable
 from tests.control_node import ControlNode, Operator
@@ -69,25 +70,34 @@ def installed(version: str, tmp_path_factory: pytest.TempPathFactory, name: str 
     return prefix
 
 
-@pytest.fixture(scope="session")
-def claude_prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Claude Code at the pinned version."""
-    return installed(ClaudeCode.pinned_version, tmp_path_factory)
+@pytest.fixture(scope="module")
+def prefix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pinned version is of the agent that a file of tests is about: its ``AGENT``, or else Claude Code."""
+    name = getattr(request.module, "AGENT", ClaudeCode.name)
+    return installed(AGENTS[name].pinned_version, tmp_path_factory, name)
 
 
 @pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, claude_prefix: Path) -> Operator:
-    """An operator for hosts where the real Claude Code is present."""
-    return Operator(control, workspace, claude_prefix)
+def operator(request: pytest.FixtureRequest, control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
+    """An operator for hosts where that agent's real program is present."""
+    return Operator(control, workspace, prefix, agents=[getattr(request.module, "AGENT", ClaudeCode.name)])
 
 
 @pytest.fixture
-def claude(claude_prefix: Path, tmp_path: Path) -> Iterator[Claude]:
+def home(tmp_path: Path) -> Path:
+    """Of somebody whose shell is bash."""
+    made = homes.bare(tmp_path / "home")
+    (made / ".bashrc").write_text("mine=1\n")
+    return made
+
+
+@pytest.fixture
+def claude(prefix: Path, tmp_path: Path) -> Iterator[Claude]:
     """Claude Code for a home, in a project directory of its own."""
     project = tmp_path / "project"
     project.mkdir()
     with contextlib.ExitStack() as sessions:
-        yield Claude(claude_prefix / "bin" / "claude", project, sessions)
+        yield Claude(prefix / "bin" / "claude", project, sessions)
 
 
 @pytest.fixture

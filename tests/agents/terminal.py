@@ -10,6 +10,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from plugins.module_utils.places import DATA_DIRECTORY
+from plugins.module_utils.places import LAUNCHERS as _LAUNCHERS
+
+LAUNCHERS = Path(*DATA_DIRECTORY, _LAUNCHERS)
+"""Below a home: commands of ours that come first on PATH."""
+
 
 def typed(home: Path, line: str, within: Sequence[str] = (), **own: str) -> subprocess.CompletedProcess[str]:
     """Type a line, with nothing in the environment but a home, the usual path with Node.js, and ``own``.

@@ -23,9 +23,8 @@ from tests import homes
 from tests.agents.claude import BEFORE, Claude
 from tests.agents.conftest import installed
 from tests.agents.network import Network
-from tests.control_node import ControlNode, Operator
+from tests.control_node import Operator
 from tests.settings_shapes import REFUSED, TOLERATED
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
@@ -54,11 +53,6 @@ def claude(prefix: Path, tmp_path: Path) -> Iterator[InShell]:
     project.mkdir()
     with contextlib.ExitStack() as sessions:
         yield InShell(prefix / "bin" / "claude", project, sessions)
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
 
 
 # -- the first answer, and an expired token ----------------------------------------------------------------------------

@@ -149,11 +149,11 @@ def reachable(network: Network, tmp_path: Path) -> Iterator[Workspace]:
 
 
 def test_nothing_is_asked_but_the_workspace(
-    network: Network, reachable: Workspace, claude: Claude, claude_prefix: Path, control: ControlNode, tmp_path: Path
+    network: Network, reachable: Workspace, claude: Claude, prefix: Path, control: ControlNode, tmp_path: Path
 ) -> None:
     """Not one packet goes elsewhere, not even a DNS query: rollout, one prompt, a session and the doctor."""
     home = homes.lived_in(tmp_path / "home")
-    operator = Operator(control, reachable, claude_prefix)
+    operator = Operator(control, reachable, prefix)
     variables = {"host": operator.variables(home, doctor_prompt=True)}
     control.run("rollout", variables, command=network.command).ok()
     done = claude.prompt(home, "is anybody there", within=network.command)

@@ -7,24 +7,21 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from plugins.module_utils.agents.codex import Codex
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
-from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.agents.terminal import LAUNCHERS, typed
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
+AGENT = "codex"
+
 CONFIG = Path(".codex", "config.toml")
-LAUNCHER = Path(".local", "share", "fmapi-coding-agents", "bin", "codex")
+LAUNCHER = LAUNCHERS / "codex"
 EXEC = "codex exec --skip-git-repo-check"
 OWN_CONFIG = """\
 # mine
@@ -40,34 +37,12 @@ goals = true
 """
 
 
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(Codex.pinned_version, tmp_path_factory, "codex")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
-
-
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["codex"], **own)
-
-
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, f"{EXEC} hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
-    assert roll_out(operator, home).ok().changed() == 0
+    assert operator.rollout(home).ok().changed() == 0
     (asked,) = operator.workspace.requests("/ai-gateway/codex/v1/responses")
     assert (asked["status"], asked["model"]) == (200, "system.ai.gpt-5-5")
     assert '"slug":"system.ai.gpt-5-2"' in typed(home, "codex debug models").stdout, (
@@ -78,7 +53,7 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
 def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator, home: Path) -> None:
     """Each start asks the helper, whatever the workspace says of tokens that have ended."""
     operator.workspace.control(token_lifetime=12, refuse_with=403)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, f"{EXEC} first").stdout.strip() == "You said: first"
     time.sleep(13)
     done = typed(home, f"{EXEC} second")
@@ -89,7 +64,7 @@ def test_an_expired_token_between_two_prompts_is_not_noticed(operator: Operator,
 def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: int, answers: bool) -> None:
     """It asks the helper again after 401, and not after 403: the page of the agent says so."""
     operator.workspace.control(token_lifetime=10, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.clear()
     prompt = 'call the tool exec_command with {\\"cmd\\": \\"sleep 12\\", \\"yield_time_ms\\": 20000}'
     done = typed(home, f'{EXEC} --sandbox danger-full-access "{prompt}"')
@@ -100,7 +75,7 @@ def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: 
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     done = typed(home, f"timeout 15 {EXEC} hello", within=tuple(network.command))
     assert done.returncode != 0
     assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
@@ -109,7 +84,7 @@ def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network,
 def test_a_file_that_cannot_be_read_is_named_and_left_alone(operator: Operator, home: Path) -> None:
     (home / CONFIG).parent.mkdir()
     (home / CONFIG).write_text('model = "mine"\nmodel = "twice"\n')
-    play = roll_out(operator, home)
+    play = operator.rollout(home)
     assert play.status != 0 and "config.toml" in play.message() and "line 2" in play.message(), play.output
     assert (home / CONFIG).read_text() == 'model = "mine"\nmodel = "twice"\n'
 
@@ -118,7 +93,7 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
     (home / CONFIG).parent.mkdir()
     (home / CONFIG).write_text(OWN_CONFIG)
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, f"{EXEC} hello").stdout.strip() == "You said: hello"
     text = (home / CONFIG).read_text()
     assert all(kept in text for kept in ("# mine", "# the model of my own", "[model_providers.local]", "goals = true"))
@@ -130,12 +105,12 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
 
 
 def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
-    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    operator.rollout(home).ok()
+    play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Codex"]["status"] == "PASS", found
     operator.workspace.control(fail_next={"path_prefix": "/ai-gateway/codex/v1/responses", "status": 400, "count": 9})
-    play = operator.doctor(home, agents=["codex"], prompt=True, report=REPORT)
+    play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Codex"]["status"] == "FAIL", found
     assert found["Prompt", "Codex"]["detail"].startswith("exit status 1: ERROR:"), "no banner, no echo of the prompt"
@@ -145,7 +120,7 @@ def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
     operator: Operator, network: Network, home: Path
 ) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.uninstall(home).ok()
     assert differences(before, manifest(str(home))) == []
     operator.workspace.clear()
@@ -156,7 +131,7 @@ def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
 def test_an_uninstall_without_a_ledger_knows_what_is_ours(operator: Operator, home: Path) -> None:
     (home / CONFIG).parent.mkdir()
     (home / CONFIG).write_text('# mine\nsandbox_mode = "read-only"\n')
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     (home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json").unlink()
     operator.uninstall(home).ok()
     assert (home / CONFIG).read_text().strip() == '# mine\nsandbox_mode = "read-only"'

@@ -7,42 +7,21 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from plugins.module_utils.agents.copilot import Copilot
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
-from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.agents.terminal import LAUNCHERS, typed
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
-LAUNCHER = Path(".local", "share", "fmapi-coding-agents", "bin", "copilot")
+AGENT = "copilot"
+
+LAUNCHER = LAUNCHERS / "copilot"
 ASKED = "/ai-gateway/mlflow/v1/chat/completions"
-
-
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(Copilot.pinned_version, tmp_path_factory, "copilot")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
 
 
 def reply(done: subprocess.CompletedProcess[str]) -> str:
@@ -50,17 +29,13 @@ def reply(done: subprocess.CompletedProcess[str]) -> str:
     return re.sub(r"<current_datetime>.*?</current_datetime>\s*", "", done.stdout).strip()
 
 
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["copilot"], **own)
-
-
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "copilot -s -p hello")
     assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stderr
-    assert roll_out(operator, home).ok().changed() == 0
-    assert roll_out(operator, home, preflight=False).ok().changed() == 0, (
+    assert operator.rollout(home).ok().changed() == 0
+    assert operator.rollout(home, preflight=False).ok().changed() == 0, (
         "it found the other name of the model, and keeps it"
     )
     (asked,) = operator.workspace.requests(ASKED)
@@ -72,7 +47,7 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status: int) -> None:
     operator.workspace.control(token_lifetime=10, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.clear()
     prompt = (
         'call the tool bash with {\\"command\\": \\"sleep 12\\", \\"description\\": \\"wait\\", \\"initial_wait\\": 30}'
@@ -85,14 +60,14 @@ def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status:
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     done = typed(home, "timeout 20 copilot -s -p hello", within=tuple(network.command))
     assert done.returncode != 0
     assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
 
 
 def test_what_a_shell_exports_does_not_come_before_it(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     exported = {
         "COPILOT_PROVIDER_BEARER_TOKEN": "another",
         "COPILOT_PROVIDER_WIRE_MODEL": "another",
@@ -110,7 +85,7 @@ def test_settings_that_cannot_be_read_are_left_alone(operator: Operator, home: P
     settings = home / ".copilot" / "settings.json"
     settings.parent.mkdir()
     settings.write_text('{"model": "another",')
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert settings.read_text() == '{"model": "another",'
     assert reply(typed(home, "copilot -s -p hello")) == "You said: hello"
 
@@ -120,7 +95,7 @@ def test_the_person_s_own_settings_stay_and_do_not_change_the_model(operator: Op
     settings.parent.mkdir()
     settings.write_text('{"model": "another"} // mine\n')
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert reply(typed(home, "copilot -s -p hello")) == "You said: hello"
     assert settings.read_text() == '{"model": "another"} // mine\n'
     operator.uninstall(home).ok()
@@ -129,27 +104,27 @@ def test_the_person_s_own_settings_stay_and_do_not_change_the_model(operator: Op
 
 
 def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.clear()
-    play = operator.doctor(home, agents=["copilot"], prompt=True, report=REPORT)
+    play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Copilot CLI"]["status"] == "PASS", found
     assert [one["tools"] for one in operator.workspace.requests(ASKED)] == [0]
     operator.workspace.control(fail_next={"path_prefix": ASKED, "status": 400, "count": 9})
-    play = operator.doctor(home, agents=["copilot"], prompt=True, report=REPORT)
+    play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Copilot CLI"]["status"] == "FAIL", found
     assert found["Prompt", "Copilot CLI"]["detail"].startswith("exit status 1: 400 The simulated workspace")
 
 
 def test_extra_settings_for_it_are_refused(operator: Operator, home: Path) -> None:
-    play = roll_out(operator, home, extra_settings={"copilot": {"model": "mine"}})
+    play = operator.rollout(home, extra_settings={"copilot": {"model": "mine"}})
     assert play.status != 0 and "gets all from its environment" in play.output
 
 
 def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.uninstall(home).ok()
     assert differences(before, manifest(str(home))) == []
     operator.workspace.clear()

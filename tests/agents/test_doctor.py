@@ -109,15 +109,13 @@ def test_a_token_in_the_settings_that_outranks_the_helper(operator: Operator, ho
     assert "PLANTED" not in play.output + json.dumps(play.events)
 
 
-def test_a_client_secret_that_was_revoked(
-    control: ControlNode, claude: Claude, claude_prefix: Path, tmp_path: Path
-) -> None:
+def test_a_client_secret_that_was_revoked(control: ControlNode, claude: Claude, prefix: Path, tmp_path: Path) -> None:
     """In the workspace the secret is replaced by another; the host still has the old one, and the operator too."""
     home = homes.bare(tmp_path / "home")
     state = tmp_path / "workspace"
     with Workspace(state) as first:
         port = first.port
-        operator = Operator(control, first, claude_prefix)
+        operator = Operator(control, first, prefix)
         variables = {"host": operator.variables(home, preflight=False, report=REPORT)}
         control.run("rollout", variables).ok()
     credentials = json.loads((state / "credentials.json").read_text())

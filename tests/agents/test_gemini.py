@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.agents.gemini import Gemini
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
 from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
+
+AGENT = "gemini"
 
 SETTINGS = Path(".gemini", "settings.json")
 ENVIRONMENT = Path(".gemini", ".env")
@@ -33,28 +31,6 @@ OWN_SETTINGS = """{
   "mcpServers": {},
 }
 """.replace("{},\n}", "{}\n}")
-
-
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(Gemini.pinned_version, tmp_path_factory, "gemini")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
-
-
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["gemini"], **own)
 
 
 def asked(operator: Operator) -> list[tuple[int, str]]:
@@ -69,17 +45,17 @@ def without_what_it_wrote(home: Path) -> None:
 
 
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "gemini --skip-trust -p hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
     assert asked(operator) == [(200, "system.ai.gemini-3-pro")]
-    assert roll_out(operator, home).ok().changed() == 0
-    assert roll_out(operator, home, preflight=False).ok().changed() == 0, "without the workspace's names of models, too"
+    assert operator.rollout(home).ok().changed() == 0
+    assert operator.rollout(home, preflight=False).ok().changed() == 0, "without the workspace's names of models, too"
 
 
 def test_small_tasks_ask_for_a_model_of_the_workspace(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     prompt = 'call the tool google_web_search with {"query": "x"}'
     done = typed(home, f"gemini --skip-trust --approval-mode yolo -p '{prompt}'")
     assert done.returncode == 0, done.stderr
@@ -90,7 +66,7 @@ def test_small_tasks_ask_for_a_model_of_the_workspace(operator: Operator, home: 
 @pytest.mark.parametrize("status", [401, 403])
 def test_each_start_has_a_fresh_token(operator: Operator, home: Path, status: int) -> None:
     operator.workspace.control(token_lifetime=12, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "gemini --skip-trust -p first").stdout.strip() == "You said: first"
     time.sleep(13)
     done = typed(home, "gemini --skip-trust -p second")
@@ -99,7 +75,7 @@ def test_each_start_has_a_fresh_token(operator: Operator, home: Path, status: in
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     token = typed(home, ".local/share/fmapi-coding-agents/token-helper").stdout.strip()
     helper = home / ".local/share/fmapi-coding-agents/token-helper"
     helper.unlink()
@@ -113,24 +89,24 @@ def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network,
 def test_what_a_shell_or_an_older_file_says_does_not_outrank(operator: Operator, home: Path) -> None:
     (home / ENVIRONMENT).parent.mkdir()
     (home / ENVIRONMENT).write_text("GEMINI_API_KEY=old\nGOOGLE_GEMINI_BASE_URL=https://127.0.0.1:1\n")
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     exported = "export GEMINI_MODEL=x GOOGLE_API_KEY=x GOOGLE_GENAI_API_VERSION=v9 GEMINI_CLI_HOME=/nowhere"
     done = typed(home, f"{exported}; gemini --skip-trust -p hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
 
 
 def test_a_folder_is_trusted_by_the_person_or_by_the_operator(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     done = typed(home, "gemini -p hello")
     assert done.returncode == 55 and "--skip-trust" in done.stderr and asked(operator) == []
-    roll_out(operator, home, gemini_folder_trust=False).ok()
+    operator.rollout(home, gemini_folder_trust=False).ok()
     assert typed(home, "gemini -p hello").stdout.strip() == "You said: hello"
 
 
 def test_a_broken_file_is_named_and_stays(operator: Operator, home: Path) -> None:
     (home / SETTINGS).parent.mkdir()
     (home / SETTINGS).write_text('{"ui": {"theme": "GitHub"')
-    play = roll_out(operator, home)
+    play = operator.rollout(home)
     assert play.status != 0 and str(home / SETTINGS) in play.told
     assert (home / SETTINGS).read_text() == '{"ui": {"theme": "GitHub"'
 
@@ -139,7 +115,7 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
     (home / SETTINGS).parent.mkdir()
     (home / SETTINGS).write_text(OWN_SETTINGS)
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "gemini --skip-trust -p hello").stdout.strip() == "You said: hello"
     now = (home / SETTINGS).read_text()
     assert "// mine" in now and '"theme": "GitHub"' in now and '"maxSessionTurns": 7' in now
@@ -149,7 +125,7 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
 
 
 def test_the_doctor_prompts_it_and_knows_what_stops_it(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     found = doctor(operator, home)
     assert found["Prompt", "Gemini CLI"]["status"] == "PASS", found
     (home / SETTINGS).write_bytes(b"\xef\xbb\xbf" + (home / SETTINGS).read_bytes())
@@ -159,13 +135,13 @@ def test_the_doctor_prompts_it_and_knows_what_stops_it(operator: Operator, home:
 
 
 def doctor(operator: Operator, home: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    play = operator.doctor(home, agents=["gemini"], prompt=True, report=REPORT)
+    play = operator.doctor(home, prompt=True, report=REPORT)
     return {(one["category"], one["check"]): one for one in checks(play)}
 
 
 def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.uninstall(home).ok()
     assert differences(before, manifest(str(home))) == []
     operator.workspace.clear()

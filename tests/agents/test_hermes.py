@@ -8,21 +8,18 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from plugins.module_utils.agents.hermes import Hermes
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
 from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
+
+AGENT = "hermes"
 
 CHAT = "/ai-gateway/mlflow/v1/chat/completions"
 CONFIG = Path(".hermes", "config.yaml")
@@ -44,28 +41,6 @@ agent:
 """
 
 
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(Hermes.pinned_version, tmp_path_factory, "hermes")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
-
-
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["hermes"], **own)
-
-
 def forget_what_it_wrote(home: Path) -> None:
     """What Hermes itself has written as it ran."""
     for path in (home / ".hermes").glob("*"):
@@ -76,11 +51,11 @@ def forget_what_it_wrote(home: Path) -> None:
 
 
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "hermes -z hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
-    assert roll_out(operator, home).ok().changed() == 0
+    assert operator.rollout(home).ok().changed() == 0
     (asked,) = operator.workspace.requests(CHAT)
     assert (asked["status"], asked["model"], asked["token"]) == (200, "system.ai.claude-opus-4-6", "valid")
 
@@ -90,7 +65,7 @@ def test_a_token_that_expires_between_two_requests_of_a_turn_is_not_noticed(
     operator: Operator, home: Path, status: int
 ) -> None:
     operator.workspace.control(token_lifetime=8, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.clear()
     done = typed(home, """hermes -z 'call the tool terminal with {"command": "sleep 9; echo awake"}'""")
     assert done.returncode == 0 and "The tool said:" in done.stdout and "awake" in done.stdout, done.stdout
@@ -98,7 +73,7 @@ def test_a_token_that_expires_between_two_requests_of_a_turn_is_not_noticed(
 
 
 def test_commands_that_a_model_runs_find_no_token(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     token = subprocess.run([home / HELPER], capture_output=True, text=True, check=True).stdout.strip()
     done = typed(home, """hermes -z 'call the tool terminal with {"command": "env"}'""")
     assert "HERMES_SESSION_ID=" in done.stdout and token not in done.stdout
@@ -107,7 +82,7 @@ def test_commands_that_a_model_runs_find_no_token(operator: Operator, home: Path
 
 
 def test_nothing_of_a_shell_or_of_its_own_env_file_outranks_the_workspace(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     other = "http://127.0.0.1:1/v1"
     (home / ".hermes" / ".env").write_text(
         f"OPENAI_API_KEY=sk-x\nOPENAI_BASE_URL={other}\nCUSTOM_BASE_URL={other}\nHERMES_INFERENCE_PROVIDER=openrouter\n"
@@ -130,7 +105,7 @@ SESSION = "(sleep 20; echo hello; sleep 40; echo /quit; sleep 5) | TERM=xterm sc
 @pytest.mark.parametrize("line", ["hermes -z hello", "hermes chat --quiet --query hello", SESSION])
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path, line: str) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     # A token as the helper would give it: what comes after it is what matters here.
     (home / HELPER).write_text("#!/bin/sh\necho token\n")
     done = typed(home, line, within=tuple(network.command))
@@ -142,7 +117,7 @@ def test_a_broken_file_is_named_and_left_as_it_is(operator: Operator, home: Path
     (home / CONFIG).parent.mkdir()
     (home / CONFIG).write_text("model:\n  default: [\n")
     before = manifest(str(home))
-    play = roll_out(operator, home)
+    play = operator.rollout(home)
     assert play.status != 0 and f"{home / CONFIG}" in play.told and "line 3" in play.told, play.told
     assert differences(before, manifest(str(home))) == []
 
@@ -151,7 +126,7 @@ def test_the_person_s_own_keys_and_comments_stay_and_come_back(operator: Operato
     (home / CONFIG).parent.mkdir(mode=0o700)  # which Hermes would make it
     (home / CONFIG).write_text(OWN)
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "hermes -z hello").stdout.strip() == "You said: hello"
     text = (home / CONFIG).read_text()
     assert "# mine" in text and "ollama: {base_url" in text and "    - of-mine\n" in text and "max_turns: 20" in text
@@ -161,16 +136,16 @@ def test_the_person_s_own_keys_and_comments_stay_and_come_back(operator: Operato
 
 
 def test_the_doctor_prompts_it_and_tells_a_reply_from_an_error(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     for failing, status in ((None, "PASS"), ({"path_prefix": CHAT, "status": 400, "count": 9}, "FAIL")):
         operator.workspace.control(fail_next=failing)
-        play = operator.doctor(home, agents=["hermes"], prompt=True, report=REPORT)
+        play = operator.doctor(home, prompt=True, report=REPORT)
         found = {(one["category"], one["check"]): one for one in checks(play)}
         assert found["Prompt", "Hermes"]["status"] == status, found
 
 
 def test_what_the_helper_has_to_say_reaches_the_person(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     (home / HELPER).write_text("#!/bin/sh\necho 'sign in again' >&2\nexit 1\n")
     assert "sign in again" in typed(home, "hermes -z hello").stderr
 
@@ -180,7 +155,7 @@ def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(
     operator: Operator, home: Path, with_ledger: bool
 ) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     if not with_ledger:
         for path in home.rglob("ledger*"):
             os.unlink(path)

@@ -12,44 +12,20 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.agents.opencode import OpenCode
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
 from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
+
+AGENT = "opencode"
 
 DIRECTORY = Path(".config", "opencode")
 SETTINGS = DIRECTORY / "opencode.json"
 MESSAGES = "/ai-gateway/anthropic/v1/messages"
 CHAT = "/ai-gateway/mlflow/v1"
-
-
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(OpenCode.pinned_version, tmp_path_factory, "opencode")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
-
-
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["opencode"], **own)
 
 
 def own_settings(operator: Operator) -> str:
@@ -77,22 +53,22 @@ def without_what_it_wrote(home: Path) -> None:
 
 
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "opencode run hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
     asked = {one["model"]: one for one in operator.workspace.requests(MESSAGES)}
     assert set(asked) == {"system.ai.claude-opus-4-6", "system.ai.claude-haiku-4-5"}
     assert all(one["status"] == 200 and one["coding_agent_mode"] for one in asked.values())
-    assert roll_out(operator, home).ok().changed() == 0
-    assert roll_out(operator, home, preflight=False).ok().changed() == 0, "without the workspace's names of models, too"
+    assert operator.rollout(home).ok().changed() == 0
+    assert operator.rollout(home, preflight=False).ok().changed() == 0, "without the workspace's names of models, too"
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_token_that_expires_in_a_session_is_not_noticed(operator: Operator, home: Path, status: int) -> None:
     """The tool takes longer than the token lives: the request with its result is of the same session, and of the same process."""
     operator.workspace.control(token_lifetime=12, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     done = typed(
         home, """opencode run 'call the tool bash with {"command": "sleep 14; echo slept", "description": "x"}'"""
     )
@@ -102,7 +78,7 @@ def test_a_token_that_expires_in_a_session_is_not_noticed(operator: Operator, ho
 
 def test_a_second_start_has_a_fresh_token(operator: Operator, home: Path) -> None:
     operator.workspace.control(token_lifetime=12)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "opencode run first").stdout.strip() == "You said: first"
     time.sleep(13)
     done = typed(home, "opencode run second")
@@ -111,7 +87,7 @@ def test_a_second_start_has_a_fresh_token(operator: Operator, home: Path) -> Non
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     helper = home / ".local/share/fmapi-coding-agents/token-helper"
     helper.unlink()
     helper.write_text(f"#!/bin/sh\necho asked >>{home}/asked\necho token\n")
@@ -128,7 +104,7 @@ def test_the_person_s_own_provider_stays_and_gets_no_token_of_ours(operator: Ope
     for its_own in (".cache", ".local/share", ".local/state"):
         (home / its_own).mkdir(parents=True)
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "opencode run hello").stdout.strip() == "You said: hello"
     assert "// mine" in (home / SETTINGS).read_text()
     typed(home, "opencode run -m mine/databricks-gpt-oss-120b hello")
@@ -141,7 +117,7 @@ def test_the_person_s_own_provider_stays_and_gets_no_token_of_ours(operator: Ope
 def test_the_file_that_outranks_the_other_is_written_where_it_is(operator: Operator, home: Path) -> None:
     (home / DIRECTORY).mkdir(parents=True)
     (home / DIRECTORY / "opencode.jsonc").write_text('{"model": "mine/x"} // mine\n')
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "opencode run hello").stdout.strip() == "You said: hello"
     assert not (home / SETTINGS).exists()
 
@@ -149,13 +125,13 @@ def test_the_file_that_outranks_the_other_is_written_where_it_is(operator: Opera
 def test_a_broken_file_is_named_and_stays(operator: Operator, home: Path) -> None:
     (home / DIRECTORY).mkdir(parents=True)
     (home / SETTINGS).write_text('{"model": "mine/x"')
-    play = roll_out(operator, home)
+    play = operator.rollout(home)
     assert play.status != 0 and str(home / SETTINGS) in play.told
     assert (home / SETTINGS).read_text() == '{"model": "mine/x"'
 
 
 def test_the_doctor_prompts_it_and_repeats_what_the_helper_says(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     found = doctor(operator, home)
     assert found["Prompt", "OpenCode"]["status"] == "PASS", found
     plugin = home / DIRECTORY / "plugin" / "fmapi-coding-agents.js"
@@ -165,13 +141,13 @@ def test_the_doctor_prompts_it_and_repeats_what_the_helper_says(operator: Operat
 
 
 def doctor(operator: Operator, home: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    play = operator.doctor(home, agents=["opencode"], prompt=True, report=REPORT)
+    play = operator.doctor(home, prompt=True, report=REPORT)
     return {(one["category"], one["check"]): one for one in checks(play)}
 
 
 def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.uninstall(home).ok()
     assert differences(before, manifest(str(home))) == []
     operator.workspace.clear()

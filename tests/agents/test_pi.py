@@ -8,25 +8,23 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from plugins.module_utils.agents.pi import Pi
-from tests import homes
-from tests.agents.conftest import installed
 from tests.agents.network import Network
-from tests.agents.terminal import typed
-from tests.control_node import ControlNode, Operator
+from tests.agents.terminal import LAUNCHERS, typed
+from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
-from tests.workspace.client import Workspace
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
+AGENT = "pi"
+
 MODELS = Path(".pi", "agent", "models.json")
 SETTINGS = Path(".pi", "agent", "settings.json")
-LAUNCHER = Path(".local", "share", "fmapi-coding-agents", "bin", "pi")
+LAUNCHER = LAUNCHERS / "pi"
 OWN_MODELS = """{
   // mine
   "providers": {
@@ -36,34 +34,12 @@ OWN_MODELS = """{
 """
 
 
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(Pi.pinned_version, tmp_path_factory, "pi")
-
-
-@pytest.fixture
-def operator(control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
-    return Operator(control, workspace, prefix)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Of somebody whose shell is bash."""
-    made = homes.bare(tmp_path / "home")
-    (made / ".bashrc").write_text("mine=1\n")
-    return made
-
-
-def roll_out(operator: Operator, home: Path, **own: Any) -> Any:
-    return operator.rollout(home, agents=["pi"], **own)
-
-
 def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.workspace.control(strict=True)
     done = typed(home, "pi -p hello")
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
-    assert roll_out(operator, home).ok().changed() == 0
+    assert operator.rollout(home).ok().changed() == 0
     (asked,) = operator.workspace.requests("/ai-gateway/anthropic/v1/messages")
     assert (asked["status"], asked["model"], asked["coding_agent_mode"]) == (200, "system.ai.claude-opus-4-6", True)
 
@@ -71,7 +47,7 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status: int) -> None:
     operator.workspace.control(token_lifetime=12, refuse_with=status)
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "pi -p first").stdout.strip() == "You said: first"
     time.sleep(13)
     done = typed(home, "pi -p second")
@@ -80,7 +56,7 @@ def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status:
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     done = typed(home, "pi -p hello", within=tuple(network.command))
     assert done.returncode != 0
     assert not [packet for packet in network.sent() if packet.kind == "udp"], "no name was looked up"
@@ -91,7 +67,7 @@ def test_the_person_s_own_providers_and_comments_stay_and_come_back(operator: Op
     (home / MODELS).write_text(OWN_MODELS)
     (home / SETTINGS).write_text('{"theme": "light", "defaultProvider": "ollama", "defaultModel": "m"}')
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "pi -p hello").stdout.strip() == "You said: hello"
     assert "// mine" in (home / MODELS).read_text() and "ollama" in (home / MODELS).read_text()
     assert json.loads((home / SETTINGS).read_text())["theme"] == "light"
@@ -103,15 +79,15 @@ def test_the_person_s_own_providers_and_comments_stay_and_come_back(operator: Op
 
 
 def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
-    play = operator.doctor(home, agents=["pi"], prompt=True, report=REPORT)
+    operator.rollout(home).ok()
+    play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Pi"]["status"] == "PASS", found
 
 
 def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:
     before = manifest(str(home))
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     operator.uninstall(home).ok()
     assert differences(before, manifest(str(home))) == []
     operator.workspace.clear()
@@ -120,7 +96,7 @@ def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(opera
 
 
 def test_arguments_status_and_terminal_are_the_program_s(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     assert typed(home, "pi --version").stdout.strip() + typed(home, "pi --version").stderr.strip() == Pi.pinned_version
     odd = home / "odd" / "pi"
     odd.parent.mkdir()
@@ -131,7 +107,7 @@ def test_arguments_status_and_terminal_are_the_program_s(operator: Operator, hom
 
 
 def test_without_the_program_the_bare_name_says_so(operator: Operator, home: Path) -> None:
-    roll_out(operator, home).ok()
+    operator.rollout(home).ok()
     text = (home / LAUNCHER).read_text()
     (home / LAUNCHER).write_text(text.replace(str(operator.prefix), "/nowhere"))
     done = typed(home, "pi -p hello")

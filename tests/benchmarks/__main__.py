@@ -22,6 +22,8 @@ from typing import Any
 
 import ansible.release
 
+from plugins.module_utils.agents import AGENTS
+from plugins.module_utils.places import LAUNCHERS
 from tests.hosts import podman
 
 from . import peers
@@ -30,6 +32,8 @@ from .stage import REPOSITORY, RunFailed, Sample, Stage, grown, stage
 ROLLOUT = "fmapi.coding_agents.rollout"
 DATA = f"{podman.HOME}/.local/share/fmapi-coding-agents"
 CACHE = f"{podman.HOME}/.cache/fmapi-coding-agents"
+LAUNCHED = "copilot"
+"""An agent that has a command of ours in front of it."""
 
 
 def _in_turn(repeat: int, *runs: Callable[[], Sample]) -> list[list[Sample]]:
@@ -122,7 +126,7 @@ def peers_no_op(place: Stage, hosts: int, repeat: int) -> list[dict[str, Any]]:
 
 
 def helper(place: Stage, repeat: int) -> list[dict[str, Any]]:
-    """The token helper against an empty Python, on one host."""
+    """The token helper, and a command in front of an agent, against an empty Python, on one host."""
     place.play(ROLLOUT, 1)
     script = (Path(__file__).parent / "helper.py").read_text(encoding="utf-8")
     empty = json.dumps(["/usr/bin/python3", "-I", "-c", "pass"])
@@ -137,6 +141,13 @@ def helper(place: Stage, repeat: int) -> list[dict[str, Any]]:
     rows.append(_row("token helper, token at hand / python3 -I -c pass", "<= 0.6", measured, floor))
     floor, measured = measure(4 * repeat, empty, f"cold:{warm}")
     rows.append(_row("token helper, asks for a token / python3 -I -c pass", "", measured, floor))
+    place.play(ROLLOUT, 1, "--skip-tags", "agent_cli", "-e", json.dumps({"coding_agents_agents": [LAUNCHED]}))
+    bare = f"{podman.HOME}/.local/bin/{AGENTS[LAUNCHED].command}"
+    place.on_host(f"mkdir -p {os.path.dirname(bare)} && printf '#!/bin/sh\\n' >{bare} && chmod +x {bare}")
+    ours = f"{DATA}/{LAUNCHERS}/{AGENTS[LAUNCHED].command}"
+    floor, without, with_ours = measure(40 * repeat, empty, json.dumps([bare]), json.dumps([ours]))
+    added = [more - less for more, less in zip(with_ours, without, strict=True)]
+    rows.append(_row("what a command of ours adds to an agent's start / python3 -I -c pass", "< 1", added, floor))
     return rows
 
 

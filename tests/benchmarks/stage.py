@@ -162,6 +162,10 @@ class Stage:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: self.fleet.run(host, ["sh", "-c", remove]), self.fleet.hosts[:hosts]))
 
+    def on_host(self, script: str, number: int = 0) -> None:
+        """Run a shell script on a host, past ssh and Ansible. Raises HostsFailed."""
+        self.fleet.run(self.fleet.hosts[number], ["sh", "-c", script])
+
     def measure_on_host(self, script: str, arguments: Sequence[str]) -> str:
         """Run a Python program on the first host, past ssh and Ansible, and return what it prints."""
         done = self.fleet.run(self.fleet.hosts[0], ["python3", "-I", "-", *arguments], stdin=script.encode())

@@ -21,6 +21,23 @@ from .sources import Source, directories_of_managers, given_directories
 COMPONENT = "agent_settings"
 """Of every agent's documents: the part that they belong to."""
 
+OPUS, SONNET, HAIKU = "databricks-claude-opus-4-6", "databricks-claude-sonnet-4-6", "databricks-claude-haiku-4-5"
+"""What agents ask for that take any model, by the names of serving endpoints."""
+
+CLAUDE_MODELS = {"default": OPUS, "sonnet": SONNET, "haiku": HAIKU}
+CLAUDE_SLOTS = {
+    "default": "The model that a session begins with.",
+    "sonnet": "Another that its list of models offers.",
+    "haiku": "Another that its list of models offers.",
+}
+"""For an agent whose list of models is what the operator has chosen."""
+
+CODING_AGENT_HEADER = ("x-databricks-use-coding-agent-mode", "true")
+WHY_CODING_AGENT_HEADER = "The workspace counts the request as a coding agent's."
+
+NODE_AUTHORITY = "NODE_EXTRA_CA_CERTS"
+"""The variable in which Node.js takes the authorities that it is to trust beside its own."""
+
 _USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin")
 _MOST_DIGITS = 18
 _VERSION = re.compile(r"[0-9]+(?:[.-][0-9A-Za-z]+)*")
@@ -54,6 +71,21 @@ class Launch(NamedTuple):
     """These hold a token that is fresh as the agent starts, for agents that read it once."""
     unset: tuple[str, ...] = ()
     """What a shell may export, and would outrank the rest."""
+
+
+def network_variables(options: AgentOptions, authority: str = NODE_AUTHORITY) -> dict[str, str]:
+    """How a program finds its way to the workspace, where more is named than the URL. ``authority``: its variable for that."""
+    named = {authority: options.ca_file, "HTTPS_PROXY": options.proxy, "NO_PROXY": options.no_proxy}
+    return {name: value for name, value in named.items() if value}
+
+
+def network_reasons(authority: str = NODE_AUTHORITY) -> dict[KeyPath, str]:
+    """Why each of those is set, for the documentation."""
+    return {
+        (authority,): "The private certificate authority, where one is named.",
+        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
+        ("NO_PROXY",): "What the proxy is not for.",
+    }
 
 
 class FoundCli(NamedTuple):
@@ -126,7 +158,7 @@ class Agent:
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         """Where the agent's documents usually are, and their formats: for an uninstall that has no ledger."""
-        raise NotImplementedError
+        return {}
 
     @property
     def needs_libraries(self) -> bool:
@@ -136,9 +168,14 @@ class Agent:
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         """The keys in one of those documents that can only be ours. For an uninstall that has no ledger.
 
-        Of TOML and YAML, only documents that name our directory are asked.
+        Of TOML and YAML, only documents that name something of ours are asked.
         """
-        raise NotImplementedError
+        return []
+
+    def with_helper(self, token_helper: str, **more: Any) -> AgentOptions:
+        """Options of which no more than the helper is known: which keys are ours depends on nothing else."""
+        nowhere = Owner("", 0, 0, "/")
+        return AgentOptions(nowhere, "", dict.fromkeys(self.dialects, ""), token_helper, 0, **more)
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         """The variables of an environment that would keep the agent from obeying these settings, its main document."""
@@ -149,7 +186,7 @@ class Agent:
 
         ``version`` is that of the program that stands there, if it is known.
         """
-        raise NotImplementedError
+        return []
 
     def misfits(self, settings: Mapping[str, Any]) -> list[Misfit]:
         """The values for which the agent would drop its whole main document."""

@@ -19,7 +19,20 @@ from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..places import DATA_DIRECTORY
 from . import claude_code_managed
-from .base import COMPONENT, Agent, AgentOptions, FoundCli, Problem
+from .base import (
+    CODING_AGENT_HEADER,
+    COMPONENT,
+    HAIKU,
+    OPUS,
+    SONNET,
+    WHY_CODING_AGENT_HEADER,
+    Agent,
+    AgentOptions,
+    FoundCli,
+    Problem,
+    network_reasons,
+    network_variables,
+)
 from .claude_code_managed import refused_models
 from .claude_code_settings import SETTINGS
 from .sources import Npm
@@ -52,7 +65,6 @@ _MODEL_VARIABLES = {
 }
 _OLDER_NAMES = ("ANTHROPIC_SMALL_FAST_MODEL",)  # of ANTHROPIC_DEFAULT_HAIKU_MODEL
 
-_CODING_AGENT_HEADER = "x-databricks-use-coding-agent-mode: true"
 _NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
 _MAX_RETRIES = "3"
 """Of its own it tries ten times and more: three minutes before a person hears that the sign-in is over, or that a grant is missing.
@@ -100,12 +112,7 @@ class ClaudeCode(Agent):
     denied_versions = ("2.1.265", "2.1.266", "2.1.267")
     dialects = ("anthropic",)
     listings = {"anthropic": "/v1/models"}
-    model_defaults = {
-        "default": "databricks-claude-opus-4-6",
-        "opus": "databricks-claude-opus-4-6",
-        "sonnet": "databricks-claude-sonnet-4-6",
-        "haiku": "databricks-claude-haiku-4-5",
-    }
+    model_defaults = {"default": OPUS, "opus": OPUS, "sonnet": SONNET, "haiku": HAIKU}
     model_slots = {
         "default": "The model that a session begins with.",
         "opus": "The model behind the alias opus.",
@@ -124,7 +131,7 @@ class ClaudeCode(Agent):
         ("env", "ANTHROPIC_DEFAULT_OPUS_MODEL"): "The vendor's names of models mean nothing to a workspace.",
         ("env", "ANTHROPIC_DEFAULT_SONNET_MODEL"): "The vendor's names of models mean nothing to a workspace.",
         ("env", "ANTHROPIC_DEFAULT_HAIKU_MODEL"): "The vendor's names of models mean nothing to a workspace.",
-        ("env", "ANTHROPIC_CUSTOM_HEADERS"): "The workspace counts the request as a coding agent's.",
+        ("env", "ANTHROPIC_CUSTOM_HEADERS"): WHY_CODING_AGENT_HEADER,
         ("env", "CLAUDE_CODE_API_KEY_HELPER_TTL_MS"): "How long a token is kept before the helper is asked again.",
         (
             "env",
@@ -136,9 +143,7 @@ class ClaudeCode(Agent):
         ): "Else it tries for minutes before it says that a sign-in is over or a grant is missing.",
         ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"): "Gateways may refuse experimental headers.",
         **{("env", name): _EMPTY for name in _NEUTRALIZED},
-        ("env", "NODE_EXTRA_CA_CERTS"): "The private certificate authority, where one is named.",
-        ("env", "HTTPS_PROXY"): "The way to the workspace, where a proxy is named.",
-        ("env", "NO_PROXY"): "What the proxy is not for.",
+        **{("env", *key): why for key, why in network_reasons().items()},
     }
     renewal = (
         "It runs the token helper again when the time to live has passed, and at once after HTTP 401; since 2.1.331 "
@@ -205,7 +210,7 @@ class ClaudeCode(Agent):
         environment = {
             "ANTHROPIC_BASE_URL": options.base_urls["anthropic"],
             **{variable: models[slot] for slot, variable in _MODEL_VARIABLES.items()},
-            "ANTHROPIC_CUSTOM_HEADERS": _CODING_AGENT_HEADER,
+            "ANTHROPIC_CUSTOM_HEADERS": ": ".join(CODING_AGENT_HEADER),
             "CLAUDE_CODE_API_KEY_HELPER_TTL_MS": str(options.token_ttl_minutes * 60_000),
             # Else it talks to api.anthropic.com in the background, and updates itself away from the pinned version.
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -213,12 +218,7 @@ class ClaudeCode(Agent):
         }
         if not self.own(options, "experimental_betas"):
             environment[_NO_BETAS] = "1"
-        optional = {
-            "NODE_EXTRA_CA_CERTS": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        return {**environment, **{name: value for name, value in optional.items() if value}}
+        return {**environment, **network_variables(options)}
 
     def _superseded(self, options: AgentOptions) -> list[str]:
         return [*_OUTRANKING, *_OLDER_NAMES, *([_NO_BETAS] if self.own(options, "experimental_betas") else [])]
@@ -247,8 +247,7 @@ class ClaudeCode(Agent):
         if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
             return []
         # Without a proxy: that is the same for the person's other programs, and may have been theirs.
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0, ca_file="any")
-        return list(self._values(any_options))
+        return list(self._values(self.with_helper(token_helper, ca_file="any")))
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         environment = settings.get("env")

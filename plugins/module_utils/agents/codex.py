@@ -13,11 +13,14 @@ from typing import Any
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .base import COMPONENT, Agent, AgentOptions, Launch, network_reasons, network_variables
 from .sources import Npm
 
 _PROVIDER = "databricks"
 _OURS = ("model_providers", _PROVIDER)
+_AUTHORITY = "CODEX_CA_CERTIFICATE"
+"""Its own variable, not SSL_CERT_FILE: that would hold for all that it runs."""
+
 _HELPER_MILLISECONDS = 30_000
 """It kills a slower helper and starts another, again and again. Ours gives up earlier by itself: it asks for 10 seconds at most."""
 
@@ -71,9 +74,7 @@ class Codex(Agent):
             "features",
             "daemon_auto_start",
         ): "Else it leaves a copy of itself (404 MB) in the home, which runs on after the terminal is closed, and updates itself.",
-        ("CODEX_CA_CERTIFICATE",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(_AUTHORITY),
     }
     renewal = (
         "It runs the token helper again when the time to live has passed, before it asks, and at once after HTTP 401. After HTTP 403 "
@@ -120,13 +121,7 @@ class Codex(Agent):
 
     def launch(self, options: AgentOptions) -> Launch | None:
         """Its file can say neither of these. Whoever needs none starts the program itself."""
-        optional = {
-            # Its own variable, not SSL_CERT_FILE: that would hold for all that it runs.
-            "CODEX_CA_CERTIFICATE": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        given = {name: value for name, value in optional.items() if value}
+        given = network_variables(options, _AUTHORITY)
         return Launch(given) if given else None
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
@@ -135,17 +130,13 @@ class Codex(Agent):
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.get((*_OURS, "auth", "command")) != token_helper:
             return []
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"responses": ""}, token_helper, 0)
-        known = [*self._provider(any_options)]
+        known = [*self._provider(self.with_helper(token_helper))]
         if document.get(("model_provider",)) == _PROVIDER:
             known += [("model_provider",), ("model",)]
         return known + [key for key, value in _QUIET.items() if document.get(key) == value]
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return ("CODEX_HOME",)
-
-    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
-        return []
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server, and nothing that could be changed: a reply is all that is wanted.

@@ -11,12 +11,9 @@ command prints as ``x-api-key`` only, which a workspace refuses.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
-from ..engine.documents import Document, KeyPath
-from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import Agent, AgentOptions, Launch, Problem
+from .base import SONNET, Agent, AgentOptions, Launch, network_reasons, network_variables
 from .sources import Npm
 
 
@@ -30,7 +27,7 @@ class Copilot(Agent):
     minimum_version = "1.0.91"
     # What every model speaks. In Responses, only GPT models could be chosen.
     dialects = ("chat",)
-    model_defaults = {"default": "databricks-claude-sonnet-4-6"}
+    model_defaults = {"default": SONNET}
     model_slots = {
         "default": "The model that a session begins with; C(--model) names another. Gemini models are said to refuse what it sends."
     }
@@ -47,9 +44,7 @@ class Copilot(Agent):
         ("COPILOT_PROVIDER_MODEL_ID",): "It would come before the model.",
         ("COPILOT_PROVIDER_WIRE_MODEL",): "It would come before the model.",
         ("COPILOT_PROVIDER_TRANSPORT",): "Workspaces speak no WebSocket.",
-        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(),
     }
     renewal = "It runs the token helper before every request: a token that ends is not noticed."
     measured = (
@@ -70,24 +65,10 @@ class Copilot(Agent):
             # Run by sh -c, so a path with a space needs its quotes.
             "COPILOT_PROVIDER_API_KEY_COMMAND": shlex.quote(options.token_helper),
             "COPILOT_MODEL": self.models(options.models)["default"],
+            **network_variables(options),
         }
-        optional = {
-            "NODE_EXTRA_CA_CERTS": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        environment.update({name: value for name, value in optional.items() if value})
         outranking = ("BEARER_TOKEN", "HEADERS", "MODEL_ID", "WIRE_MODEL", "TRANSPORT")
         return Launch(environment, unset=tuple(f"COPILOT_PROVIDER_{name}" for name in outranking))
-
-    def usual_files(self, owner: Owner) -> dict[str, str]:
-        return {}
-
-    def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
-        return []
-
-    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
-        return []
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server and no tool: a reply is all that is wanted.

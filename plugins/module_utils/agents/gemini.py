@@ -19,7 +19,7 @@ from .. import careful
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
 from .sources import Npm
 
 _SIGN_IN: KeyPath = ("security", "auth", "selectedType")
@@ -70,9 +70,7 @@ class Gemini(Agent):
         ("GEMINI_CLI_HOME",): "It would lead to other settings.",
         ("GOOGLE_API_KEY",): "It is for its vendor.",
         ("GOOGLE_GENAI_API_VERSION",): "It would lead to a path that a workspace does not have.",
-        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(),
         _SIGN_IN: "Else it asks how to sign in, and does not start without a terminal.",
         ("privacy", "usageStatisticsEnabled"): "Else it sends statistics to its vendor.",
         ("general", "enableAutoUpdate"): "Else it replaces itself by a version that nobody has tried here.",
@@ -155,18 +153,12 @@ class Gemini(Agent):
         return {_MODEL: "default", **tasks}
 
     def launch(self, options: AgentOptions) -> Launch:
-        optional = {
-            "NODE_EXTRA_CA_CERTS": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        given = {name: value for name, value in optional.items() if value}
         return Launch(
             {
                 "GOOGLE_GEMINI_BASE_URL": options.base_urls["gemini"],
                 # Else the token goes out as x-goog-api-key alone, which a workspace does not know.
                 "GEMINI_API_KEY_AUTH_MECHANISM": "bearer",
-                **given,
+                **network_variables(options),
             },
             token_variables=("GEMINI_API_KEY",),
             unset=("GEMINI_MODEL", "GEMINI_CLI_HOME", "GOOGLE_API_KEY", "GOOGLE_GENAI_API_VERSION"),
@@ -177,8 +169,7 @@ class Gemini(Agent):
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         """Nothing in it names us. Its entries for small tasks are nobody's but ours, if all of them are there as we write them."""
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"gemini": ""}, token_helper, 0)
-        values, models = self._values(any_options), self._models_by_key()
+        values, models = self._values(self.with_helper(token_helper)), self._models_by_key()
         ours = {key: value for key, value in values.items() if key[: len(_ALIASES)] == _ALIASES}
         there = all(
             document.get(key) == value if key not in models else isinstance(document.get(key), str)

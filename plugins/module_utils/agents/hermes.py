@@ -14,9 +14,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine.documents import Document, KeyPath
+from ..engine.documents.whole_file import WHOLE
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from ..engine.ownership import Wanted, whole_file
+from .base import (
+    CLAUDE_MODELS,
+    CLAUDE_SLOTS,
+    CODING_AGENT_HEADER,
+    COMPONENT,
+    WHY_CODING_AGENT_HEADER,
+    Agent,
+    AgentOptions,
+    Launch,
+    network_reasons,
+    network_variables,
+)
 from .sources import Pip
 
 _PROVIDER = "databricks"
@@ -25,6 +37,8 @@ _PLUGIN = "fmapi_coding_agents"
 _DIRECTORY = ".hermes"
 _ENABLED: KeyPath = ("plugins", "enabled")
 
+_HEADER, _ON = CODING_AGENT_HEADER
+_AUTHORITY = "HERMES_CA_BUNDLE"
 _VARIABLE = "AUXILIARY_DATABRICKS_API_KEY"
 """Variables of this form Hermes does not pass on to the commands that a model runs."""
 
@@ -43,13 +57,13 @@ import os
 import shutil
 import subprocess
 
-HELPER = {helper!r}
+HELPER = {helper!a}
 
 
 def _token():
     # What the helper has to say goes to the person: standard error is theirs.
     done = subprocess.run([HELPER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True)
-    os.environ[{variable!r}] = done.stdout.strip()  # for titles and the like, which pass no plugin
+    os.environ[{variable!a}] = done.stdout.strip()  # for titles and the like, which pass no plugin
     return done.stdout.strip()
 
 
@@ -90,26 +104,16 @@ class Hermes(Agent):
     pinned_version = "0.19.0"
     minimum_version = "0.19.0"  # no older one was tried
     dialects = ("chat",)
-    model_defaults = {
-        "default": "databricks-claude-opus-4-6",
-        "sonnet": "databricks-claude-sonnet-4-6",
-        "haiku": "databricks-claude-haiku-4-5",
-    }
-    model_slots = {
-        "default": "The model that a session begins with.",
-        "sonnet": "Another that its list of models offers.",
-        "haiku": "Another that its list of models offers.",
-    }
+    model_defaults = CLAUDE_MODELS
+    model_slots = CLAUDE_SLOTS
     reasons = {
-        ("HERMES_CA_BUNDLE",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(_AUTHORITY),
         ("HERMES_HOME",): "It would lead to other settings.",
         ("CUSTOM_BASE_URL",): "It would come before the workspace.",
         ("HERMES_INFERENCE_PROVIDER",): "It would come before the provider in the settings.",
         ("HERMES_INFERENCE_MODEL",): "It would come before the model in the settings.",
         (_VARIABLE,): "The plugin sets it: an old one would be sent.",
-        (): "The plugin that asks the token helper before every request.",
+        WHOLE: "The plugin that asks the token helper before every request.",
         ("model", "default"): "The model that a session begins with.",
         ("model", "provider"): "Requests go to the workspace.",
         ("model", "context_length"): "Else it asks vendors' lists of models how much one can read.",
@@ -121,11 +125,7 @@ class Hermes(Agent):
         ): "The dialect that is spoken there: with the others it sends the token in a way that a workspace refuses.",
         (*_OURS, "discover_models"): "What its list offers is named here.",
         (*_OURS, "models"): "What its list of models offers.",
-        (
-            *_OURS,
-            "extra_headers",
-            "x-databricks-use-coding-agent-mode",
-        ): "The workspace counts the request as a coding agent's.",
+        (*_OURS, "extra_headers", _HEADER): WHY_CODING_AGENT_HEADER,
         (*_OURS, "ssl_ca_cert"): "The private certificate authority, where one is named.",
         _ENABLED: "Hermes runs only plugins that are named here.",
         ("security", "allow_lazy_installs"): "Else it installs packages as it starts.",
@@ -179,8 +179,8 @@ class Hermes(Agent):
             mode=0o600,
         )
         return [
-            Wanted(manifest, "file", COMPONENT, values={(): _MANIFEST}, summary="plugin's description"),
-            Wanted(code, "file", COMPONENT, values={(): text}, summary="plugin that asks the token helper"),
+            whole_file(manifest, COMPONENT, _MANIFEST.encode(), "plugin's description"),
+            whole_file(code, COMPONENT, text.encode(), "plugin that asks the token helper"),
             config,
         ]
 
@@ -191,19 +191,14 @@ class Hermes(Agent):
             (*_OURS, "key_env"): _VARIABLE,
             (*_OURS, "transport"): "chat_completions",
             (*_OURS, "discover_models"): False,
-            (*_OURS, "extra_headers", "x-databricks-use-coding-agent-mode"): "true",
+            (*_OURS, "extra_headers", _HEADER): _ON,
             **authority,
         }
 
     def launch(self, options: AgentOptions) -> Launch:
         """Its files cannot say these: the proxy, and the authority for what it asks beside the models."""
-        optional = {
-            "HERMES_CA_BUNDLE": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
         unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _VARIABLE)
-        return Launch({name: value for name, value in optional.items() if value}, unset=unset)
+        return Launch(network_variables(options, _AUTHORITY), unset=unset)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         code = os.path.join(_plugin(owner), "__init__.py")
@@ -212,14 +207,13 @@ class Hermes(Agent):
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
         if document.format == "file":
             ours = _CODE.format(helper=token_helper, variable=_VARIABLE), _MANIFEST
-            return [()] if document.get(()) in ours else []
+            return [WHOLE] if document.get(WHOLE) in ours else []
         if document.get((*_OURS, "key_env")) != _VARIABLE:
             return []
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"chat": ""}, token_helper, 0, ca_file="/")
-        return [*self._provider(any_options), (*_OURS, "models")]
-
-    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
-        return []
+        known = [*self._provider(self.with_helper(token_helper, ca_file="/")), (*_OURS, "models")]
+        if document.get(("model", "provider")) == _PROVIDER:  # the provider by that name goes, too
+            known += [("model", "provider"), ("model", "default")]
+        return known
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Not -z, which ends well whatever happened; no rules of a project, and of the tools those that do nothing alone.

@@ -19,8 +19,19 @@ from ..engine.documents import Document, KeyPath
 from ..engine.documents.dotenv_document import DotenvDocument
 from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from ..engine.ownership import Wanted, whole_file
+from .base import (
+    CLAUDE_MODELS,
+    CODING_AGENT_HEADER,
+    COMPONENT,
+    WHY_CODING_AGENT_HEADER,
+    Agent,
+    AgentOptions,
+    Launch,
+    Problem,
+    network_reasons,
+    network_variables,
+)
 from .sources import Npm
 
 _PROVIDER = "databricks"
@@ -28,6 +39,7 @@ _OURS: KeyPath = ("provider", _PROVIDER)
 _PLACEHOLDER = "set-by-the-plugin-fmapi-coding-agents"
 """Without any token it begins no request. This one opens nothing, and tells that the entry is ours."""
 _DIRECTORY = (".config", "opencode")
+_HEADER, _ON = CODING_AGENT_HEADER
 _NPM = {"offline": "true", "fetch-retries": "0"}
 """By what the operator allows, one or the other."""
 _CONTEXT, _OUTPUT = 200_000, 32_000
@@ -80,25 +92,19 @@ class OpenCode(Agent):
     minimum_version = "1.18.33"  # none before was tried
     dialects = ("anthropic",)
     listings = {"anthropic": "/v1/models"}
-    model_defaults = {
-        "default": "databricks-claude-opus-4-6",
-        "sonnet": "databricks-claude-sonnet-4-6",
-        "haiku": "databricks-claude-haiku-4-5",
-    }
+    model_defaults = CLAUDE_MODELS
     model_slots = {
         "default": "The model that a session begins with, C(databricks/default).",
         "sonnet": "Another that its list of models offers, C(databricks/sonnet).",
         "haiku": "The model for titles and other small tasks, C(databricks/haiku).",
     }
     reasons = {
-        (): "The plugin: it asks the token helper before every request.",
+        WHOLE: "The plugin: it asks the token helper before every request.",
         ("OPENCODE_DISABLE_MODELS_FETCH",): "Else it asks for a list of all vendors' models as it starts.",
         ("OPENCODE_DISABLE_LSP_DOWNLOAD",): "Else it fetches language servers.",
         ("OPENCODE_CONFIG_CONTENT",): "It would come before the settings.",
         ("OPENCODE_PURE",): "It would leave out the plugin.",
-        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(),
         ("offline",): "Else, having a plugin, it asks the npm registry as it starts, and waits for the answer.",
         ("fetch-retries",): "Instead, where C(coding_agents_opencode_downloads) is true: it asks once.",
         ("autoupdate",): "Else it replaces itself by a version that nobody has tried here.",
@@ -108,12 +114,7 @@ class OpenCode(Agent):
         (*_OURS, "npm"): "The dialect that is spoken there: Messages. It comes with the program.",
         (*_OURS, "options", "baseURL"): "Requests go to the workspace.",
         (*_OURS, "options", "authToken"): "No token: the plugin puts one in its place. Without any it asks nothing.",
-        (
-            *_OURS,
-            "options",
-            "headers",
-            "x-databricks-use-coding-agent-mode",
-        ): "The workspace counts the request as a coding agent's.",
+        (*_OURS, "options", "headers", _HEADER): WHY_CODING_AGENT_HEADER,
         **{
             (*_OURS, "models", slot, *key): why
             for slot in model_defaults
@@ -161,13 +162,8 @@ class OpenCode(Agent):
             },
             mode=0o600,
         )
-        plugin = Wanted(
-            path=_plugin_file(options.owner),
-            format="file",
-            component=COMPONENT,
-            values={WHOLE: _plugin(options.token_helper, _base_url(options))},
-            summary="plugin that gets tokens",
-        )
+        text = _plugin(options.token_helper, _base_url(options))
+        plugin = whole_file(_plugin_file(options.owner), COMPONENT, text.encode(), "plugin that gets tokens")
         settings = Wanted(
             path=_settings_file(options.owner),
             format="jsonc",
@@ -191,7 +187,7 @@ class OpenCode(Agent):
             (*_OURS, "npm"): "@ai-sdk/anthropic",
             (*_OURS, "options", "baseURL"): _base_url(options),
             (*_OURS, "options", "authToken"): _PLACEHOLDER,
-            (*_OURS, "options", "headers", "x-databricks-use-coding-agent-mode"): "true",
+            (*_OURS, "options", "headers", _HEADER): _ON,
         }
         for slot, model in self.models(options.models).items():
             one = (*_OURS, "models", slot)
@@ -202,14 +198,12 @@ class OpenCode(Agent):
 
     def launch(self, options: AgentOptions) -> Launch:
         """Its files cannot say these: the authority, the proxy, and that it asks nobody for lists of models and language servers."""
-        optional = {
-            "NODE_EXTRA_CA_CERTS": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        given = {name: value for name, value in optional.items() if value}
         return Launch(
-            {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", **given},
+            {
+                "OPENCODE_DISABLE_MODELS_FETCH": "1",
+                "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+                **network_variables(options),
+            },
             unset=("OPENCODE_CONFIG_CONTENT", "OPENCODE_PURE"),
         )
 
@@ -226,10 +220,9 @@ class OpenCode(Agent):
             return [(name,) for name, value in _NPM.items() if document.text.split() == [f"{name}={value}"]]
         if document.get((*_OURS, "options", "authToken")) != _PLACEHOLDER:
             return []
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0)
         return [
             key
-            for key, value in self._values(any_options).items()
+            for key, value in self._values(self.with_helper(token_helper)).items()
             if key[: len(_OURS)] == _OURS or document.get(key) == value
         ]
 
@@ -267,7 +260,6 @@ def _base_url(options: AgentOptions) -> str:
 
 
 def _plugin(helper: str, url: str) -> str:
-    # WholeFile has its content as Latin-1: what is not ASCII is escaped.
     return _PLUGIN.format(
         helper=json.dumps(helper),
         provider=json.dumps(_PROVIDER),

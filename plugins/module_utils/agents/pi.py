@@ -17,12 +17,24 @@ from typing import Any
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem
+from .base import (
+    CLAUDE_MODELS,
+    CLAUDE_SLOTS,
+    CODING_AGENT_HEADER,
+    COMPONENT,
+    WHY_CODING_AGENT_HEADER,
+    Agent,
+    AgentOptions,
+    Launch,
+    network_reasons,
+    network_variables,
+)
 from .sources import Npm
 
 _PROVIDER = "databricks"
 _OURS = ("providers", _PROVIDER)
 _DIRECTORY = (".pi", "agent")
+_HEADER, _ON = CODING_AGENT_HEADER
 
 
 class Pi(Agent):
@@ -35,35 +47,21 @@ class Pi(Agent):
     minimum_version = "0.74.0"
     dialects = ("anthropic",)
     listings = {"anthropic": "/v1/models"}
-    model_defaults = {
-        "default": "databricks-claude-opus-4-6",
-        "sonnet": "databricks-claude-sonnet-4-6",
-        "haiku": "databricks-claude-haiku-4-5",
-    }
-    model_slots = {
-        "default": "The model that a session begins with.",
-        "sonnet": "Another that its list of models offers.",
-        "haiku": "Another that its list of models offers.",
-    }
+    model_defaults = CLAUDE_MODELS
+    model_slots = CLAUDE_SLOTS
     reasons = {
         (*_OURS, "baseUrl"): "Requests go to the workspace.",
         (*_OURS, "api"): "The dialect that is spoken there.",
         (*_OURS, "apiKey"): "The command that prints a token: no token stands in the file.",
         (*_OURS, "authHeader"): "A workspace takes a token as C(Authorization: Bearer).",
-        (
-            *_OURS,
-            "headers",
-            "x-databricks-use-coding-agent-mode",
-        ): "The workspace counts the request as a coding agent's.",
+        (*_OURS, "headers", _HEADER): WHY_CODING_AGENT_HEADER,
         (*_OURS, "compat", "supportsEagerToolInputStreaming"): "Gateways refuse that field of a tool's definition.",
         (*_OURS, "models"): "What its list of models offers.",
         ("defaultProvider",): "Else it takes another whose key it finds in the environment.",
         ("defaultModel",): "The model that a session begins with.",
         ("PI_OFFLINE",): "Else it asks others for newer versions and programs as it starts.",
         ("PI_CODING_AGENT_DIR",): "It would lead to other files than those above.",
-        ("NODE_EXTRA_CA_CERTS",): "The private certificate authority, where one is named.",
-        ("HTTPS_PROXY",): "The way to the workspace, where a proxy is named.",
-        ("NO_PROXY",): "What the proxy is not for.",
+        **network_reasons(),
     }
     renewal = "It runs the token helper before every request: a token that ends is not noticed."
     measured = "With 0.74.2: first answer by its bare name, expired tokens in a session at 401 and 403, the way back."
@@ -96,31 +94,24 @@ class Pi(Agent):
             (*_OURS, "api"): "anthropic-messages",
             (*_OURS, "apiKey"): _key_command(options.token_helper),
             (*_OURS, "authHeader"): True,
-            (*_OURS, "headers", "x-databricks-use-coding-agent-mode"): "true",
+            (*_OURS, "headers", _HEADER): _ON,
             (*_OURS, "compat", "supportsEagerToolInputStreaming"): False,
         }
 
     def launch(self, options: AgentOptions) -> Launch:
         """Its files cannot say these: the authority, the proxy, and that it asks nobody else as it starts."""
-        optional = {
-            "NODE_EXTRA_CA_CERTS": options.ca_file,
-            "HTTPS_PROXY": options.proxy,
-            "NO_PROXY": options.no_proxy,
-        }
-        given = {name: value for name, value in optional.items() if value}
-        return Launch({"PI_OFFLINE": "1", **given}, unset=("PI_CODING_AGENT_DIR",))
+        return Launch({"PI_OFFLINE": "1", **network_variables(options)}, unset=("PI_CODING_AGENT_DIR",))
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
-        return {os.path.join(owner.home, *_DIRECTORY, "models.json"): "jsonc"}
+        directory = os.path.join(owner.home, *_DIRECTORY)
+        return {os.path.join(directory, "models.json"): "jsonc", os.path.join(directory, "settings.json"): "json"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if document.get(("defaultProvider",)) == _PROVIDER:  # the provider by that name goes, too
+            return [("defaultProvider",), ("defaultModel",)]
         if document.get((*_OURS, "apiKey")) != _key_command(token_helper):
             return []
-        any_options = AgentOptions(Owner("", 0, 0, "/"), "", {"anthropic": ""}, token_helper, 0)
-        return [*self._provider(any_options), (*_OURS, "models")]
-
-    def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
-        return []
+        return [*self._provider(self.with_helper(token_helper)), (*_OURS, "models")]
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, and no tool: a reply is all that is wanted.

@@ -26,6 +26,7 @@ from .documents import (
     WrongContainer,
 )
 from .documents.json_document import same
+from .documents.whole_file import WHOLE, value_of
 
 Entry = Dict[str, Any]  # noqa: UP006
 """The ledger's record of one document; see :func:`plan` for its keys."""
@@ -73,6 +74,14 @@ class Wanted(NamedTuple):
     def replaced(self, **changes: Any) -> Wanted:
         """The same, but for these fields."""
         return self._replace(**changes)
+
+
+def whole_file(
+    path: str, component: str, content: bytes, summary: str, mode: int = 0o644, as_good: bytes | None = None
+) -> Wanted:
+    """A file that is ours from its first byte to its last. ``as_good``: another content that will do as well."""
+    other = {} if as_good is None else {WHOLE: value_of(as_good)}
+    return Wanted(path, WholeFile.format, component, {WHOLE: value_of(content)}, other, mode=mode, summary=summary)
 
 
 class Plan:

@@ -21,7 +21,7 @@ from ..engine import files, obstacles, traces
 from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner
-from ..engine.ownership import PRIVATE, Wanted, value_digest
+from ..engine.ownership import PRIVATE, Wanted, value_digest, whole_file
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in, workspace
 from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
@@ -234,8 +234,7 @@ class DatabricksOauth(Part):
 
 
 def _file(path: str, content: bytes, mode: int, summary: str) -> Wanted:
-    text = content.decode("latin-1")
-    return Wanted(path, "file", DatabricksOauth.name, values={(): text}, mode=mode, summary=summary)
+    return whole_file(path, DatabricksOauth.name, content, summary, mode)
 
 
 def _profile(config: Config, options: Options) -> dict[str, str]:

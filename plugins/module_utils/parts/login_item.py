@@ -17,7 +17,7 @@ from ..engine import traces
 from ..engine.documents import FORMATS, MISSING, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted
+from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
 from ..host_program.browser import is_wsl
 from ..host_program.config import Config
@@ -102,7 +102,7 @@ def documents(config: Config, system: str, kernel_release: str) -> list[Wanted]:
 
 
 def _file(path: str, content: bytes) -> Wanted:
-    return Wanted(path, "file", LoginItem.name, values={(): content.decode("latin-1")}, summary="login item")
+    return whole_file(path, LoginItem.name, content, "login item")
 
 
 def _launch_agent(command: list[str]) -> bytes:

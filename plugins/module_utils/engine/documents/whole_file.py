@@ -17,6 +17,11 @@ from .base import (
 WHOLE: KeyPath = ()
 
 
+def value_of(content: bytes) -> str:
+    """A file's content as the value of its one key."""
+    return content.decode(WholeFile.encoding)
+
+
 class WholeFile(Document):
     """Any bytes; the only key path is the empty one, and its value is the content as Latin-1 text.
 
