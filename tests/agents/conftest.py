@@ -16,7 +16,7 @@ import pytest
 
 from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
-from plugins.module_utils.agents.sources import Npm
+from plugins.module_utils.agents.source_npm import Npm
 from tests import homes
 from tests.agents.claude import Claude
 from tests.agents.network import Network, Unavailable

@@ -36,7 +36,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Problem
-from .sources import Npm
+from .source_npm import Npm
 
 
 class Second(Agent):

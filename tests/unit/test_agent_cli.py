@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, FoundCli, base
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
@@ -121,7 +122,7 @@ def host(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("npm", "node"):
         (tools / name).symlink_to(shutil.which(name) or "/nowhere")
     monkeypatch.setenv("PATH", str(tools))
-    monkeypatch.setattr(base, "_USUAL_DIRECTORIES", ())
+    monkeypatch.setattr(base, "USUAL_DIRECTORIES", ())
     monkeypatch.setattr(CLAUDE.source, "integrity", {})  # these packages are ours
     registry.asked.clear()
     return Host(home, registry)

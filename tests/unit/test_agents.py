@@ -25,7 +25,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import DIALECTS, base_url
 
-SHARED = ("base", "sources", "extra_settings", "shapes")
+from tests.unit.test_rooms import SHARED
+
 CLAUDE = AGENTS["claude_code"]
 
 OPTIONS = AgentOptions(
@@ -38,7 +39,9 @@ OPTIONS = AgentOptions(
 
 
 def test_every_agent_s_file_is_in_the_registry_once() -> None:
-    files = [name for _finder, name, _package in pkgutil.iter_modules(registry.__path__) if name not in SHARED]
+    files = [
+        name for _finder, name, _package in pkgutil.iter_modules(registry.__path__) if name not in SHARED["agents"]
+    ]
     # A second file of an agent begins with its name.
     files = [name for name in files if not any(name.startswith(f"{agent}_") for agent in AGENTS)]
     classes = []

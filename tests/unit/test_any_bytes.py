@@ -25,7 +25,13 @@ from unittest import mock
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import careful, loading, processes, rollout, web
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, claude_code_managed, sources
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
+    AGENTS,
+    claude_code_managed,
+    source_npm,
+    source_pip,
+    sources,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import version_key
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import diffs, files, transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import (
@@ -394,12 +400,12 @@ def test_any_package_tells_a_version_or_none(
             found = agent.found_at(str(directory / "program"))
             agent.accepts(found.version)
             assert found.version.isprintable() and len(found.version) <= 60
-    pip = sources.Pip("x")
+    package = source_pip.Pip("x")
     information = directory / "lib/python3.1/site-packages/x-1.dist-info"
     information.mkdir(parents=True, exist_ok=True)
     (directory / "bin").mkdir(exist_ok=True)
     (information / "RECORD").write_bytes(content)
-    assert pip.version_of(str(directory / "bin/program")) in (None, "1")
+    assert package.version_of(str(directory / "bin/program")) in (None, "1")
 
 
 @often
@@ -463,12 +469,12 @@ def test_any_settings_of_npm_are_taken_or_a_sentence(
     with pytest.MonkeyPatch.context() as patch, soon():
         patch.setattr(processes, "run", lambda *arguments, **more: processes.Finished(0, told, ""))
         own = sources.Settings(str(scratch), {"PATH": "/usr/bin"}, certificates="x")
-        source, none = sources.Npm("@anthropic-ai/x"), sources._Registry("the npm registry", None, "variable")
+        source, none = source_npm.Npm("@anthropic-ai/x"), sources.Registry("the npm registry", None, "variable")
         environment = source._npm_environment(own, none, str(scratch))
         registry = source._company_settings("npm", environment, own, none, str(scratch))
         assert registry.masked(text) is not None
         for cause in (text, text * 20):
-            assert sources._cause("npm", 1, cause, registry) and len(sources._quoted(cause)) <= 300
+            assert sources._cause("npm", 1, cause, registry) and len(sources.quoted(cause)) <= 300
 
 
 @often
@@ -647,9 +653,9 @@ ENDLESS: dict[str, Callable[[Path], object]] = {
     "quotes in a variable": lambda _home: _parse("dotenv", b"a='" + b"\\'" * _LONG),
     "a variable of blanks": lambda _home: _parse("dotenv", b"a" * _LONG + b" " * _LONG),
     "beginnings of blocks": lambda _home: _parse("block", b"# >>> fmapi.coding_agents a" * _LONG),
-    "beginnings of variables in npm's settings": lambda _home: sources._variables_in("${" * _LONG),
-    "what npm said": lambda _home: sources._cause("npm", 1, "E" * 65536, sources._Registry("r", None, "v")),
-    "what npm said of users": lambda _home: sources._cause("npm", 1, "User for " * 7000, sources._Registry("r", None, "v")),
+    "beginnings of variables in npm's settings": lambda _home: source_npm._variables_in("${" * _LONG),
+    "what npm said": lambda _home: sources._cause("npm", 1, "E" * 65536, sources.Registry("r", None, "v")),
+    "what npm said of users": lambda _home: sources._cause("npm", 1, "User for " * 7000, sources.Registry("r", None, "v")),
     "a line of a start file": lambda home: _start_file(home, "set " * _LONG),
     "a diff of a profile": lambda home: _shown(home, b"[a]\n" + (b"b" + b" " * 4000 + b"x = 1\n") * 200),
     "what a CLI shows": lambda _home: login._LINK.search("https://" * 2000),

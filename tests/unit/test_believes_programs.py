@@ -19,8 +19,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, FoundCli, base, sources
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import directories_of_managers
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
+    AGENTS,
+    FoundCli,
+    base,
+    programs,
+    sources,
+)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.programs import directories_of_managers
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
@@ -72,8 +78,8 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "little").mkdir()
     (tmp_path / "little" / "sh").symlink_to("/bin/sh")  # for scripts of packages
     monkeypatch.setenv("PATH", str(tmp_path / "little"))
-    monkeypatch.setattr(base, "_USUAL_DIRECTORIES", ())
-    monkeypatch.setattr(sources, "_USUAL_DIRECTORIES", ())
+    for module in (base, programs):
+        monkeypatch.setattr(module, "USUAL_DIRECTORIES", ())
     monkeypatch.setattr(CLAUDE.source, "integrity", {})  # the packages here are ours
     for name in list(os.environ):
         if name.endswith(("_DIR", "_HOME", "_PREFIX")) and name.startswith(
@@ -159,7 +165,7 @@ def test_a_shim_is_never_started_or_taken_for_npm(owner: Owner, tmp_path: Path) 
 def test_programs_of_windows_are_passed_over(owner: Owner) -> None:
     """WSL puts the directories of Windows on PATH; what stands there installs for Windows."""
     given = {"PATH": "/mnt/c/Program Files/nodejs:/usr/bin:/mnt/data/node/bin:relative"}
-    assert sources.given_directories(given) == ["/usr/bin", "/mnt/data/node/bin"]
+    assert programs.given_directories(given) == ["/usr/bin", "/mnt/data/node/bin"]
 
 
 def test_looking_costs_nothing_where_no_manager_is(owner: Owner) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import sources
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import source_npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.homes import tree
@@ -131,7 +132,7 @@ def test_what_the_system_trusts_npm_trusts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An authority that the company has put into the system's certificates: Node.js does not look there by itself."""
-    monkeypatch.setattr(sources, "_CERTIFICATES_OF_THE_SYSTEM", ("/nowhere", str(tmp_path / "ca.pem")))
+    monkeypatch.setattr(source_npm, "SYSTEM_CERTIFICATES", ("/nowhere", str(tmp_path / "ca.pem")))
     fetch(tmp_path, home, node(lines(company, None)))
 
 
@@ -143,7 +144,7 @@ def test_inspected_tls_without_certificates_is_told_at_once_with_registry_and_wa
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before, it took 70 seconds and hinted at three other things."""
-    monkeypatch.setattr(sources, "_CERTIFICATES_OF_THE_SYSTEM", ())
+    monkeypatch.setattr(source_npm, "SYSTEM_CERTIFICATES", ())
     begun = time.monotonic()
     with pytest.raises(OperatorError) as caught:
         fetch(tmp_path, home, node(lines(company, None)))

@@ -221,7 +221,7 @@ def test_a_package_file_above_a_program_that_is_none(tmp_path: Path, kind: str) 
 def test_npm_s_settings_that_are_none(tmp_path: Path, kind: str) -> None:
     plant(tmp_path / ".npmrc", kind)
     with bounded():
-        assert sources._text(str(tmp_path / ".npmrc")) == ""
+        assert sources.text_of(str(tmp_path / ".npmrc")) == ""
 
 
 @pytest.mark.parametrize("kind", PLANTED)

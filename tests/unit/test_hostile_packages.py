@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.package_registry import Registry

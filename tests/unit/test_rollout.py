@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, base
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import TokenError
@@ -94,7 +94,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host(homes.lived_in(tmp_path / "home"))
     monkeypatch.setattr(Npm, "needed", lambda source, settings: "")
     monkeypatch.setattr(Npm, "fetch", made.fetch)
-    monkeypatch.setattr(base, "_USUAL_DIRECTORIES", ())
+    monkeypatch.setattr(base, "USUAL_DIRECTORIES", ())
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     return made
 

@@ -43,7 +43,7 @@ ON_THE_CONTROL_NODE = {
 }
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.
 SHARED = {
-    "agents": {"base", "sources", "extra_settings", "shapes"},
+    "agents": {"base", "sources", "source_npm", "source_pip", "programs", "extra_settings", "shapes"},
     "parts": {"base", "context", "examination", "person"},
 }
 # What stands on hosts once and is not carried by every call.

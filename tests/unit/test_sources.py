@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import sources
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Npm, Pip, Settings, Source
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
+    programs,
+    source_npm,
+    source_pip,
+    sources,
+)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings, Source
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.homes import tree
@@ -123,7 +130,7 @@ def test_a_registry_that_never_answers_is_given_up(
     scheme: str, settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """npm's own limits say nothing about a connection that does not become encrypted: it would wait without end."""
-    monkeypatch.setattr(sources, "_ANSWER_SECONDS", 1)
+    monkeypatch.setattr(source_npm, "ANSWER_SECONDS", 1)
     monkeypatch.setattr(sources, "_SILENCE_SECONDS", 6)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
@@ -197,15 +204,15 @@ def test_certificates_of_the_operator_are_trusted_beside_the_system_s(
     ],
 )  # fmt: skip
 def test_the_first_words_are_the_cause(said: str, cause: str, tmp_path: Path) -> None:
-    registry = sources._Registry("the npm registry", None, "coding_agents_npm_registry")
+    registry = sources.Registry("the npm registry", None, "coding_agents_npm_registry")
     command = ["/bin/sh", "-c", 'printf %s "$1"; exit 7', "sh", said]
     with pytest.raises(OperatorError) as caught:
-        sources._run("npm", command, {"PATH": "/usr/bin:/bin"}, "x@1", registry, [])
+        sources.run("npm", command, {"PATH": "/usr/bin:/bin"}, "x@1", registry, [])
     assert str(caught.value).startswith(f"x@1: cannot be fetched: {cause}. ")
 
 
 def test_without_npm_the_way_out_is_named(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_USUAL_DIRECTORIES", ())
+    monkeypatch.setattr(programs, "USUAL_DIRECTORIES", ())
     with pytest.raises(OperatorError, match=r"npm is not installed\. Install Node.js"):
         NPM.fetch("1.0.0", "/nowhere", settings(environment={}))
 
@@ -239,7 +246,7 @@ def test_a_python_that_is_only_a_name_is_passed_over(
 def test_a_program_that_does_not_start_is_told(
     script: str | None, said: str, settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "_START_SECONDS", 1)
+    monkeypatch.setattr(sources, "START_SECONDS", 1)
     program = tmp_path / COMMAND
     program.write_bytes(b"\x7fELF nonsense" if script is None else f"#!/bin/sh\n{script}\n".encode())
     program.chmod(0o755)
@@ -343,7 +350,7 @@ def test_a_password_for_the_python_index_is_on_no_command_line(
     def recorded(name: str, command: Any, environment: Any, *rest: Any) -> None:
         started.append((list(command), dict(environment)))
 
-    monkeypatch.setattr(sources, "_run", recorded)
+    monkeypatch.setattr(source_pip, "run", recorded)
     monkeypatch.setattr(PIP, "installed_version", lambda directory: "1.2.3")
     PIP.fetch("1.2.3", str(tmp_path / "x"), settings("http://ada:s3cr3t@pypi.example.com"))
     assert len(started) == 2 and "s3cr3t" not in json.dumps(started)

@@ -15,8 +15,9 @@ from ..engine.documents import FORMATS, Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from .programs import USUAL_DIRECTORIES, directories_of_managers, given_directories
 from .shapes import Misfit, misfits
-from .sources import Source, directories_of_managers, given_directories
+from .sources import Source
 
 COMPONENT = "agent_settings"
 """Of every agent's documents: the part that they belong to."""
@@ -38,7 +39,6 @@ WHY_CODING_AGENT_HEADER = "The workspace counts the request as a coding agent's.
 NODE_AUTHORITY = "NODE_EXTRA_CA_CERTS"
 """The variable in which Node.js takes the authorities that it is to trust beside its own."""
 
-_USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin")
 _MOST_DIGITS = 18
 _VERSION = re.compile(r"[0-9]+(?:[.-][0-9A-Za-z]+)*")
 
@@ -222,7 +222,7 @@ class Agent:
         """The agent's program: in our prefix, else on PATH, in the usual places and those of version managers. Never starts it."""
         ours = [os.path.join(prefix, "bin"), os.path.join(owner.home, ".local", "bin"), os.path.join(owner.home, "bin")]
         managed = directories_of_managers(owner.home, environment)
-        directories = [*ours, *given_directories(environment), *_USUAL_DIRECTORIES, *managed]
+        directories = [*ours, *given_directories(environment), *USUAL_DIRECTORIES, *managed]
         directories = [one for one in directories if os.path.normpath(one) != owner.launchers]
         program = shutil.which(self.command, path=os.pathsep.join(directories))
         return None if program is None else self.found_at(program)

@@ -35,7 +35,7 @@ from .base import (
 )
 from .claude_code_managed import refused_models
 from .claude_code_settings import SETTINGS
-from .sources import Npm
+from .source_npm import Npm
 
 _TOKEN: KeyPath = ("env", "ANTHROPIC_AUTH_TOKEN")
 

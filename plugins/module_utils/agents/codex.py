@@ -14,7 +14,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, network_reasons, network_variables
-from .sources import Npm
+from .source_npm import Npm
 
 _PROVIDER = "databricks"
 _OURS = ("model_providers", _PROVIDER)

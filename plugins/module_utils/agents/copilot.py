@@ -14,7 +14,7 @@ import shlex
 
 from ..engine.ownership import Wanted
 from .base import SONNET, Agent, AgentOptions, Launch, network_reasons, network_variables
-from .sources import Npm
+from .source_npm import Npm
 
 
 class Copilot(Agent):

@@ -20,7 +20,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
-from .sources import Npm
+from .source_npm import Npm
 
 _SIGN_IN: KeyPath = ("security", "auth", "selectedType")
 _TRUST: KeyPath = ("security", "folderTrust", "enabled")

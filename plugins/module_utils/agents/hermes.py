@@ -29,7 +29,7 @@ from .base import (
     network_reasons,
     network_variables,
 )
-from .sources import Pip
+from .source_pip import Pip
 
 _PROVIDER = "databricks"
 _OURS = ("providers", _PROVIDER)

@@ -32,7 +32,7 @@ from .base import (
     network_reasons,
     network_variables,
 )
-from .sources import Npm
+from .source_npm import Npm
 
 _PROVIDER = "databricks"
 _OURS: KeyPath = ("provider", _PROVIDER)

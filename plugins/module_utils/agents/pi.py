@@ -29,7 +29,7 @@ from .base import (
     network_reasons,
     network_variables,
 )
-from .sources import Npm
+from .source_npm import Npm
 
 _PROVIDER = "databricks"
 _OURS = ("providers", _PROVIDER)

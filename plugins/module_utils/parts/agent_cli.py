@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..agents import AGENTS, Agent, FoundCli, check_versions
-from ..agents.sources import Npm, Settings
+from ..agents.source_npm import Npm
+from ..agents.sources import Settings
 from ..engine import files, obstacles, traces
 from ..engine.ledger import Ledger, locked
 from ..engine.owner import Owner

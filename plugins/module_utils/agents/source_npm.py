@@ -1,0 +1,248 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs that come from the npm registry: fetched without running anything of theirs, and believed by what their maker published."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO
+
+from .. import careful, processes
+from ..errors import OperatorError
+from .programs import search_path
+from .sources import (
+    ANSWER_SECONDS,
+    START_SECONDS,
+    SYSTEM_CERTIFICATES,
+    Registry,
+    Settings,
+    Source,
+    certificates_file,
+    environment_for,
+    run,
+    scratch_directory,
+    text_of,
+    write,
+)
+
+_NODE = "Install Node.js 18 or newer with npm"
+_LOOKED = "It was looked for on PATH, in the usual places and with nvm, fnm, volta, mise, asdf, nodenv, n, pnpm and bun"
+_LONGEST_VERSION = 60
+_PART = 1 << 20
+
+
+class Npm(Source):
+    """A package of the npm registry. Its scripts run only where it cannot do without (``needs_scripts``), and those of no other.
+
+    ``integrity``: by version, what its maker published (``npm view PACKAGE@VERSION dist.integrity``), the package's own first, then
+    that of each package which it may bring along. Where it is known, a registry that gives something else is found out before anything
+    of it has run.
+    """
+
+    name = "npm"
+
+    def __init__(
+        self, package: str, needs_scripts: bool = False, integrity: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        super().__init__(package)
+        self.needs_scripts = needs_scripts
+        self.integrity = integrity or {}
+
+    def fetch(self, version: str, directory: str, settings: Settings) -> None:
+        self._npm("install", f"{self.package}@{version}", directory, settings)
+        self._require(version, directory)
+        if self.needs_scripts:
+            self._npm("rebuild", self.package, directory, settings)
+
+    def remove(self, directory: str, settings: Settings) -> None:
+        """Take the package out of a prefix that it shares with others. Raises OperatorError."""
+        self._npm("uninstall", self.package, directory, settings)
+
+    def installed_version(self, directory: str) -> str | None:
+        return self._version_in(os.path.join(directory, "lib", "node_modules", *self.package.split("/")))
+
+    def version_of(self, program: str) -> str | None:
+        """Told by the package.json above it."""
+        directory = os.path.dirname(os.path.realpath(program))
+        for _level in range(4):
+            version = self._version_in(directory)
+            if version:
+                return version
+            directory = os.path.dirname(directory)
+        return None
+
+    def _version_in(self, directory: str) -> str | None:
+        try:
+            package = json.loads(careful.read(os.path.join(directory, "package.json")))
+            return careful.line(package["version"], _LONGEST_VERSION) if package.get("name") == self.package else None
+        except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+            return None
+
+    def needed(self, settings: Settings) -> str:
+        return "" if self._program(settings) else _NODE
+
+    def require(self, version: str, settings: Settings) -> None:
+        self._npm_program(f"{self.package}@{version}", settings)
+
+    def _npm_program(self, package: str, settings: Settings) -> str:
+        npm = self._program(settings)
+        if npm is None:
+            way_out = f"{_NODE}, install the agent yourself, or leave it out with --skip-tags agent_cli. {_LOOKED}"
+            raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
+        return npm
+
+    @staticmethod
+    def _program(settings: Settings) -> str | None:
+        return shutil.which("npm", path=search_path(settings.home, settings.environment))
+
+    def _npm(self, verb: str, package: str, directory: str, settings: Settings) -> None:
+        npm = self._npm_program(package, settings)
+        registry = Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
+        with scratch_directory() as scratch:
+            cache = os.path.join(scratch, "cache")
+            command = [npm, verb, package, "--global", "--prefix", directory, "--cache", cache, "--include=optional"]
+            command += [f"--ignore-scripts={'false' if verb == 'rebuild' else 'true'}"]
+            command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
+            command += [f"--fetch-timeout={ANSWER_SECONDS * 1000}"]
+            command += ["--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=error"]
+            command += ["--registry", registry.url] if registry.url else []
+            environment = self._npm_environment(settings, registry, scratch)
+            # With the Node.js that it belongs to: another may be too old for it.
+            environment["PATH"] = os.pathsep.join((os.path.dirname(npm), environment["PATH"]))
+            registry = self._company_settings(npm, environment, settings, registry, scratch)
+            run(self.name, command, environment, package, registry, (cache, directory))
+            published = self.integrity.get(package[len(self.package) + 1 :], ()) if verb == "install" else ()
+            if published:
+                _require_published(package, published, cache, directory, registry)
+
+    @staticmethod
+    def _npm_environment(settings: Settings, registry: Registry, scratch: str) -> dict[str, str]:
+        """With the person's own settings of npm, but for what the operator says."""
+        given = settings.environment
+        environment = environment_for(settings, scratch)
+        own = {name: value for name, value in given.items() if name.lower().startswith("npm_config_") and value}
+        rest = {name: value for name, value in own.items() if name.lower() != "npm_config_userconfig"}
+        userconfig = next((own[name] for name in own if name not in rest), os.path.join(settings.home, ".npmrc"))
+        text = text_of(userconfig)
+        named = _variables_in(text)
+        environment.update((name, value) for name, value in given.items() if name in named)
+        environment.update(rest)
+        if registry.authorization:
+            # Not on the command line, which every user of the machine can read.
+            place = registry.url.partition("//")[2].rstrip("/")
+            userconfig = os.path.join(scratch, "npmrc")
+            write(userconfig, f"{text}\n//{place}/:_auth={registry.authorization}\n")
+        environment["npm_config_userconfig"] = userconfig
+        if settings.proxy:
+            environment.update(npm_config_proxy=settings.proxy, npm_config_https_proxy=settings.proxy)
+        return environment
+
+    def _company_settings(
+        self, npm: str, environment: dict[str, str], settings: Settings, registry: Registry, scratch: str
+    ) -> Registry:
+        """Keep npm's settings for all users in force, which ``--prefix`` would look for below our own directory; returns the registry.
+
+        npm says where they are: beside the Node.js that it belongs to, below a prefix of the person's own, or elsewhere.
+        """
+        scope = self.package.partition("/")[0] if self.package.startswith("@") else ""
+        names = ["globalconfig", "registry", "cafile", *([f"{scope}:registry"] if scope else [])]
+        told: dict[str, str] = {}
+        with contextlib.suppress(OSError):
+            command = [npm, "config", "get", *names, "--cache", os.path.join(scratch, "cache"), "--no-update-notifier"]
+            done = processes.run(command, environment, START_SECONDS, scratch)
+            told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line and done.status == 0)
+        told = {name: value.strip() for name, value in told.items() if value.strip() not in ("", "null", "undefined")}
+        shared = told.get("globalconfig", "")
+        if os.path.isabs(shared):
+            environment["npm_config_globalconfig"] = shared
+            named = _variables_in(text_of(shared))
+            environment.update((name, value) for name, value in settings.environment.items() if name in named)
+        if settings.certificates:
+            # Beside those that npm has been given by others: it trusts one file only.
+            others = [told.get("cafile", ""), settings.environment.get("NODE_EXTRA_CA_CERTS", "")]
+            bundle = certificates_file(
+                settings, scratch, "\n".join(text_of(path) for path in others if os.path.isabs(path))
+            )
+            environment.update(NODE_EXTRA_CA_CERTS=bundle, npm_config_cafile=bundle)
+        elif not environment.get("NODE_EXTRA_CA_CERTS"):
+            # Node.js brings its own certificates. What the system trusts (an authority that inspects TLS, too) it does not look at.
+            system = next((path for path in SYSTEM_CERTIFICATES if text_of(path)), "")
+            environment.update({"NODE_EXTRA_CA_CERTS": system} if system else {})
+        if registry.url:
+            return registry
+        url = told.get(f"{scope}:registry") or told.get("registry")
+        return Registry("the npm registry", url, "coding_agents_npm_registry")
+
+
+def _variables_in(npmrc: str) -> set[str]:
+    """An .npmrc may name variables, such as the one with its token."""
+    return set(
+        re.findall(r"\$\{([^}?{$]{1,200})\??\}", npmrc)
+    )  # bounded: else a file of beginnings is looked at without end
+
+
+def _require_published(what: str, published: Sequence[str], cache: str, directory: str, registry: Registry) -> None:
+    """Raises OperatorError unless all that npm has installed came in packages which their maker published.
+
+    What a registry says of a package decides what npm installs beside it, from where (a directory of this host, too), how it is
+    packed, and whether it is kept. So each file that stands there is looked at: its content must be in one of those packages.
+    """
+    problem = f"is not what its maker published: {registry.title} gives something else under this name and version"
+    way_out = f"Nothing of it was run. Check {registry.variable}, and who can write to it"
+    packages = [path for path in (_kept(cache, one) for one in published) if path]
+    if not packages or packages[0] != _kept(cache, published[0]):
+        raise OperatorError(problem, what, way_out)
+    genuine = {digest for path in packages for digest in _digests_in(path)}
+    for above, directories, names in os.walk(directory):
+        for name in (*directories, *names):
+            path = os.path.join(above, name)
+            if name == ".package-lock.json":
+                continue  # npm's own list, which no package can be called
+            if os.path.islink(path):
+                fits = os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
+            else:
+                fits = os.path.isdir(path) or _digest_of(path) in genuine
+            if not fits:
+                raise OperatorError(problem, what, way_out)
+
+
+def _kept(cache: str, integrity: str) -> str:
+    """Where npm's cache has the package of this integrity; empty where it has none."""
+    told = base64.b64decode(integrity.partition("-")[2])
+    name = told.hex()
+    path = os.path.join(cache, "_cacache", "content-v2", "sha512", name[:2], name[2:4], name[4:])
+    return path if _digest_of(path) == told else ""
+
+
+def _digests_in(package: str) -> Iterator[bytes]:
+    """Of the files that are in a package."""
+    import tarfile  # who only looks need not pay for it
+
+    with tarfile.open(package) as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is not None:
+                yield _digest(stream)
+
+
+def _digest_of(path: str) -> bytes:
+    try:
+        with os.fdopen(careful.open_regular(path, follow=False), "rb") as stream:
+            return _digest(stream)
+    except OSError:
+        return b""
+
+
+def _digest(stream: IO[bytes]) -> bytes:
+    found = hashlib.sha512()
+    for part in iter(lambda: stream.read(_PART), b""):
+        found.update(part)
+    return found.digest()
