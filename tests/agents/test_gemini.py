@@ -39,7 +39,7 @@ def asked(operator: Operator) -> list[tuple[int, str]]:
 
 def without_what_it_wrote(home: Path) -> None:
     """What Gemini CLI itself has written as it ran."""
-    for name in ("projects.json", "history", "tmp", "installation_id", "state.json"):
+    for name in ("projects.json", "projects.json.lock", "history", "tmp", "installation_id", "state.json"):
         path = home / ".gemini" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from configparser import ConfigParser
 from pathlib import Path
@@ -71,8 +72,7 @@ def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, t
     assert operator.doctor(home, identity="user").ok()
 
     operator.workspace.control(revoke_sign_ins=True, expire_tokens=True)
-    for cached in (home / ".cache" / "fmapi-coding-agents").iterdir():
-        cached.unlink()
+    shutil.rmtree(home / ".cache" / "fmapi-coding-agents")
     store = home / ".databricks" / "token-cache.json"
     store.write_text(re.sub(r'"expiry": *"\d{4}', '"expiry": "2020', store.read_text()))
     ended = operator.rollout(home, identity="user", token_ttl_minutes=20).ok().results("coding_agents")[0]["session"]

@@ -61,6 +61,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
     agent_settings,
     context,
     databricks_oauth,
+    databricks_oauth_checks,
+    databricks_oauth_scripts,
     person,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Examination
@@ -333,7 +335,7 @@ def test_any_bytes_beside_the_helper_keep_it_from_no_token(
     if not directory.exists():
         os.makedirs(config.cache_directory, 0o700)
         os.makedirs(config.data_directory)
-        Path(config.helper).write_bytes(databricks_oauth.helper_script(config))
+        Path(config.helper).write_bytes(databricks_oauth_scripts.helper_script(config))
         Path(config.front).write_text("#!/bin/sh\necho from-the-program\n")
         os.chmod(config.front, 0o700)
     chance = random.Random(served + cache)
@@ -599,8 +601,8 @@ def test_any_answer_is_something_that_the_doctor_tells(
     with pytest.MonkeyPatch.context() as patch, soon():
         patch.setattr(examination, "get", lambda *arguments: (status_code, told))
         checks = [
-            databricks_oauth._reached(examination),
-            databricks_oauth._known(examination),
+            databricks_oauth_checks._reached(examination),
+            databricks_oauth_checks._known(examination),
             agent_settings._model(examination, "databricks-x"),
             agent_settings._model(examination, "system.ai.x"),
             agent_settings._route(examination, URL, "/v1/models", "a.b.c"),

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger, locked
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger_lock
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger_lock import locked
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
@@ -363,7 +364,7 @@ def test_the_lock_of_a_living_process_is_waited_for_and_then_named(
 ) -> None:
     home = make_home(tmp_path / "home")
     before = tree(home)
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(ledger_lock, "LOCK_WAIT_SECONDS", 0.3)
     with holding_the_lock(home):
         message = (
             r"another run has been changing this home's files for over .* seconds\. Wait for it to end and run again"
@@ -379,7 +380,7 @@ def test_the_lock_of_a_dead_process_delays_nobody(tmp_path: Path, monkeypatch: p
     home = make_home(tmp_path / "home")
     with holding_the_lock(home):
         pass
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(ledger_lock, "LOCK_WAIT_SECONDS", 0.0)
     assert bring(owner_of(home), COMPONENTS, wanted(home), check=False).changed
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import SCHEMA, Ledger, locked
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger_lock
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import SCHEMA, Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger_lock import locked
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
@@ -162,7 +163,7 @@ def test_one_run_at_a_time_changes_an_owner_s_files(home: Path, monkeypatch: pyt
     holder = context.Process(target=_hold, args=(str(home), held, release))
     holder.start()
     assert held.wait(30)
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_lock, "LOCK_WAIT_SECONDS", 0.1)
     with pytest.raises(OperatorError, match="another run has been changing this home's files"):
         bring(owner_of(home), COMPONENTS, wanted(home), check=False)
     bring(owner_of(home), COMPONENTS, wanted(home), check=True)  # a dry run waits for nobody

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth, databricks_oauth_checks
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Check, Examination
 
 from tests.databricks_cli.fixtures import databricks_cli
@@ -48,7 +48,7 @@ class Several(Home):
         return Examination(owner_of(self.home), options, self.config, self.variables, offline)
 
     def check(self) -> Check:
-        return databricks_oauth._databricks_cli(self.examination())
+        return databricks_oauth_checks._databricks_cli(self.examination())
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_doctor_names_the_one_that_is_used_and_the_one_that_is_not(several: 
 
 
 def test_in_check_mode_the_doctor_starts_none(several: Several) -> None:
-    check = databricks_oauth._databricks_cli(several.examination(offline=True))
+    check = databricks_oauth_checks._databricks_cli(several.examination(offline=True))
     assert check.status == "PASS" and several.calls() == []
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth import (
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth_scripts import (
     front_script,
     helper_script,
     python_record,

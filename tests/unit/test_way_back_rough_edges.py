@@ -19,15 +19,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger as ledger_module
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ledger_lock
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.diffs import diff_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import IniDocument, JsonDocument
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import (
-    EARLY_NAME,
-    LOCK_NAME,
-    Ledger,
-    locked,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import EARLY_NAME, Ledger
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger_lock import LOCK_NAME, locked
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
@@ -400,13 +396,13 @@ def test_a_home_that_cannot_be_locked_itself_is_locked_by_a_file_which_goes(
     holder = context.Process(target=_hold, args=(str(home), held, release))
     holder.start()
     assert held.wait(30) and (home / LOCK_NAME).exists()
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(ledger_lock, "LOCK_WAIT_SECONDS", 0.2)
     with pytest.raises(OperatorError, match="another run has been changing this home's files"):
         roll_out(home)
     release.set()
     holder.join()
     assert tree(home) == before
-    monkeypatch.setattr(ledger_module, "LOCK_WAIT_SECONDS", 30)
+    monkeypatch.setattr(ledger_lock, "LOCK_WAIT_SECONDS", 30)
     runs = [context.Process(target=roll_out, args=(home, *everything(home, f"https://{n}"))) for n in range(4)]
     for run in runs:
         run.start()

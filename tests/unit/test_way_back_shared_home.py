@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import loading, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import bare_config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth import front_script
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth_scripts import front_script
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import COMPILED, How
 
 from tests.unit.homes import make_home, owner_of, tree

@@ -27,42 +27,32 @@ Schema 1 wrote absolute paths, called components otherwise, and knew packages th
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
-from typing import Any, Callable, Dict, Iterable  # noqa: UP035
+from typing import Any, Iterable  # noqa: UP035
 
 from .. import careful
 from ..errors import OperatorError
-from ..places import DATA_DIRECTORY, STATE_DIRECTORY
+from ..places import STATE_DIRECTORY
 from ..version import VERSION
 from . import files
-from .documents import FORMATS, LinkDocument
+from .documents import LinkDocument
+from .ledger_schema import HOME, PACKAGE_PLACES, Data, is_content, of_schema_1, with_paths
 from .owner import Owner
 from .ownership import Entry, digest, former_of, remembering
 
 SCHEMA = 2
 EARLY_NAME = ".fmapi-coding-agents-ledger.json"
-LOCK_NAME = ".fmapi-coding-agents-lock"
 
-_Data = Dict[str, Any]  # noqa: UP006
-_HOME = "~/"
-_PACKAGE_PLACES = ("directory", "prefix")
 _LEFT_OUT_WHEN_EMPTY = ("former", "mounts")
-_SCHEMA_1_SIGN_IN = "workspace_auth"
 _FORMER_DOCUMENTS = 64
-
-LOCK_WAIT_SECONDS = 30.0
 
 
 class Ledger:
     """One owner's ledger, in memory. :meth:`save` writes it."""
 
-    def __init__(self, owner: Owner, data: _Data | None = None) -> None:
+    def __init__(self, owner: Owner, data: Data | None = None) -> None:
         """``data`` is what the file holds."""
         self.owner = owner
         self.directory = owner.state
@@ -70,7 +60,7 @@ class Ledger:
         self.is_new = not data
         """There was no ledger file."""
         self._homes = [os.path.join(home, "") for home in (owner.home, os.path.realpath(owner.home))]
-        told = _with_paths(data or {}, self._absolute)
+        told = with_paths(data or {}, self._absolute)
         self.salt: str = told.get("salt") or os.urandom(16).hex()
         self.documents: dict[str, Entry] = told["documents"]
         self.pending: dict[str, dict[str, Any]] = told["pending"]
@@ -118,13 +108,13 @@ class Ledger:
                     path,
                     "Use the version of fmapi.coding_agents that wrote it, or a newer one",
                 )
-            if not _is_content(data):
+            if not is_content(data):
                 raise ValueError
         except (ValueError, KeyError, TypeError, RecursionError):
             raise OperatorError(
                 "is not a ledger that this collection wrote (cut off or edited)", path, way_out
             ) from None
-        return cls(owner, _of_schema_1(data) if data["schema"] == 1 else data)
+        return cls(owner, of_schema_1(data) if data["schema"] == 1 else data)
 
     def spelled(self, path: str) -> str:
         """A path in the home as one that begins with the home's name: by symbolic links, a home can be reached by other names."""
@@ -137,11 +127,11 @@ class Ledger:
         return next((path[len(home) :] for home in self._homes if path.startswith(home)), None)
 
     def _absolute(self, path: str) -> str:
-        return self._homes[0] + path[len(_HOME) :] if path.startswith(_HOME) else self.spelled(path)
+        return self._homes[0] + path[len(HOME) :] if path.startswith(HOME) else self.spelled(path)
 
     def _stored(self, path: str) -> str:
         below = self._below_home(path)
-        return path if below is None else _HOME + below
+        return path if below is None else HOME + below
 
     @property
     def is_empty(self) -> bool:
@@ -251,7 +241,7 @@ class Ledger:
         """Remove those that are empty by now, and forget those that are gone for good."""
         files.remove_empty_directories(directories)
         needed = [self._place(path, self._entry_of(path)) for path in (*self.documents, *self.pending)]
-        needed += [one[name] for one in self.packages.values() for name in _PACKAGE_PLACES if name in one]
+        needed += [one[name] for one in self.packages.values() for name in PACKAGE_PLACES if name in one]
         needed += [self.owner.data, self.owner.cache, self.directory]
         spelled = [self.spelled(one) for one in needed]
         self.directories = [
@@ -279,7 +269,7 @@ class Ledger:
             "former": self.former,
             "mounts": self.mounts,
         }
-        spelled = _with_paths(held, self._stored)
+        spelled = with_paths(held, self._stored)
         data = {
             "schema": SCHEMA,
             "collection_version": VERSION,
@@ -347,7 +337,7 @@ class Ledger:
         places = [self._place(path, self._entry_of(path)) for path in (*self.documents, *self.pending)]
         places += [os.path.realpath(one) for one in self.directories]
         places += [
-            os.path.realpath(one[name]) for one in self.packages.values() for name in _PACKAGE_PLACES if name in one
+            os.path.realpath(one[name]) for one in self.packages.values() for name in PACKAGE_PLACES if name in one
         ]
         found = {files.mount_point(one, points) for one in set(places)}
         away = [one for one in map(files.place, self.mounts) if not files.is_mounted(one)]
@@ -373,199 +363,3 @@ def _require_ours(owner: Owner, path: str) -> None:
                 path,
                 f"See that what it says is yours, or move it away. Then run: {careful.way_out(one, owner.uid)}",
             )
-
-
-def _with_paths(data: _Data, spelled: Callable[[str], str]) -> _Data:
-    """What a ledger holds, with each of its paths spelled otherwise."""
-
-    def entry_with(entry: Entry | None) -> Entry | None:
-        return {**entry, "backup": spelled(entry["backup"])} if entry and entry.get("backup") else entry
-
-    def package_with(package: _Data) -> _Data:
-        return {name: spelled(value) if name in _PACKAGE_PLACES else value for name, value in package.items()}
-
-    return {
-        **data,
-        "documents": {spelled(path): entry_with(entry) for path, entry in data.get("documents", {}).items()},
-        "pending": {
-            spelled(path): {**intent, "entry": entry_with(intent["entry"])}
-            for path, intent in data.get("pending", {}).items()
-        },
-        "directories": [spelled(path) for path in data.get("directories", ())],
-        "packages": {agent: package_with(package) for agent, package in data.get("packages", {}).items()},
-        "former": {spelled(path): entry for path, entry in data.get("former", {}).items()},
-        "mounts": [spelled(path) for path in data.get("mounts", ())],
-    }
-
-
-def _of_schema_1(data: _Data) -> _Data:
-    """A ledger of schema 1 as schema 2 would have written it. Where the home was then, the directory made for the ledger tells."""
-    tail = os.path.join("/", *STATE_DIRECTORY)
-    told = [path[: -len(tail)] for path in data["directories"] if path.endswith(tail)]
-    homes = [os.path.join(one, "") for home in told for one in (home or "/", os.path.realpath(home or "/"))]
-
-    def stored(path: str) -> str:
-        return next((_HOME + path[len(home) :] for home in homes if path.startswith(home)), path)
-
-    converted = _with_paths(data, stored)
-    records = list(converted["documents"].items())
-    records += [(path, intent["entry"]) for path, intent in converted["pending"].items() if intent["entry"]]
-    for path, entry in records:
-        entry["component"] = _component_of_schema_1(path, entry)
-    return converted
-
-
-def _component_of_schema_1(path: str, entry: Entry) -> str:
-    """Schema 1 had the login item with the profile and the token helper, and the settings under each agent's name."""
-    if entry["component"] != _SCHEMA_1_SIGN_IN:
-        return "agent_settings"
-    is_login_item = entry["format"] != "ini" and os.path.join("/", *DATA_DIRECTORY, "") not in path
-    return "login_item" if is_login_item else "databricks_oauth"
-
-
-def _is_content(data: _Data) -> bool:
-    """Whether every part has the form in which :meth:`Ledger.save` writes it: what is read here is acted upon."""
-    pending, packages, former, mounts = (
-        data["pending"],
-        data["packages"],
-        data.get("former", {}),
-        data.get("mounts", []),
-    )
-    return (
-        all(isinstance(data[name], dict) for name in ("documents", "pending", "packages"))
-        and all(_is_entry(entry) for entry in data["documents"].values())
-        and all(isinstance(intent, dict) and {"before", "after", "entry"} <= set(intent) for intent in pending.values())
-        and all(intent["entry"] is None or _is_entry(intent["entry"]) for intent in pending.values())
-        and all(isinstance(package, dict) for package in packages.values())
-        and all(isinstance(package["version"], str) for package in packages.values())
-        and all(any(name in package for name in _PACKAGE_PLACES) for package in packages.values())
-        and all(isinstance(package.get(name, ""), str) for package in packages.values() for name in _PACKAGE_PLACES)
-        and isinstance(former, dict)
-        and all(_is_entry(entry) for entry in former.values())
-        and _is_list_of(data["directories"], str)
-        and _is_list_of(mounts, str)
-        and all(
-            path.startswith(("/", _HOME))
-            for path in (*data["documents"], *pending, *data["directories"], *former, *mounts)
-        )
-    )
-
-
-def _is_entry(entry: Any) -> bool:
-    return (
-        isinstance(entry, dict)
-        and all(isinstance(entry[name], str) for name in ("component", "after"))
-        and entry["format"] in FORMATS
-        and isinstance(entry["created"], bool)
-        and len(entry["mode"]) == 2
-        and all(mode is None or isinstance(mode, int) for mode in entry["mode"])
-        and (entry["undo"] is None or all(_is_edit(edit) for edit in entry["undo"]))
-        and _is_list_of(entry["leftovers"], str)
-        and isinstance(entry.get("backup") or "", str)
-        and all(isinstance(entry.get(name, ""), str) for name in ("summary", "asked", "left"))
-        and _are_records(entry)
-        and all(_has(record, "prior", "prior_text") for record in entry["removed"])
-        and ("former" not in entry or _are_records(entry["former"]))
-    )
-
-
-def _are_records(entry: Any) -> bool:
-    return (
-        all(_is_value(record) for record in entry["values"])
-        and all(_has(record, "element") for record in entry["elements"])
-        and all(_is_list_of(path, str) for path in entry["containers"])
-    )
-
-
-def _is_value(record: Any) -> bool:
-    return (
-        _has(record, "digest")
-        and isinstance(record["digest"], str)
-        and isinstance(record.get("prior_text", ""), str)
-        and _is_list_of(record.get("former", []), str)
-    )
-
-
-def _has(record: Any, *names: str) -> bool:
-    """Whether it is a record that has one of these."""
-    return isinstance(record, dict) and any(name in record for name in names) and _is_list_of(record["path"], str)
-
-
-def _is_edit(edit: Any) -> bool:
-    return len(edit) == 3 and [type(part) for part in edit] == [int, int, str]
-
-
-def _is_list_of(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
-
-
-@contextlib.contextmanager
-def locked(owner: Owner) -> Iterator[None]:
-    """Hold the owner's lock: one run at a time changes this owner's files.
-
-    The lock is the home directory itself, so that it leaves no file behind and needs none to be made. The kernel lets go of it
-    when its holder dies. NFS locks no directory: there it is a file in the home, for as long as the run takes.
-    """
-    home = owner.home
-    try:
-        descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise files.unusable(error, home, "opened") from None
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    try:
-        if _lock(descriptor, home, deadline):
-            yield
-        else:
-            with _lock_file(home, deadline):
-                yield
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _lock_file(home: str, deadline: float) -> Iterator[None]:
-    """Where that cannot be locked either, the journal and the compare before each write still protect the files."""
-    path, descriptor = os.path.join(home, LOCK_NAME), -1
-    try:
-        while descriptor < 0:
-            try:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-            except OSError:
-                break  # what is to be written will say why
-            _lock(descriptor, home, deadline)
-            if not _is_open_file(path, descriptor):  # its holder took it away as we waited
-                os.close(descriptor)
-                descriptor = -1
-        yield
-    finally:
-        if descriptor >= 0:
-            files.discard(path)
-            os.close(descriptor)
-
-
-def _is_open_file(path: str, descriptor: int) -> bool:
-    try:
-        there, here = os.lstat(path), os.fstat(descriptor)
-    except OSError:
-        return False
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
-
-
-def _lock(descriptor: int, home: str, deadline: float) -> bool:
-    """Wait for a lock; False where the file system has none. Raises OperatorError when somebody else holds it too long."""
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError as error:
-            if error.errno in (errno.EBADF, errno.ENOLCK, errno.ENOTSUP):
-                return False
-            if error.errno not in (errno.EWOULDBLOCK, errno.EINTR):
-                raise files.unusable(error, home, "locked") from None
-            if time.monotonic() > deadline:
-                raise OperatorError(
-                    f"another run has been changing this home's files for over {LOCK_WAIT_SECONDS:.0f} seconds",
-                    home,
-                    "Wait for it to end and run again",
-                ) from None
-            time.sleep(0.05)

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from ..errors import OperatorError
 from . import files, obstacles
 from .documents import FORMATS, LibraryNeeded, LinkDocument, WholeFile
-from .ledger import Ledger, locked
+from .ledger import Ledger
+from .ledger_lock import locked
 from .owner import Owner
 from .ownership import PRIVATE, Entry, Plan, Wanted, digest, holds_ours, plan
 

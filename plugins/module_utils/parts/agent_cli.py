@@ -20,7 +20,8 @@ from ..agents import AGENTS, Agent, FoundCli, check_versions
 from ..agents.source_npm import Npm
 from ..agents.sources import Settings
 from ..engine import files, obstacles, traces
-from ..engine.ledger import Ledger, locked
+from ..engine.ledger import Ledger
+from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError

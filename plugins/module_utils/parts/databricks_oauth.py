@@ -9,7 +9,6 @@ import base64
 import contextlib
 import hashlib
 import os
-import shlex
 import shutil
 import sys
 import zlib
@@ -19,18 +18,21 @@ from typing import Any
 from .. import careful, processes
 from ..engine import files, obstacles, traces
 from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
-from ..engine.ledger import Ledger, locked
+from ..engine.ledger import Ledger
+from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted, value_digest, whole_file
 from ..errors import OperatorError
-from ..host_program import oidc_source, profile, session, token_cache, user_sign_in, workspace
+from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
 from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
 from ..places import COMPILED
 from ..version import VERSION
 from .base import NOTHING, Done, Options, Part
 from .context import CA_NAME, bare_config, brought_ca, config_of
-from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
+from .databricks_oauth_checks import checks
+from .databricks_oauth_scripts import PYTHON_RECORDS, front_script, helper_script, is_python_known, python_record
+from .examination import Check, Examination
 
 _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "databricks_cli_path"))
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
@@ -40,56 +42,8 @@ _LARGEST_PROFILE = 1 << 20
 
 _SIGN_OUT_SECONDS = 30.0
 
-_HELPER = """\
-#!/bin/sh
-# Token helper of fmapi.coding_agents: prints a Databricks access token and a newline, nothing else.
-# Answers from its cache while the token lives long enough; otherwise the host program asks for a new one.
-# Written by the rollout: edit the inventory, not this file.
-umask 077
-cache={cache}
-is_private() {{
-    # Also no for a link: only what the program wrote is trusted.
-    case $(ls -ld "$cache" 2>/dev/null) in -rw-------*) ;; *) return 1 ;; esac
-}}
-now=$(date +%s)
-since() {{
-    # Seconds since something was noted beside the cache. Not read from a pipe, which would hold us up.
-    at=0
-    [ -f "$cache.$1" ] && {{ {{ read -r at; }} <"$cache.$1"; }} 2>/dev/null
-    case $at in "" | *[!0-9]* | 0?* | ?????????????*) at=0 ;; esac # what no sh takes for a number would end this one
-    age=$((now - at))
-    [ "$age" -ge 0 ] && [ "$age" -le "$2" ]
-}}
-# Asked again within half a minute, an agent may have had its token refused: then the program has it tried, which counts for 5 s.
-if {{ ! since served 29 || since good 5; }} && [ -O "$cache" ] && is_private &&
-    {{ {{ read -r serve_until && read -r token; }} <"$cache"; }} 2>/dev/null &&
-    [ "$serve_until" -gt "$now" ] 2>/dev/null && [ -n "$token" ]; then
-    {{ [ ! -e "$cache.served" ] || [ -f "$cache.served" ]; }} && {{ echo "$now" >"$cache.served"; }} 2>/dev/null
-    printf '%s\\n' "$token"
-    exit 0
-fi
-exec {front} token
-"""
 
-_FRONT = """\
-#!/bin/sh
-# fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
-# Written by the rollout: edit the inventory, not this file.
-# The interpreter that the rollout ran on: hosts that share this home have each their own.
-{{ read -r python <{record}"$(uname -n)"; }} 2>/dev/null &&
-    [ -x "$python" ] && exec "$python" -I -S {program} --config {config} "$@"
-# It is gone: pyenv and Homebrew remove old ones. Not each that is found works, and some are too old.
-for python in python3 /usr/bin/python3 /usr/local/bin/python3 /opt/homebrew/bin/python3 \\
-    python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do
-    command -v "$python" >/dev/null 2>&1 && "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null &&
-        exec "$python" -I -S {program} --config {config} "$@"
-done
-echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
-exit 1
-"""
 _CACHED = "token-"
-_PYTHON = "python-"
-"""How the files begin, in the data directory, that say which interpreter the rollout ran on; the host's name is the rest."""
 
 
 class DatabricksOauth(Part):
@@ -131,7 +85,7 @@ class DatabricksOauth(Part):
     def missing(self, owner: Owner, options: Options) -> list[str]:
         """The interpreter for the command, on a host that has all else: another host that shares the home may have brought it."""
         config = config_of(owner, options)
-        known = not os.path.lexists(config.front) or _is_python_known(config)
+        known = not os.path.lexists(config.front) or is_python_known(config)
         return [] if known else [f"the interpreter {sys.executable} is noted for this host"]
 
     def prepare(self, owner: Owner, options: Options) -> Token | None:
@@ -158,7 +112,7 @@ class DatabricksOauth(Part):
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
-        if not _is_python_known(config):
+        if not is_python_known(config):
             files.replace(python_record(config), f"{sys.executable}\n".encode(), PRIVATE)
         _make_directories(owner, config)
         _forget_tokens(owner, keep=config.cache_file)
@@ -188,29 +142,7 @@ class DatabricksOauth(Part):
         return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
 
     def checks(self, examination: Examination) -> Iterator[Check]:
-        yield _databricks_cli(examination)
-        yield _private(examination.owner)
-        if examination.config.identity == "pat":
-            yield Check(
-                "Auth",
-                "personal access token",
-                WARN,
-                "in use: it is long-lived, and whoever copies it can use it",
-                "Prefer coding_agents_identity user, service_principal or workload_identity",
-            )
-        if examination.offline:
-            yield Check("Connectivity", examination.config.workspace_url, SKIP, "not tried in check mode")
-            yield Check("Auth", "token helper", SKIP, "not tried in check mode")
-            return
-        reached = _reached(examination)
-        yield reached
-        if reached.status == FAIL:
-            examination.answers = False
-            yield Check("Auth", "token helper", SKIP, "the workspace does not answer")
-            return
-        yield _with_way_out(examination.token()[1], examination.config)
-        if examination.token()[0] is not None:
-            yield _known(examination)
+        return checks(examination)
 
     def traces(self, ledger: Ledger) -> None:
         """What stands in our own directory says which profile is ours."""
@@ -287,39 +219,11 @@ def _program(config: Config, options: Options) -> bytes:
     return f"host program {carried.get('program_sha256')}".encode()
 
 
-def front_script(config: Config) -> bytes:
-    """The command for people and login items, the same on each host that has this home."""
-    return _FRONT.format(
-        config=shlex.quote(config.config_file),
-        program=shlex.quote(config.program),
-        record=shlex.quote(os.path.join(config.data_directory, _PYTHON)),
-    ).encode()
-
-
-def python_record(config: Config) -> str:
-    """Where the command finds which interpreter the rollout ran on, on this host."""
-    return os.path.join(config.data_directory, _PYTHON + os.uname().nodename.replace("/", "_"))
-
-
-def _is_python_known(config: Config) -> bool:
-    return files.read(python_record(config)).content == f"{sys.executable}\n".encode()
-
-
-def helper_script(config: Config) -> bytes:
-    """The command for agents: the cache first, which needs no Python."""
-    return _HELPER.format(cache=shlex.quote(config.cache_file), front=shlex.quote(config.front)).encode()
-
-
 def _session_of(config: Config, asking: bool) -> dict[str, Any]:
     """The session, and where a person has to do something for it, what."""
     found = _session(config, asking)
     person = config.identity == "user" and found["state"] != session.ACTIVE
     return {**found, "command": user_sign_in.way_in(found["detail"], config)} if person else found
-
-
-def _with_way_out(check: Check, config: Config) -> Check:
-    way_in = user_sign_in.way_in(check.detail.partition("coding-agents: ")[2], config)
-    return check._replace(fix=check.fix.replace(config.sign_in_command(), way_in)) if check.fix else check
 
 
 def _session(config: Config, asking: bool) -> dict[str, Any]:
@@ -352,7 +256,11 @@ def _forget_tokens(owner: Owner, keep: str) -> None:
 
 def _no_documents(owner: Owner) -> list[str]:
     """Files of ours that the ledger does not know one by one."""
-    found = [*_beginning(owner.cache, _CACHED), *_beginning(owner.cache, COMPILED), *_beginning(owner.data, _PYTHON)]
+    found = [
+        *_beginning(owner.cache, _CACHED),
+        *_beginning(owner.cache, COMPILED),
+        *_beginning(owner.data, PYTHON_RECORDS),
+    ]
     return [*found, *_beginning(owner.data, STORAGE_NAME), *_logs(owner)]
 
 
@@ -505,71 +413,3 @@ def _log_out(config: Config, environment: Mapping[str, str]) -> str | None:
         return None
     said = next((line for line in done.stderr.splitlines() if line.strip()), f"exit status {done.status}")
     return careful.line(said)
-
-
-def _private(owner: Owner) -> Check:
-    """Whether anybody else can put something in the place of what is ours."""
-    check = ("Configuration", "our directories")
-    for directory in (owner.data, owner.state, owner.cache):
-        try:
-            weak = careful.weak_spot(directory, owner.uid)
-        except OSError as error:
-            return Check(*check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Mend that")
-        if weak is not None:
-            fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
-            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
-    return Check(*check, PASS, "nobody else can write to them")
-
-
-def _databricks_cli(examination: Examination) -> Check:
-    check, identity = ("Dependencies", "Databricks CLI"), examination.config.identity
-    if identity != "user":
-        return Check(*check, SKIP, f"identity {identity} does not need it")
-    config, environment = examination.config, examination.environment
-    if not user_sign_in.clis(config.home, environment):
-        return Check(*check, FAIL, "is not installed", user_sign_in.INSTALL_CLI)
-    if examination.offline:
-        return Check(*check, PASS, user_sign_in.find_cli(config, environment) or "")
-    *passed_over, last = user_sign_in.examined(config, environment)
-    others = "; ".join(f"{one.path} {one.problem}" for one in [*passed_over, *([last] if last.problem else [])])
-    if last.problem:
-        return Check(*check, FAIL, others, user_sign_in.INSTALL_CLI)
-    return Check(*check, PASS, f"{last.path} ({last.version})" + (f"; passed over: {others}" if others else ""))
-
-
-def _reached(examination: Examination) -> Check:
-    """DNS, proxy, TLS and HTTP, with no token: what is wrong there is wrong for every identity."""
-    what = ("Connectivity", examination.config.workspace_url)
-    status, body = examination.get(workspace.OAUTH_METADATA)
-    if isinstance(status, str):
-        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
-    elsewhere = workspace.foreign_endpoint(examination.config.workspace_url, body) if status == 200 else ""
-    if elsewhere:
-        return Check(*what, FAIL, elsewhere, workspace.FOREIGN_WAY_OUT)
-    if status == 200 and "token_endpoint" in body:
-        return Check(*what, PASS, "answers")
-    if status == 429 or status >= 500:
-        return Check(*what, FAIL, f"answers with HTTP {status}", "Try again in a minute")
-    return Check(
-        *what, FAIL, f"does not answer as a workspace does (HTTP {status})", "Check that the URL is the workspace's own"
-    )
-
-
-def _known(examination: Examination) -> Check:
-    """Whether the workspace takes the token."""
-    what = ("Auth", "identity")
-    status, _body = examination.get(session.WHO_AM_I, examination.token()[0] or "")
-    examination.answers = status == 200
-    if status == 200:
-        return Check(*what, PASS, "the workspace knows it")
-    if isinstance(status, str):
-        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
-    if status in (401, 403):
-        way_out = (
-            profile.new_token_hint(examination.config)
-            if examination.config.identity == "pat"
-            else "Run the doctor again: the helper has replaced a token that was revoked. If it stays, give the identity the "
-            "entitlement Workspace access or Consumer access"
-        )
-        return Check(*what, FAIL, f"the workspace refuses the token (HTTP {status})", way_out)
-    return Check(*what, FAIL, f"the workspace answers with HTTP {status}", "Try again in a minute")
