@@ -4,9 +4,10 @@
 """Run the code of the host program inside a module.
 
 A module of this collection is small: it has its options, its owners and this file. What it does with them is the host program's, which
-stands on every host that was rolled out to, so that a second run carries a digest instead of 400 KB, and compiles nothing: what an
+stands on every host that was rolled out to, so that a second run carries a digest instead of 600 KB, and compiles nothing: what an
 earlier run had compiled is kept beside the access tokens, for the owner alone. Where the program is missing or another, the module
-says so, and its action plugin calls again with the program's bytes.
+says so, and its action plugin calls again with the program's bytes. A file of it is compiled when it is first imported: no host needs
+all of them.
 
 A parser that the host lacks travels in the same way, with the call that has to read a document with it, and is never kept.
 
@@ -17,6 +18,7 @@ rights.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import marshal
 import os
@@ -25,18 +27,21 @@ import zlib
 from base64 import b64decode
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Dict, Mapping, Tuple  # noqa: UP035
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple  # noqa: UP035
 
 from . import careful
 from .engine.owner import Owner
 from .places import CARRIED_LIBRARY, COMPILED, PROGRAM_NAME
 
+if TYPE_CHECKING:
+    from zipfile import ZipFile
+
 PACKAGE = "coding_agents"
 _MOST_BYTES = 1 << 26
 """Of a program, compiled or not. One that is larger is not ours."""
 
-Code = Dict[str, Tuple[bool, CodeType]]  # noqa: UP006
-"""By module: whether it is a package, and its code."""
+Code = Dict[str, Tuple[bool, bytes]]  # noqa: UP006
+"""By module: whether it is a package, and its code as :mod:`marshal` has it; empty where nothing has imported it on this host."""
 
 
 def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
@@ -51,8 +56,7 @@ def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
         offer_libraries(carried["libraries"])
     kept = _compiled_file(owner, digest)
     code = _compiled(kept)
-    _Finder.kept = kept if code is not None else ""
-    _Finder.offer(_compile(content) if code is None else code)
+    _Finder.offer(content, _modules(content) if code is None else code, "" if code is None else kept)
     from importlib import import_module
 
     return import_module(f"{PACKAGE}.rollout")
@@ -75,17 +79,16 @@ def is_at_hand(owner: Owner, carried: Mapping[str, Any]) -> bool:
 
 
 def keep(owner: Owner, digest: str) -> None:
-    """Keep the compiled code for the next run, where the program stands and its cache directory is there.
+    """Keep what was compiled for the next run, where the program stands and its cache directory is there.
 
     In place of what is kept there and was not believed, too.
     """
     path = _compiled_file(owner, digest)
     if not careful.is_ours_alone(owner.cache) or _Finder.kept == path:
         return
-    content = _installed(owner, digest)
-    if content is None:
+    if _installed(owner, digest) is None:
         return
-    body = marshal.dumps(_compile(content))
+    body = marshal.dumps(_Finder.code)
     temporary = f"{path}.{os.getpid()}"
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
@@ -144,35 +147,40 @@ def _read(path: str, ours_alone: bool) -> bytes | None:
         return None
 
 
-def _compile(content: bytes) -> Code:
-    import io
-    import zipfile  # only where nothing is kept
-
+def _modules(content: bytes) -> Code:
+    """The program's modules, none of them compiled."""
     code: Code = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            if not name.startswith(f"{PACKAGE}/"):
-                continue
+    for name in _archive(content).namelist():
+        if name.startswith(f"{PACKAGE}/"):
             module, is_package = name[: -len(".py")].replace("/", "."), name.endswith("/__init__.py")
-            if is_package:
-                module = module[: -len(".__init__")]
-            code[module] = (
-                is_package,
-                compile(archive.read(name), f"{PROGRAM_NAME}/{name}", "exec", dont_inherit=True),
-            )
+            code[module[: -len(".__init__")] if is_package else module] = (is_package, b"")
     return code
+
+
+def _compile(content: bytes, module: str, is_package: bool) -> CodeType:
+    name = module.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+    return compile(_archive(content).read(name), f"{PROGRAM_NAME}/{name}", "exec", dont_inherit=True)
+
+
+@functools.lru_cache(maxsize=1)
+def _archive(content: bytes) -> ZipFile:
+    import io
+    import zipfile  # only where something is not compiled yet
+
+    return zipfile.ZipFile(io.BytesIO(content))
 
 
 class _Finder:
     """Finds the program's modules in memory."""
 
+    program = b""
     code: Code = {}
     kept = ""
-    """The file that the code was kept in, if it was."""
+    """The file that holds all of the code; none once something had to be compiled."""
 
     @classmethod
-    def offer(cls, code: Code) -> None:
-        cls.code = code
+    def offer(cls, program: bytes, code: Code, kept: str) -> None:
+        cls.program, cls.code, cls.kept = program, code, kept
         if cls not in sys.meta_path:
             sys.meta_path.insert(0, cls)
 
@@ -188,7 +196,13 @@ class _Finder:
 
     @classmethod
     def exec_module(cls, module: ModuleType) -> None:
-        exec(cls.code[module.__name__][1], module.__dict__)  # noqa: S102
+        is_package, marshalled = cls.code[module.__name__]
+        if marshalled:
+            code = marshal.loads(marshalled)  # noqa: S302 # see _compiled
+        else:
+            code = _compile(cls.program, module.__name__, is_package)
+            cls.code[module.__name__], cls.kept = (is_package, marshal.dumps(code)), ""
+        exec(code, module.__dict__)  # noqa: S102
 
 
 class _Libraries:

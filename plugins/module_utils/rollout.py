@@ -16,11 +16,10 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .engine.diffs import check_readable, diff_of
 from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
-from .engine.ownership import Wanted
+from .engine.ownership import Plan, Wanted
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session, user_sign_in
@@ -68,8 +67,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     parts = _chosen(options)
     names = [part.name for part in parts]
     outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
-    if how.diff:
-        check_readable(outcome.plans)
+    _check_diff(outcome.plans, how)
     missing = [one for part in parts for one in part.missing(owner, options)]
     errors: list[str] = []
     if not how.check:
@@ -108,8 +106,7 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     parts = _chosen(options)
     names = [part.name for part in parts]
     foretold = bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
-    if how.diff:
-        check_readable(foretold.plans)
+    _check_diff(foretold.plans, how)
     before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, _traces)
@@ -143,8 +140,7 @@ def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     if any(FORMATS[one].library for one in formats):
         with contextlib.suppress(OperatorError, ValueError):  # what is wrong is told by who makes the change
             plans = bring(owner, [part.name for part in parts], wanted, True, _traces).plans
-            if how.diff:
-                check_readable(plans)
+            _check_diff(plans, how)
     return {}
 
 
@@ -234,13 +230,25 @@ def _withdrawn(step: Callable[[Owner, Options, bool], Done], owner: Owner, optio
 
 def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -> dict[str, Any]:
     """Changed, the changes in words, the diff if it was asked for; notes become warnings, so that nobody misses them."""
-    result = {
+    result: dict[str, Any] = {
         "changed": outcome.changed or bool(missing),
         "changes": [*outcome.changes, *missing],
         "warnings": list(outcome.notes),
         **({"error": "\n".join(errors)} if errors else {}),
     }
-    return {**result, "diff": diff_of(outcome.plans, full=how.verbose)} if how.diff else result
+    if how.diff:
+        from .engine.diffs import diff_of
+
+        result["diff"] = diff_of(outcome.plans, full=how.verbose)
+    return result
+
+
+def _check_diff(plans: list[Plan], how: How) -> None:
+    """Raises LibraryNeeded for what the diff would have to read, before anything is changed."""
+    if how.diff:
+        from .engine.diffs import check_readable  # every look would pay for it
+
+        check_readable(plans)
 
 
 def _configuration(part: Part, owner: Owner, options: Options) -> Check:

@@ -77,6 +77,9 @@ class Second(Agent):
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         return [program, prompt]
+
+
+AGENT = Second()
 '''
 
 PART = f'''\
@@ -133,11 +136,7 @@ def _replaced(path: Path, *edits: tuple[str, str]) -> None:
 def _add_agent(root: Path) -> None:
     agents = root / "plugins/module_utils/agents"
     (agents / "second.py").write_text(AGENT)
-    _replaced(
-        agents / "__init__.py",
-        ("from .claude_code import ClaudeCode\n", "from .claude_code import ClaudeCode\nfrom .second import Second\n"),
-        ("(ClaudeCode(), ", "(ClaudeCode(), Second(), "),
-    )
+    _replaced(agents / "__init__.py", ('("claude_code", ', '("claude_code", "second", '))
 
 
 def _add_option(root: Path) -> None:
@@ -230,7 +229,7 @@ def _run(control: ControlNode, added: Added, playbook: str, home: Path, *options
 def test_an_agent_is_one_file_and_its_registration(added: Added) -> None:
     files = added.touched["agent"]
     assert set(files) == {"plugins/module_utils/agents/second.py", "plugins/module_utils/agents/__init__.py"}
-    assert files["plugins/module_utils/agents/__init__.py"] <= 2
+    assert files["plugins/module_utils/agents/__init__.py"] == 1
 
 
 def test_a_part_is_one_file_and_its_registration(added: Added) -> None:

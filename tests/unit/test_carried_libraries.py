@@ -255,8 +255,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert one_document in AGENT and one_file in AGENT
     (agents / "second.py").write_text(AGENT.replace(one_document, DOCUMENTS).replace(one_file, f"{{{files}}}"))
     registry = (agents / "__init__.py").read_text()
-    registry = registry.replace("import ClaudeCode\n", "import ClaudeCode\nfrom .second import Second\n")
-    (agents / "__init__.py").write_text(registry.replace("(ClaudeCode(), ", "(ClaudeCode(), Second(), "))
+    (agents / "__init__.py").write_text(registry.replace('("claude_code", ', '("claude_code", "second", '))
     return directory / "collections"
 
 

@@ -103,7 +103,12 @@ def kept(owner: Owner) -> list[Path]:
 
 def plant(path: Path, of_word: str) -> bytes:
     """Compiled code of another program as it is kept, in the place of ours."""
-    body = marshal.dumps(loading._compile(zipapp(of_word)))
+    program = zipapp(of_word)
+    code = {
+        module: (is_package, marshal.dumps(loading._compile(program, module, is_package)))
+        for module, (is_package, _code) in loading._modules(program).items()
+    }
+    body = marshal.dumps(code)
     path.write_bytes(hashlib.sha256(body).digest() + body)
     path.chmod(0o600)
     return path.read_bytes()

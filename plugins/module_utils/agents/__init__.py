@@ -3,22 +3,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Coding agents: one file for each, and this registry. An agent is a :class:`Agent`; nothing else in the collection knows one.
 
-To add one, write its file and add it to the import and the tuple below (Ansible carries only static imports to hosts).
+To add one, write its file, whose last line makes the agent, and add its name to the tuple below.
 """
 
 from __future__ import annotations
 
-from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
-from .claude_code import ClaudeCode
-from .codex import Codex
-from .copilot import Copilot
-from .gemini import Gemini
-from .hermes import Hermes
-from .opencode import OpenCode
-from .pi import Pi
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-AGENTS: dict[str, Agent] = {
-    agent.name: agent for agent in (ClaudeCode(), Codex(), Gemini(), OpenCode(), Copilot(), Pi(), Hermes())
-}
+from .base import Agent, AgentOptions, FoundCli, Launch, check_versions
+
+_NAMES = ("claude_code", "codex", "gemini", "opencode", "copilot", "pi", "hermes")
+
+
+class _Agents(Mapping[str, Agent]):
+    """Each by its name, imported when it is first asked for: a host of one agent does not pay for all."""
+
+    def __getitem__(self, name: str) -> Agent:
+        if name not in _NAMES:
+            raise KeyError(name)
+        agent: Agent = import_module(f".{name}", __package__).AGENT
+        return agent
+
+    def __contains__(self, name: object) -> bool:
+        return name in _NAMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+AGENTS = _Agents()
 
 __all__ = ["AGENTS", "Agent", "AgentOptions", "FoundCli", "Launch", "check_versions"]

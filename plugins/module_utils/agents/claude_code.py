@@ -13,7 +13,6 @@ from typing import Any
 
 from .. import careful
 from ..engine.documents import MISSING, Document, KeyPath
-from ..engine.masking import is_databricks_token
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
@@ -338,6 +337,8 @@ def _databricks_token(document: Document, key: KeyPath) -> str | None:
     value = document.get(key) if key == _TOKEN else ""
     if not value:
         return None
+    from ..engine.masking import is_databricks_token  # few have such a token
+
     url = document.get(("env", "ANTHROPIC_BASE_URL"))
     # A base URL that we have set says nothing about a token that its owner has put beside it since.
     by_another_tool = os.path.join(*DATA_DIRECTORY) not in str(document.get(("apiKeyHelper",)))
@@ -346,3 +347,6 @@ def _databricks_token(document: Document, key: KeyPath) -> str | None:
     if is_databricks_token(value) or (by_another_tool and databricks_url and not of_another):
         return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
     return None
+
+
+AGENT = ClaudeCode()

@@ -149,3 +149,6 @@ class Codex(Agent):
         lines = [_TIME.sub("", line) for line in f"{stdout}\n{stderr}".splitlines()]
         first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), 0)
         return " ".join(" ".join(dict.fromkeys(lines[first:])).split())
+
+
+AGENT = Codex()

@@ -74,3 +74,6 @@ class Copilot(Agent):
         # Nothing of a project, no server and no tool: a reply is all that is wanted.
         own = ["--silent", "--no-color", "--no-custom-instructions", "--disable-builtin-mcps", "--available-tools=none"]
         return [program, *own, f"--prompt={prompt}"]
+
+
+AGENT = Copilot()

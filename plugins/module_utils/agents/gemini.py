@@ -212,3 +212,6 @@ def _content(path: str) -> bytes:
         return careful.read(path)
     except OSError:
         return b""
+
+
+AGENT = Gemini()

@@ -230,3 +230,6 @@ def _plugin(owner: Owner) -> str:
 
 def _listed(models: Mapping[str, str]) -> list[str]:
     return [*dict.fromkeys(models.values())]
+
+
+AGENT = Hermes()

@@ -266,3 +266,6 @@ def _plugin(helper: str, url: str) -> str:
         placeholder=json.dumps(_PLACEHOLDER),
         url=json.dumps(url),
     )
+
+
+AGENT = OpenCode()

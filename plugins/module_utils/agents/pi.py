@@ -125,3 +125,6 @@ def _key_command(helper: str) -> str:
 
 def _listed(models: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"id": name} for name in dict.fromkeys(models.values())]
+
+
+AGENT = Pi()

@@ -223,9 +223,10 @@ def _ask_alone(config: Config, work: Work, at_hand: Callable[[], Token | None] |
     token = at_hand() if at_hand else None
     if token is not None:
         return token
-    failure = _failure_since(config, begin) if waited else None
-    if failure is not None and not (at_hand and _has_living(config)):
-        raise failure
+    if waited:
+        failure = _failure_since(config, begin)
+        if failure is not None and not (at_hand and _has_living(config)):
+            raise failure
     reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()

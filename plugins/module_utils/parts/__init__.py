@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Capabilities: one file for each, and this registry. The look, the rollout, the doctor and the way back are loops over it.
 
-To add one, write its file and add it to the import and the tuple below (Ansible carries only static imports to hosts). The order is
-that of writing: every prefix must work.
+To add one, write its file and add it to the import and the tuple below. The order is that of writing: every prefix must work.
 """
 
 from __future__ import annotations

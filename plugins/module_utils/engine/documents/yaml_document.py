@@ -199,7 +199,9 @@ class YamlDocument(Document):
     def _find(self, path: KeyPath) -> tuple[_Node, _Node] | None:
         """The key and its value."""
         above = self._container(path[:-1])
-        return None if above is None else self._member(above, path)
+        if above is None:
+            return None
+        return self._member(above, path)
 
     def _container(self, path: KeyPath) -> _Node | None:
         """The mapping at a path; None where there is none, or nothing in its place."""
