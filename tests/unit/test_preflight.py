@@ -244,6 +244,7 @@ def test_the_result_is_complete_and_holds_no_secret(workspace: Workspace) -> Non
                 "haiku": "system.ai.claude-haiku-4-5",
             }
         },
+        "models_chosen": {},
         "models_reason": "named as model services: system.ai lists them",
         "checked": True,
         "warnings": [],
