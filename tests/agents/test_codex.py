@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: 
 
 def test_another_address_than_the_routing_s_is_asked_and_examined(operator: Operator, home: Path) -> None:
     url = f"{operator.workspace.url}/ai-gateway/openai/v1"
-    own = {"base_urls": {"codex": {"responses": f"{url}/"}}}
+    own: dict[str, Any] = {"base_urls": {"codex": {"responses": f"{url}/"}}}
     operator.rollout(home, **own).ok()
     operator.workspace.clear()
     assert typed(home, f"{EXEC} hello").stdout.strip() == "You said: hello"

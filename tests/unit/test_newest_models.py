@@ -17,6 +17,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import preflight
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.newest import Named, newest, read
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import models_file
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.workspace.client import Workspace
 
@@ -57,30 +59,25 @@ def test_every_agent_s_default_is_of_a_family() -> None:
             assert newest([default], default) == default
 
 
-def test_the_newest_is_what_numbers_say_in_any_order_and_among_any_others() -> None:
-    """As text, 4-10 would come before 4-6, and 10 before 9."""
-    dice = random.Random(20261128)
-    others = [
-        "databricks-claude-sonnet-99",
-        "databricks-claude-opus-99-mini",
-        "team-claude-opus-99",
-        "databricks-gpt-99",
-    ]
-    for _round in range(300):
-        versions = [tuple(dice.randint(0, 120) for _ in range(dice.randint(1, 3))) for _ in range(dice.randint(1, 6))]
-        names = {
-            f"{dice.choice(('databricks-', 'system.ai.'))}claude-opus-{'-'.join(map(str, one))}": one
-            for one in versions
-        }
-        shuffled = [*names, *others]
-        dice.shuffle(shuffled)
-        found = newest(shuffled, OPUS)
-        assert found is not None and names[found] == max(versions), (shuffled, found)
-        assert found == newest(reversed(shuffled), OPUS)
-        rest = [one for one in shuffled if names.get(one) != max(versions)]
-        second = newest(rest, OPUS)
-        assert (second is None) == (not set(rest) & set(names))
-        assert second is None or names[second] < names[found]
+_VERSIONS = st.lists(st.integers(0, 999), min_size=1, max_size=3).map(tuple)
+_OTHERS = ["databricks-claude-sonnet-99", "databricks-claude-opus-99-mini", "team-claude-opus-99", "databricks-gpt-99"]
+
+
+@given(st.dictionaries(_VERSIONS, st.sampled_from(("databricks-", "system.ai.")), min_size=1, max_size=8), st.randoms())
+@example(
+    {(4, 10): "databricks-", (4, 9): "databricks-", (4,): "databricks-"}, random.Random(1)
+)  # as text, 9 is the last
+def test_the_newest_is_what_numbers_say_in_any_order_and_among_any_others(
+    served: dict[tuple[int, ...], str], dice: random.Random
+) -> None:
+    names = {f"{prefix}claude-opus-{'-'.join(map(str, one))}": one for one, prefix in served.items()}
+    left, found = [*names, *_OTHERS], []
+    while (best := newest(left, OPUS)) is not None:
+        found.append(names[best])
+        left.remove(best)
+        dice.shuffle(left)
+    assert found == sorted(served, reverse=True)
+    assert sorted(left) == sorted(_OTHERS)
 
 
 # -- the choice --------------------------------------------------------------------------------------------------------
