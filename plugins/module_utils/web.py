@@ -48,7 +48,10 @@ def ask(
     if seconds <= 0:
         raise TimeoutError
     with _Limit(seconds) as limit:
-        opener = urllib.request.build_opener(_Https(tls, limit), _Http(limit), *handlers)
+        own: list[urllib.request.BaseHandler] = [_Https(tls, limit), _Http(limit)]
+        if request.type == "http":  # of this host: a proxy would read the token
+            own.append(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(*own, *handlers)
         try:
             try:
                 answer = opener.open(request, timeout=seconds)
@@ -144,7 +147,7 @@ class _Limit:
 
 
 class _Http(urllib.request.HTTPHandler):
-    """For a relay on this host, and what goes through a proxy: callers judge what may be asked without TLS."""
+    """For a relay on this host: callers judge what may be asked without TLS."""
 
     def __init__(self, limit: _Limit) -> None:
         super().__init__()

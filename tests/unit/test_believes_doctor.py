@@ -113,8 +113,11 @@ def test_a_named_address_that_answers_otherwise_is_told(
     assert status == 503 or NAMED in told.fix
 
 
-def test_a_relay_on_the_host_is_asked_without_tls(owner: Owner, workspace: Workspace) -> None:
+def test_a_relay_on_the_host_is_asked_without_tls_and_without_a_proxy(
+    owner: Owner, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of an agent whose dialect has no list of models, that something is there is all that can be known."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as relay:
         threading.Thread(target=relay.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{relay.server_port}/v1"
