@@ -35,6 +35,24 @@ _SETTINGS = """
     default: {}
     suboptions:
 @@
+  models_auto:
+    description:
+      - Whether the preflight chooses, for each choice that O(models) leaves open, the newest model of the family of the agent's
+        default (such as C(claude-opus)) that the workspace serves now. Versions are compared as numbers.
+      - Where the gateway is used, of the model services of C(system.ai), and of serving endpoints for what is not among these; with
+        other routings, of serving endpoints that are V(READY). Of a family that nobody serves the default stays.
+      - The report shows the choice; O(models_file) keeps it. It needs a sign-in on the control node. Without this option no model
+        changes by itself.
+    type: bool
+    default: false
+  base_urls:
+    description:
+      - Base URLs for agents that are to ask another address than O(routing) says, such as a relay, by agent. One URL, or for an agent
+        that speaks several wire dialects one by dialect.
+      - The workspace's tokens are sent there. V(https), or V(http) for what listens on the host itself (C(127.0.0.1), C(localhost)).
+        The agent appends the path of its dialect, as it does to the addresses that O(routing) stands for.
+    type: dict
+    default: {}
   extra_settings:
     description:
       - Your own settings for agents, by agent, such as V({"claude_code":{"includeCoAuthoredBy":false}}).

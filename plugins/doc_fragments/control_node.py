@@ -18,6 +18,13 @@ options:
     description:
       - PEM file on the control node with the certificate authority, if it is another file than O(ca_file).
     type: path
+  models_file:
+    description:
+      - YAML file on the control node for the models that O(models_auto) chooses, as a file of variables. Review it, and pin them with
+        C(-e @FILE).
+      - A relative path counts from where C(ansible-playbook) was started. Nothing is written in check mode, and never by the doctor. A
+        file that is there and is not of this making is refused.
+    type: path
   auth_profile:
     description:
       - Databricks profile on the control node to ask the workspace with, when the identity is a person or a workload. Without it, the

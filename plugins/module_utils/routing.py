@@ -11,6 +11,7 @@ one sentence for each of: what is wrong, where (the variable), and the way out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 ROUTINGS = ("gateway", "serving_endpoints", "gateway_host")
@@ -88,11 +89,15 @@ _ACCOUNT_HOSTS = frozenset(
 )
 
 EXAMPLE_URL = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"
+EXAMPLE_BASE_URL = "https://llm.example.com/anthropic"
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PORT = re.compile(r"[0-9]{1,5}")
 _PROFILE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@-]{0,62}[A-Za-z0-9_])?")
 _WORKSPACE_ID = re.compile(r"[0-9]{1,20}")
+
+# What no agent's file, shell or template takes for more than itself.
+_PATH_PART = re.compile(r"[A-Za-z0-9._~%:@+,=-]+")
 
 
 def _host_of(host: str) -> str | None:
@@ -135,18 +140,39 @@ def normalize_workspace_url(value: object, option: str = "coding_agents_workspac
     :param option: the variable to name in the message.
     :raises ValueError: what is wrong, where, and the way out. The message never repeats a user name or a password.
     """
-    example = EXAMPLE_URL
     if not isinstance(value, str) or not value:
         raise ValueError(nothing_given(option))
+    normal_host, port, rest = _host_and_port(
+        value, option, ("https",), EXAMPLE_URL, "Copy the workspace URL from the address bar of the browser"
+    )
+    if normal_host in _ACCOUNT_HOSTS:
+        raise ValueError(
+            f"{option} is the account console ({normal_host}), which serves no models. "
+            f"Open the workspace there and give its own URL, such as {EXAMPLE_URL}."
+        )
+    normal = f"https://{normal_host}{port}"
+    if rest not in ("", "/"):
+        part = "a query" if "?" in rest else "a fragment" if "#" in rest else "a path"
+        raise ValueError(f"{option} has {part} after the host. Give only the workspace itself: {normal}")
+    return normal
+
+
+def _host_and_port(
+    value: str, option: str, schemes: tuple[str, ...], example: str, where_from: str
+) -> tuple[str, str, str]:
+    """Return the host of a URL in its one spelling, ``:port`` where it is not the usual one, and all that comes after.
+
+    :raises ValueError: what is wrong, where, and the way out. The message never repeats a user name or a password.
+    """
     if not value.isascii() or any(character <= " " or character in '"<>\\^`{|}\x7f' for character in value):
         raise ValueError(
             f"{option} holds a space, a control character or a character outside ASCII. "
-            f"Copy the workspace URL from the address bar of the browser, such as {example}."
+            f"{where_from}, such as {example}."
         )
     scheme, separator, rest = value.partition("://")
     if not separator:
         raise ValueError(f"{option} has no scheme. Write it with https:// in front, such as {example}.")
-    if scheme.lower() != "https":
+    if scheme.lower() not in schemes:
         raise ValueError(
             f"{option} begins with {scheme}://, but tokens are sent over https only. Write https:// instead."
         )
@@ -161,18 +187,10 @@ def normalize_workspace_url(value: object, option: str = "coding_agents_workspac
     normal_host = _host_of(host)
     if normal_host is None:
         raise ValueError(f'{option} names the host "{host}", which is not a host name. Write it as {example}.')
+    usual = {"https": 443, "http": 80}[scheme.lower()]
     if colon and not (_PORT.fullmatch(port) and 0 < int(port) < 65536):
-        raise ValueError(f'{option} has the port "{port}". Use a number from 1 to 65535, or leave it out for 443.')
-    if normal_host in _ACCOUNT_HOSTS:
-        raise ValueError(
-            f"{option} is the account console ({normal_host}), which serves no models. "
-            f"Open the workspace there and give its own URL, such as {example}."
-        )
-    normal = f"https://{normal_host}" + (f":{int(port)}" if colon and int(port) != 443 else "")
-    if rest[len(authority) :] not in ("", "/"):
-        part = "a query" if "?" in rest else "a fragment" if "#" in rest else "a path"
-        raise ValueError(f"{option} has {part} after the host. Give only the workspace itself: {normal}")
-    return normal
+        raise ValueError(f'{option} has the port "{port}". Use a number from 1 to 65535, or leave it out for {usual}.')
+    return normal_host, f":{int(port)}" if colon and int(port) != usual else "", rest[len(authority) :]
 
 
 def validate_profile(value: object, option: str = "coding_agents_profile") -> str:
@@ -309,6 +327,64 @@ def base_url(
             "or leave coding_agents_preflight on and give it an identity, and it is detected."
         )
     return gateway_host_url(workspace_url, workspace_id) + path
+
+
+def normalize_base_url(value: object, option: str) -> str:
+    """Return the one spelling of a base URL that an operator names for an agent: without a slash at the end.
+
+    A token is sent there with every request, so it is ``https``; ``http`` is for what listens on the host itself, such as a relay.
+
+    :raises ValueError: what is wrong, where, and the way out. The message never repeats a user name or a password.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(
+            f"{option} is no URL. Give the base URL that the agent is to have, such as {EXAMPLE_BASE_URL}."
+        )
+    host, port, rest = _host_and_port(value, option, ("https", "http"), EXAMPLE_BASE_URL, "Take it out")
+    scheme = value.partition("://")[0].lower()
+    if scheme == "http" and not _is_loopback(host):
+        raise ValueError(
+            f"{option} begins with http://, but tokens are sent to other hosts over https only. "
+            f"Write https://, or name a relay on the host itself, such as http://127.0.0.1:8080."
+        )
+    if "?" in rest or "#" in rest:
+        part = "a query" if "?" in rest else "a fragment"
+        raise ValueError(f"{option} has {part}. An agent appends its own path: take it out.")
+    path = rest.rstrip("/")
+    parts = path.split("/")[1:]
+    if not all(_PATH_PART.fullmatch(part) and part.strip(".") for part in parts):
+        raise ValueError(
+            f"{option} has the path {path}. Use letters, digits and . _ ~ % : @ + , = - between single slashes, "
+            f"such as {EXAMPLE_BASE_URL}."
+        )
+    return f"{scheme}://{host}{port}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "[::1]") or re.fullmatch(r"127(\.[0-9]+){3}", host) is not None
+
+
+def named_base_urls(dialects: Iterable[str], named: object) -> dict[str, str]:
+    """What an operator names for one agent, by dialect: one URL for all that it speaks, or one for each."""
+    urls = dict.fromkeys(dialects, named) if isinstance(named, str) else named
+    return {one: str(url) for one, url in urls.items() if url} if isinstance(urls, Mapping) else {}
+
+
+def base_urls(
+    dialects: Iterable[str], named: object, routing: str, workspace_url: str, workspace_id: str | None = None
+) -> dict[str, str]:
+    """Return an agent's base URLs by dialect: what the operator named for it, else by the routing.
+
+    :raises ValueError: what is wrong, where, and the way out.
+    """
+    spoken = list(dialects)
+    own = named_base_urls(spoken, named)
+    return {
+        one: normalize_base_url(own[one], "coding_agents_base_urls")
+        if one in own
+        else base_url(routing, workspace_url, one, workspace_id)
+        for one in spoken
+    }
 
 
 def model_service_of(name: str) -> str:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTPS request whose answer is bounded: in bytes, and in the whole time from the first byte to the last.
+"""One HTTP request whose answer is bounded: in bytes, and in the whole time from the first byte to the last.
 
 A limit for each read, which is all that the standard library has, lets a server that sends one byte now and then hold us for days:
 with its headers as well as with its body. The standard library only.
@@ -48,7 +48,10 @@ def ask(
     if seconds <= 0:
         raise TimeoutError
     with _Limit(seconds) as limit:
-        opener = urllib.request.build_opener(_Https(tls, limit), *handlers)
+        own: list[urllib.request.BaseHandler] = [_Https(tls, limit), _Http(limit)]
+        if request.type == "http":  # of this host: a proxy would read the token
+            own.append(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(*own, *handlers)
         try:
             try:
                 answer = opener.open(request, timeout=seconds)
@@ -141,6 +144,22 @@ class _Limit:
         for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(urllib.request.HTTPHandler):
+    """For a relay on this host: callers judge what may be asked without TLS."""
+
+    def __init__(self, limit: _Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
+            made = http.client.HTTPConnection(host, **more)
+            made._create_connection = self._limit.connect  # type: ignore[attr-defined]
+            return made
+
+        return self.do_open(connection, req)
 
 
 class _Https(urllib.request.HTTPSHandler):

@@ -109,8 +109,18 @@ models_in_force:
   type: dict
   returned: success
   sample: {claude_code: {default: system.ai.claude-opus-4-6, haiku: system.ai.claude-haiku-4-5}}
+models_chosen:
+  description: Of those, what was chosen by O(models_auto), by agent and choice.
+  type: dict
+  returned: success
+  sample: {claude_code: {opus: system.ai.claude-opus-4-7}}
+models_file:
+  description: Where that choice was written, or would be without check mode.
+  type: str
+  returned: when O(models_file) is set
+  sample: /home/ada/models.yml
 models_reason:
-  description: Why models that nobody named have these names.
+  description: Why models that nobody named are these.
   type: str
   returned: success
   sample: "named as model services: system.ai lists them"

@@ -31,6 +31,8 @@ ABOUT = (
     "token_ttl_minutes",
     "agents",
     "models",
+    "models_auto",
+    "base_urls",
     "auth_profile",
 )
 """The options that an answer depends on, beside the file of the certificate authority."""

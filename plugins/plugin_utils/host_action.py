@@ -26,7 +26,7 @@ from ..module_utils.options import agent_settings, control_node, owner
 from ..module_utils.options.values import Spec, as_boolean, as_list, as_mapping
 from ..module_utils.parts import PARTS
 from ..module_utils.workspace.endpoints import READY
-from . import asking, carrying, run_store
+from . import asking, carrying, models_file, run_store
 from .filling import filled
 
 REPORTED = "__coding_agents_reported"
@@ -49,6 +49,8 @@ class HostAction(ActionBase):
     """The module's own specification."""
     ASKS_WORKSPACE = False
     """Whether the preflight is due before the host is touched. Others ask only for what only it can decide."""
+    WRITES_MODELS = True
+    """Whether the file for chosen models is written, where the operator wants one."""
     FINDS_LACK = False
     """Whether a host that lacks the program is a finding: what comes next in the play brings it."""
 
@@ -109,7 +111,7 @@ class HostAction(ActionBase):
             if not options.get("workspace_url"):
                 raise OperatorError(_NO_WORKSPACE)
             answer = self._asked(options, "routing" in from_variables or "routing" in args)
-        for name in (*control_node.ASKING, *({*control_node.CONFIG, _REPORT} & from_variables)):
+        for name in (*control_node.ASKING, "models_auto", *({*control_node.CONFIG, _REPORT} & from_variables)):
             options.pop(name, None)
         if options.get("extra_settings") and not isinstance(options["extra_settings"], str):
             options["extra_settings"] = json.dumps(options["extra_settings"])
@@ -119,6 +121,7 @@ class HostAction(ActionBase):
         """Ask the workspace where that is due, and put what it decides into the options."""
         routing = options.get("routing")
         undecided = routing == "auto" or (routing == "gateway_host" and not options.get("workspace_id"))
+        undecided = undecided or as_boolean(options.get("models_auto")) is True
         wanted = as_boolean(options.get("preflight", True)) is not False
         if undecided and not wanted:
             raise OperatorError(
@@ -131,6 +134,9 @@ class HostAction(ActionBase):
         answer = asking.ask(options, routing_is_set)
         if answer.get("failed"):
             raise OperatorError(str(answer["msg"]))
+        if self.WRITES_MODELS and options.get("models_file"):
+            named, check_mode = options.get("models"), bool(self._task.check_mode)
+            answer["models_file"] = models_file.keep(str(options["models_file"]), answer, named, check_mode)
         options["routing"] = answer["routing"]
         if answer["workspace_id"]:
             options["workspace_id"] = answer["workspace_id"]

@@ -381,7 +381,7 @@ def _went_by(hosts: Sequence[_Host], run: Run) -> list[Line]:
         line = _told(preflight)
         if run.is_told_first(line):
             found.append(Line(line))
-            found += _models(preflight, run)
+            found += _models(preflight, run) + _chosen(preflight, hosts, run)
             found += _names(names, run, _WITHOUT) if run.verbose else []
     return found
 
@@ -403,6 +403,22 @@ def _models(preflight: Mapping[str, Any], run: Run) -> list[Line]:
     found = dict.fromkeys(str(one) for names in preflight.get("models_in_force", {}).values() for one in names.values())
     said = f"  models: {', '.join(found)} ({preflight.get('models_reason')})"
     return _wrapped(said, run) if found else []
+
+
+def _chosen(preflight: Mapping[str, Any], hosts: Sequence[_Host], run: Run) -> list[Line]:
+    """What was chosen for whom, each model once, and the file that keeps it."""
+    by_model: dict[str, list[str]] = {}
+    for agent, names in (preflight.get("models_chosen") or {}).items():
+        for choice, model in names.items():
+            by_model.setdefault(str(model), []).append(f"{agent}.{choice}")
+    found: list[Line] = []
+    for model, names in by_model.items():
+        found += _wrapped(f"  chosen: {model} for {', '.join(names)}", run)
+    if preflight.get("models_file"):
+        checked = any(host.check_mode for host in hosts)
+        word = "would hold them" if checked else "holds them, for review"
+        found += _wrapped(f"  {preflight['models_file']} {word}; -e @FILE pins them", run)
+    return found
 
 
 def _next(hosts: Sequence[_Host], run: Run) -> list[Line]:

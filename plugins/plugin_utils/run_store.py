@@ -18,7 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 from ansible import constants
 
@@ -141,16 +141,34 @@ def reporting() -> Iterator[Reporting]:
         _replace(path, known)
 
 
+@contextlib.contextmanager
+def gathering(key: Any) -> Iterator[dict[str, Any]]:
+    """Hold what was gathered under ``key`` in this run, alone, and keep what was added to it."""
+    path = _path(f"gathered-{_digest(key)}.json")
+    with _locked(f"{path}.lock"):
+        gathered: dict[str, Any] = {}
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            gathered = json.load(file)
+        yield gathered
+        _replace(path, gathered)
+
+
 def report_path(given: str) -> str:
-    """Where the operator wants the report: from the directory where ``ansible-playbook`` was started, as with ``-e @FILE``."""
+    """Where the operator wants the report, or another file.
+
+    From the directory where ``ansible-playbook`` was started, as with ``-e @FILE``.
+    """
     return os.path.abspath(os.path.expanduser(given))
 
 
-def check_report_path(path: str) -> None:
-    """Raise OperatorError if no report can be written there. For asking before any host is touched."""
+def check_report_path(path: str, variable: str = "coding_agents_report") -> None:
+    """Raise OperatorError if no report, or what else the variable is for, can be written there.
+
+    For asking before any host is touched.
+    """
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
-    where = f"coding_agents_report {path}"
+    where = f"{variable} {path}"
     if not os.path.isdir(directory):
         raise OperatorError(f"there is no directory {directory}", where, "Make it, or name another file")
     if os.path.lexists(target) and not os.path.isfile(target):
@@ -160,23 +178,32 @@ def check_report_path(path: str) -> None:
 
 
 def write_report(path: str, data: dict[str, Any]) -> None:
-    """Write the report with the rights that the operator's files have: whole, or not at all. Raises OperatorError."""
-    check_report_path(path)
+    """Write the report. Raises OperatorError."""
+
+    def dump(file: TextIO) -> None:
+        json.dump(data, file, indent=2)
+        file.write("\n")
+
+    write(path, dump)
+
+
+def write(path: str, content: Callable[[TextIO], object], variable: str = "coding_agents_report") -> None:
+    """Write a file of the operator's with the rights that their files have: whole, or not at all. Raises OperatorError."""
+    check_report_path(path, variable)
     target = os.path.realpath(path)
     temporary = f"{target}.{os.getpid()}.new"
     try:
         try:
             # Not by tempfile, whose files are for the operator alone: others collect reports.
             with open(temporary, "x", encoding="utf-8") as file:
-                json.dump(data, file, indent=2)
-                file.write("\n")
+                content(file)
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise OperatorError(f"cannot be written ({error.strerror})", f"coding_agents_report {path}") from None
+        raise OperatorError(f"cannot be written ({error.strerror})", f"{variable} {path}") from None
 
 
 def _path(name: str) -> str:

@@ -219,3 +219,33 @@ def test_uninstall_after_real_use_takes_only_ours(
         if compared in after:
             expected[compared] = after[compared]
     assert differences(expected, after) == []
+
+
+def test_it_asks_the_gateway_for_its_models_where_that_is_wanted(
+    operator: Operator, claude: Claude, tmp_path: Path
+) -> None:
+    """What it finds is for its picker: a prompt asks for the model of the settings, and is answered without a list, too."""
+    home = homes.bare(tmp_path / "home")
+    listing = "/ai-gateway/anthropic/v1/models"
+    found = home / ".claude" / "cache" / "gateway-models.json"
+    operator.rollout(home).ok()
+    operator.workspace.clear()
+    assert claude.prompt(home, "hello").returncode == 0
+    assert operator.workspace.requests(listing) == [] and not found.exists(), "not by itself"
+
+    operator.rollout(home, claude_code_gateway_model_discovery=True).ok()
+    assert operator.rollout(home, claude_code_gateway_model_discovery=True).ok().changed() == 0
+    operator.workspace.clear()
+    done = claude.prompt(home, "hello")
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "You said: hello", "")
+    (asked,) = operator.workspace.requests(listing)
+    assert (asked["status"], asked["token"]) == (200, "valid")
+    assert "databricks-claude-opus-4-6" in [one["id"] for one in json.loads(found.read_text())["models"]]
+    assert {one["model"] for one in _messages(operator.workspace)} == {"system.ai.claude-opus-4-6"}
+
+    found.unlink()
+    operator.workspace.control(fail_next={"path_prefix": listing, "status": 404})
+    assert claude.prompt(home, "hello").stdout.strip() == "You said: hello"
+    operator.rollout(home).ok()
+    settings = json.loads((home / ".claude" / "settings.json").read_text())
+    assert not [name for name in settings["env"] if "DISCOVERY" in name], "taken back with the option"

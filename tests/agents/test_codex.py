@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,21 @@ def test_a_token_that_ends_in_a_session(operator: Operator, home: Path, status: 
     assert (done.returncode == 0) is answers, done.stderr
     asked = [one["status"] for one in operator.workspace.requests("/ai-gateway/codex/v1/responses")]
     assert (asked[0], asked[1], asked[-1]) == (200, status, 200 if answers else status)
+
+
+def test_another_address_than_the_routing_s_is_asked_and_examined(operator: Operator, home: Path) -> None:
+    url = f"{operator.workspace.url}/ai-gateway/openai/v1"
+    own: dict[str, Any] = {"base_urls": {"codex": {"responses": f"{url}/"}}}
+    operator.rollout(home, **own).ok()
+    operator.workspace.clear()
+    assert typed(home, f"{EXEC} hello").stdout.strip() == "You said: hello"
+    assert [one["status"] for one in operator.workspace.requests("/ai-gateway/openai/v1/responses")] == [200]
+    assert operator.workspace.requests("/ai-gateway/codex") == []
+    assert operator.rollout(home, **own).ok().changed() == 0
+    (route,) = (one for one in checks(operator.doctor(home, report=REPORT, **own).ok()) if one["check"] == url)
+    assert (route["category"], route["status"]) == ("Connectivity", "PASS"), route
+    assert operator.rollout(home).ok().changed() == 1
+    assert "/ai-gateway/codex/v1" in (home / CONFIG).read_text(), "without the variable, the routing's again"
 
 
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path) -> None:

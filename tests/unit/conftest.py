@@ -8,6 +8,8 @@ import importlib
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.workspace.fixtures import workspace, workspace_process
 
 __all__ = ["workspace", "workspace_process"]
@@ -29,3 +31,12 @@ def pytest_configure() -> None:
     from tests.unit.trees import bring_libraries
 
     bring_libraries()
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No identity of the person who runs the tests, and no Databricks CLI."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_CONFIG_PROFILE", "DATABRICKS_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)

@@ -60,6 +60,13 @@ def test_every_agent_s_file_is_in_the_registry_once() -> None:
 
 
 @pytest.mark.parametrize("agent", AGENTS.values(), ids=list(AGENTS))
+def test_another_base_url_is_all_that_an_agent_knows(agent: Agent) -> None:
+    own = OPTIONS._replace(base_urls=dict.fromkeys(DIALECTS, "https://llm.example.com/own"))
+    told = f"{[one.values for one in agent.documents(own)]} {agent.launch(own)}"
+    assert "https://llm.example.com/own" in told and OPTIONS.workspace_url not in told
+
+
+@pytest.mark.parametrize("agent", AGENTS.values(), ids=list(AGENTS))
 def test_an_agent_answers_everything(agent: Agent) -> None:
     assert agent.title and agent.command and isinstance(agent.source, Source)
     assert agent.dialects and set(agent.dialects) <= set(DIALECTS)

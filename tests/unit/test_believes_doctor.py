@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import pwd
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,45 @@ def test_a_gateway_that_answers_otherwise_is_told(
 def test_where_nothing_lists_models_nothing_is_asked(owner: Owner, workspace: Workspace) -> None:
     assert route(owner, workspace, routing="serving_endpoints") is None
     assert [one for one in workspace.requests() if one["method"] != "GET"] == []
+
+
+NAMED = "coding_agents_base_urls.claude_code"
+
+
+def test_the_address_that_the_operator_named_is_asked_in_the_routing_s_place(
+    owner: Owner, workspace: Workspace
+) -> None:
+    own = f"{workspace.url}/ai-gateway/anthropic"
+    for routing in ("gateway", "serving_endpoints"):
+        workspace.clear()
+        told = route(owner, workspace, routing=routing, base_urls={"claude_code": own + "/"})
+        assert told is not None and (told.check, told.status, told.detail) == (own, "PASS", "answers")
+        assert [one["status"] for one in workspace.requests("/ai-gateway/anthropic/v1/models")] == [200]
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(404, "WARN"), (403, "WARN"), (503, "FAIL")])
+def test_a_named_address_that_answers_otherwise_is_told(
+    owner: Owner, workspace: Workspace, status: int, verdict: str
+) -> None:
+    workspace.control(fail_next={"path_prefix": "/ai-gateway", "status": status})
+    told = route(owner, workspace, base_urls={"claude_code": f"{workspace.url}/ai-gateway/anthropic"})
+    assert told is not None and (told.status, str(status) in told.detail) == (verdict, True)
+    assert status == 503 or NAMED in told.fix
+
+
+def test_a_relay_on_the_host_is_asked_without_tls_and_without_a_proxy(
+    owner: Owner, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an agent whose dialect has no list of models, that something is there is all that can be known."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as relay:
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{relay.server_port}/v1"
+        told = route(owner, workspace, agents=["copilot"], base_urls={"copilot": {"chat": url}})
+        relay.shutdown()
+    assert told is not None and (told.check, told.status, told.detail) == (url, "PASS", "is there (HTTP 404)")
+    gone = route(owner, workspace, agents=["copilot"], base_urls={"copilot": url})
+    assert gone is not None and gone.status == "FAIL" and "coding_agents_base_urls.copilot" in gone.fix
 
 
 def test_in_check_mode_no_route_is_tried(owner: Owner, workspace: Workspace) -> None:

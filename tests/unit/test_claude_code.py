@@ -327,6 +327,12 @@ def test_of_another_proxy_only_what_outranks_the_settings_is_told() -> None:
     assert not CLAUDE.problems(ours._replace(no_proxy=None), {"no_proxy": "b.example"}, "")
 
 
+def test_without_a_ledger_the_wish_to_ask_for_models_is_taken_for_ours() -> None:
+    key = ("env", "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY")
+    document = JsonDocument(bring(b"{}", own={"gateway_model_discovery": True}).after or b"")
+    assert document.get(key) == "1" and key in CLAUDE.known_as_ours(document, OPTIONS.token_helper)
+
+
 def test_without_a_ledger_a_proxy_is_not_taken_for_ours() -> None:
     written = bring(b"{}", proxy="http://p:1", no_proxy="a", ca_file="/ca.pem").after
     known = CLAUDE.known_as_ours(JsonDocument(written or b""), OPTIONS.token_helper)

@@ -244,6 +244,7 @@ def test_the_result_is_complete_and_holds_no_secret(workspace: Workspace) -> Non
                 "haiku": "system.ai.claude-haiku-4-5",
             }
         },
+        "models_chosen": {},
         "models_reason": "named as model services: system.ai lists them",
         "checked": True,
         "warnings": [],
@@ -407,12 +408,3 @@ def test_a_personal_access_token_is_asked_with_and_a_wrong_one_is_an_error(works
     assert preflight.check(given(workspace, **person))["checked"] is False, (
         "the hosts have it, the control node does not"
     )
-
-
-@pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No identity of the person who runs the tests, and no Databricks CLI."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "DATABRICKS_CONFIG_PROFILE", "DATABRICKS_CONFIG_FILE"):
-        monkeypatch.delenv(name, raising=False)

@@ -222,6 +222,16 @@ def test_the_models_in_force_are_named_with_the_reason_for_their_names() -> None
     assert shown(entry("ada", preflight=preflight))[-1] == "  models: a.b.c, d.e.f (named as model services)"
 
 
+def test_chosen_models_are_named_with_whom_they_are_for_and_the_file_that_keeps_them() -> None:
+    chosen = {"claude_code": {"default": "a.b.c", "opus": "a.b.c"}, "pi": {"haiku": "d.e.f"}}
+    preflight = {**PREFLIGHT, "models_chosen": chosen, "models_file": "/m.yml"}
+    said = ["  chosen: a.b.c for claude_code.default, claude_code.opus", "  chosen: d.e.f for pi.haiku"]
+    pins = "; -e @FILE pins them"
+    assert shown(entry("ada", preflight=preflight))[-3:] == [*said, f"  /m.yml holds them, for review{pins}"]
+    dry = shown(entry("ada", preflight=preflight, check_mode=True))
+    assert dry[-3:] == [*said, f"  /m.yml would hold them{pins}"]
+
+
 def test_models_that_are_not_ready_are_named() -> None:
     models = [{"model": "opus-4-6", "status": "NOT_READY"}]
     found = shown(entry("ada", preflight={**PREFLIGHT, "models": models}))

@@ -17,6 +17,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import
     DIALECTS,
     ROUTINGS,
     base_url,
+    base_urls,
+    normalize_base_url,
     normalize_workspace_url,
     ttl_warning,
     validate_profile,
@@ -229,6 +231,36 @@ def test_a_base_url_that_cannot_be_told_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(why)):
         base_url(routing, workspace, "anthropic", workspace_id)
+
+
+def test_base_urls_are_the_operator_s_where_they_name_one() -> None:
+    dialects = ("anthropic", "responses")
+    own = "https://LLM.example.com:443/x/"
+    usual = {one: base_url("gateway", WORKSPACE, one) for one in dialects}
+    assert base_urls(dialects, None, "gateway", WORKSPACE) == base_urls(dialects, {}, "gateway", WORKSPACE) == usual
+    both = base_urls(dialects, own, "gateway_host", "https://adb-1.2.azuredatabricks.net")
+    assert both == dict.fromkeys(dialects, "https://llm.example.com/x"), "where the routing's cannot be told, too"
+    one = base_urls(dialects, {"responses": own, "anthropic": ""}, "gateway", WORKSPACE)
+    assert one == {**usual, "responses": "https://llm.example.com/x"}
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_only_what_listens_on_the_host_is_reached_without_tls(host: str) -> None:
+    assert normalize_base_url(f"HTTP://{host}:80/v1", "x") == f"http://{host}/v1"
+    for other in (
+        f"http://{host}.example.com",
+        "http://10.0.0.1",
+        "http://[::2]",
+        "http://1270.0.0.1",
+        "http://127.example",
+    ):
+        with pytest.raises(ValueError, match="x "):
+            normalize_base_url(other, "x")
+
+
+@pytest.mark.parametrize("url", ["https://x.example/v1", "https://x.example", "http://localhost:8080/a/b-c.d~e"])
+def test_a_base_url_in_its_one_spelling_stays(url: str) -> None:
+    assert normalize_base_url(url, "x") == url == normalize_base_url(f"{url}/", "x")
 
 
 def test_an_unknown_dialect_is_refused() -> None:

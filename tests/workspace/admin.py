@@ -7,7 +7,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .catalogue import default_endpoints
 from .federation import Policy
 from .state import Delay, Failure, State
 
@@ -172,6 +173,17 @@ def _endpoint_states(state: State, value: Any) -> Action:
     return act
 
 
+def _new_endpoints(state: State, value: Any) -> Action:
+    wanted = value if isinstance(value, list) else [value]
+    fresh = {one.name: one for one in default_endpoints()}
+    added = [replace(fresh[item["like"]], name=item["name"]) for item in wanted]
+
+    def act() -> None:
+        state.endpoints.update({one.name: one for one in added})
+
+    return act
+
+
 def _expire_tokens(state: State) -> None:
     for credential in state.credentials.values():
         credential.expires = min(credential.expires or float("inf"), time.time() - 1)
@@ -207,6 +219,7 @@ _PARSERS: dict[str, Parser] = {
     "delay": _setting("delay", _delay),
     "fail_next": _setting("fail_next", _failures),
     "federation_policies": _setting("federation_policies", _policies),
+    "new_endpoint": _new_endpoints,
     "endpoint_state": _endpoint_states,
 }
 

@@ -64,6 +64,9 @@ _MODEL_VARIABLES = {
 }
 _OLDER_NAMES = ("ANTHROPIC_SMALL_FAST_MODEL",)  # of ANTHROPIC_DEFAULT_HAIKU_MODEL
 
+_DISCOVERY = "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY"
+"""By itself: CLAUDE_CODE_USE_GATEWAY, which others set beside it, is not needed (2.1.331)."""
+
 _NO_BETAS = "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"
 _MAX_RETRIES = "3"
 """Of its own it tries ten times and more: three minutes before a person hears that the sign-in is over, or that a grant is missing.
@@ -141,6 +144,7 @@ class ClaudeCode(Agent):
             "CLAUDE_CODE_MAX_RETRIES",
         ): "Else it tries for minutes before it says that a sign-in is over or a grant is missing.",
         ("env", "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS"): "Gateways may refuse experimental headers.",
+        ("env", _DISCOVERY): "It asks the gateway which models there are, as it starts.",
         **{("env", name): _EMPTY for name in _NEUTRALIZED},
         **{("env", *key): why for key, why in network_reasons().items()},
     }
@@ -166,6 +170,17 @@ class ClaudeCode(Agent):
             "type": "bool",
             "default": False,
             "description": ["Whether Claude Code may send its experimental beta headers. Gateways may refuse them."],
+            "example": "true",
+        },
+        "gateway_model_discovery": {
+            "type": "bool",
+            "default": False,
+            "description": [
+                "Whether Claude Code asks the gateway as it starts which models there are (C(/v1/models)), and keeps the list in "
+                "C(~/.claude/cache/gateway-models.json), for its list of models.",
+                "Measured with 2.1.331: also before a prompt with C(-p), which is answered where there is no list, too. 2.1.197 "
+                "did not ask there. What the list of models shows of it was not measured.",
+            ],
             "example": "true",
         },
     }
@@ -217,6 +232,8 @@ class ClaudeCode(Agent):
         }
         if not self.own(options, "experimental_betas"):
             environment[_NO_BETAS] = "1"
+        if self.own(options, "gateway_model_discovery"):
+            environment[_DISCOVERY] = "1"
         return {**environment, **network_variables(options)}
 
     def _superseded(self, options: AgentOptions) -> list[str]:
@@ -246,7 +263,7 @@ class ClaudeCode(Agent):
         if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
             return []
         # Without a proxy: that is the same for the person's other programs, and may have been theirs.
-        return list(self._values(self.with_helper(token_helper, ca_file="any")))
+        return list(self._values(self.with_helper(token_helper, ca_file="any", own={"gateway_model_discovery": True})))
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         environment = settings.get("env")

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..routing import EXAMPLE_BASE_URL, normalize_base_url
 from .values import Spec, as_list, as_mapping, by_kind, registry, shown
 
 AGENTS = registry("agents", "AGENTS")
@@ -27,6 +28,8 @@ OWN: Spec = {
 SPEC: Spec = {
     "agents": {"type": "list", "elements": "str", "default": ["claude_code"]},
     "models": {"type": "dict", "default": {}},
+    "models_auto": {"type": "bool", "default": False},
+    "base_urls": {"type": "dict", "default": {}},
     # Handed to the host as one text: of a dictionary, Ansible would hide every word and number wherever it appears in a result.
     "extra_settings": {"type": "raw", "no_log": True},
     **OWN,
@@ -40,10 +43,12 @@ if AGENTS:
 EXAMPLES = {
     "agents": "[claude_code]",
     "models": "{claude_code: {opus: system.ai.claude-opus-4-6}}",
+    "models_auto": "true",
+    "base_urls": f"{{claude_code: {EXAMPLE_BASE_URL}}}",
     "extra_settings": "{claude_code: {includeCoAuthoredBy: false}}",
     **{name: str(said["example"]) for name, said in OWN_OPTIONS.items()},
 }
-USE = {"agents": "usual", "models": "usual", "extra_settings": "usual"}
+USE = {"agents": "usual", "models": "usual", "models_auto": "usual", "extra_settings": "usual"}
 
 
 def needs_libraries(agents: Any) -> bool:
@@ -79,10 +84,8 @@ def _models(value: Any, variable: str) -> list[str]:
             continue
         for slot, model in models.items():
             if slot not in slots:
-                near = difflib.get_close_matches(str(slot), slots, 1)
-                hint = f" Did you mean {near[0]}?" if near else ""
                 said = f"{variable}.{name} has {slot}, which is no choice of a model"
-                found.append(f"{said}. Use only: {', '.join(slots)}.{hint}")
+                found.append(f"{said}. Use only: {', '.join(slots)}.{_near(str(slot), slots)}")
             elif model and not is_model_id(model):
                 found.append(
                     f"{variable}.{name}.{slot} is {shown(model)}, which is no model id. "
@@ -98,14 +101,53 @@ def _no_agent(name: str, chosen: Any, variable: str) -> str:
         return (
             f"{variable}.{name}: models are named by agent. Write {variable}: {{{owner.name}: {{{name}: {chosen}}}}}."
         )
-    near = difflib.get_close_matches(name, AGENTS, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{variable} has {name}, which is no agent. Use only: {', '.join(sorted(AGENTS))}.{hint}"
+    return _unknown_agent(name, variable)
+
+
+def _unknown_agent(name: str, variable: str) -> str:
+    return f"{variable} has {name}, which is no agent. Use only: {', '.join(sorted(AGENTS))}.{_near(name, AGENTS)}"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _base_urls(value: Any, variable: str) -> list[str]:
+    by_agent = as_mapping(value)
+    if by_agent is None:
+        return [f"{variable} is not a dictionary. Give base URLs by agent, such as {EXAMPLES['base_urls']}."]
+    found = []
+    for name, named in by_agent.items():
+        if name not in AGENTS:
+            found.append(_unknown_agent(str(name), variable))
+            continue
+        title, dialects, where = AGENTS[name].title, AGENTS[name].dialects, f"{variable}.{name}"
+        by_dialect = named if isinstance(named, Mapping) else None
+        if by_dialect is None and named and len(dialects) > 1:
+            found.append(f"{where} is one URL, but {title} speaks {', '.join(dialects)}. Give a URL for each of them.")
+            continue
+        for dialect, url in (by_dialect if by_dialect is not None else {"": named}).items():
+            if dialect and dialect not in dialects:
+                said = f"{where} has {dialect}, which is no dialect that {title} speaks"
+                found.append(f"{said}. Use only: {', '.join(dialects)}.{_near(str(dialect), dialects)}")
+            elif url:
+                found += _base_url(url, f"{where}.{dialect}" if dialect else where)
+    return found
+
+
+def _base_url(url: Any, where: str) -> list[str]:
+    try:
+        normalize_base_url(url, where)
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 CHECKS = {
     "agents": _agents,
     "models": _models,
+    "base_urls": _base_urls,
     **{name: said["check"] for name, said in OWN_OPTIONS.items() if "check" in said},
 }
 

@@ -14,6 +14,7 @@ ASKING: Spec = {
     "preflight": {"type": "bool", "default": True},
     "preflight_ca_file": {"type": "path"},
     "auth_profile": {"type": "str"},
+    "models_file": {"type": "path"},
 }
 """How the control node asks the workspace, before a host is touched."""
 
@@ -33,6 +34,7 @@ EXAMPLES = {
     "config_sha256": "the 64 digits that sha256sum prints",
     "config_url": "https://it.example.com/coding-agents.json",
     "hosts": "laptops",
+    "models_file": "models.yml",
     "report": "report.json",
 }
 USE = {"hosts": "usual", "auth_profile": "usual", "config": "usual", "report": "usual"}
@@ -60,6 +62,14 @@ def together(given: Mapping[str, Any]) -> list[str]:
         found.append(f"{PREFIX}config and {PREFIX}config_url are both set. Leave one of them out.")
     if given.get("config_sha256") and not given.get("config_url"):
         found.append(f"{PREFIX}config_sha256 is set without {PREFIX}config_url, whose content it is to prove.")
+    chooses = as_boolean(given.get("models_auto")) is True
+    if given.get("models_file") and not chooses:
+        found.append(f"{PREFIX}models_file is set without {PREFIX}models_auto, whose choice it is to hold.")
+    if chooses and as_boolean(given.get("preflight")) is False:
+        found.append(
+            f"{PREFIX}models_auto is true, but only the preflight can choose models. "
+            f"Leave {PREFIX}preflight on, or name them in {PREFIX}models."
+        )
     if given.get("routing") == "auto" and as_boolean(given.get("preflight")) is False:
         found.append(
             f"{PREFIX}routing is auto, which only the preflight can decide. "

@@ -24,6 +24,7 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from ..routing import named_base_urls
 from . import person
 from .base import Options, Part
 from .context import agent_options, bare_config
@@ -171,13 +172,40 @@ def _routes(examination: Examination) -> Iterator[Check]:
     asked: set[str] = set()
     for name in examination.options["agents"]:
         agent = AGENTS[name]
+        named = named_base_urls(agent.dialects, (examination.options["base_urls"] or {}).get(name))
         for dialect, url in agent_options(examination.owner, examination.options, name).base_urls.items():
-            listing = agent.listings.get(dialect) if examination.options["routing"] != "serving_endpoints" else None
-            if listing is None or url in asked:
+            listing = agent.listings.get(dialect)
+            listed = listing is not None and examination.options["routing"] != "serving_endpoints"
+            if not (listed or dialect in named) or url in asked:
                 continue
             asked.add(url)
             token = token or ("" if unasked else examination.token()[0] or "")
-            yield Check("Connectivity", url, SKIP, unasked) if unasked else _route(examination, url, listing, token)
+            if unasked:
+                yield Check("Connectivity", url, SKIP, unasked)
+            elif dialect in named:
+                yield _named_route(examination, url, listing, token, f"coding_agents_base_urls.{name}")
+            else:
+                yield _route(examination, url, str(listing), token)
+
+
+def _named_route(examination: Examination, url: str, listing: str | None, token: str, variable: str) -> Check:
+    """Of what the operator put in the workspace's place, no more is known than its address: it may list no models."""
+    check = ("Connectivity", url)
+    status, _body = examination.get(listing or "", token, url)
+    if isinstance(status, str):
+        return Check(*check, FAIL, status, f"Check {variable}, and what is to answer there")
+    if status == 200:
+        return Check(*check, PASS, "answers")
+    if status in (401, 403):
+        return Check(*check, WARN, f"refuses this identity (HTTP {status})", f"Check {variable}, and what it lets pass")
+    if status >= 500:
+        return Check(
+            *check, FAIL, f"answers with HTTP {status}", "Look at what answers there, or try again in a minute"
+        )
+    if listing is None:
+        return Check(*check, PASS, f"is there (HTTP {status})")
+    way_out = f"Check {variable}, and with coding_agents_doctor_prompt whether the agent is answered"
+    return Check(*check, WARN, f"lists no models (HTTP {status})", way_out)
 
 
 def _route(examination: Examination, url: str, listing: str, token: str) -> Check:

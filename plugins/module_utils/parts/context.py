@@ -15,7 +15,7 @@ from ..agents import AGENTS, AgentOptions
 from ..engine.owner import Owner
 from ..errors import OperatorError
 from ..host_program.config import Config
-from ..routing import base_url, model_service_of, normalize_workspace_url
+from ..routing import base_urls, model_service_of, normalize_workspace_url
 
 CA_NAME = "ca.pem"
 
@@ -82,7 +82,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
     return AgentOptions(
         owner=owner,
         workspace_url=url,
-        base_urls={dialect: base_url(routing, url, dialect, workspace_id) for dialect in agent.dialects},
+        base_urls=base_urls(agent.dialects, (options["base_urls"] or {}).get(name), routing, url, workspace_id),
         token_helper=bare_config(owner).helper,
         token_ttl_minutes=options["token_ttl_minutes"],
         models={slot: model for slot, model in chosen.items() if model},

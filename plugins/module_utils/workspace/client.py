@@ -140,6 +140,7 @@ class Workspace:
         self._client: ApiClient | None = None
         self._bundle: IO[str] | None = None
         self._services: dict[str, dict[str, list[str]]] = {}
+        self._endpoints: list[dict[str, Any]] | None = None
         self.ca_file: str | None = self._options.get("ca_file")
         self._certificates = read_certificates(self.ca_file) if self.ca_file else None
         self._asking = identity.decide(self._options, self._environ, _variables_of_the_sdk())
@@ -407,9 +408,11 @@ class Workspace:
         return (line(user_name) if isinstance(user_name, str) else None), workspace_id_in(workspace_id)
 
     def serving_endpoints(self) -> list[dict[str, Any]]:
-        """Return every serving endpoint that the identity may see, as the API writes it."""
-        listed = self.get("/api/2.0/serving-endpoints", seconds=LIST_SECONDS).get("endpoints")
-        return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        """Return every serving endpoint that the identity may see, as the API writes it. The listing is asked once."""
+        if self._endpoints is None:
+            listed = self.get("/api/2.0/serving-endpoints", seconds=LIST_SECONDS).get("endpoints")
+            self._endpoints = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        return self._endpoints
 
     def _told_api_types(self) -> dict[str, list[str]]:
         """Return ``{endpoint: dialects}`` of the models that Databricks itself serves. Only this listing tells them.

@@ -11,21 +11,21 @@ from typing import Any
 from ..agents import AGENTS
 from ..errors import OperatorError
 from ..options import agent_settings, judge
-from ..options.values import as_list, as_mapping
+from ..options.values import as_boolean, as_list, as_mapping
 from ..options.workspace import SPEC
 from ..routing import (
     API_TYPES,
     SYSTEM_SCHEMA,
     TTL_MINUTES_DEFAULT,
-    base_url,
+    base_urls,
     model_service_of,
     normalize_workspace_url,
     ttl_warning,
     validate_ttl_minutes,
     validate_workspace_id,
 )
-from . import client
-from .endpoints import NOT_FOUND, NOT_READY, base_model_name, validate_names
+from . import client, newest
+from .endpoints import NOT_FOUND, NOT_READY, READY, base_model_name, validate_names
 from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
@@ -61,6 +61,14 @@ class _Options:
             for agent in self.agents
         }
         """Of those, the ones that nobody named."""
+        self.chooses = as_boolean(given.get("models_auto")) is True and any(self.left_open.values())
+        self.base_urls = as_mapping(given.get("base_urls")) or {}
+
+    def choose(self, models: Mapping[str, Mapping[str, str]]) -> None:
+        """Take what was chosen for what nobody named."""
+        for agent, chosen in models.items():
+            self.models[agent] = {**self.models[agent], **chosen}
+            self.left_open[agent] = {slot: one for slot, one in self.left_open[agent].items() if slot not in chosen}
 
     named = "set by the operator"
 
@@ -178,6 +186,39 @@ def _models_in_force(
     )
 
 
+def _chosen(options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str) -> _Models:
+    """Return the newest model of each family, by agent and by each choice that nobody named; nothing for families that nobody serves.
+
+    Services come first where requests go through the gateway, which may refuse the names of endpoints.
+    """
+    listings = []
+    if routing == "gateway":
+        try:
+            listings.append(workspace.model_services(SYSTEM_SCHEMA, workspace_id))
+        except WorkspaceError as error:
+            if error.kind not in client.NOT_TOLD:
+                raise
+    found = _newest(options, listings)
+    if sum(map(len, found.values())) < sum(map(len, options.left_open.values())):
+        served = workspace.served((), every=True)
+        ready = {name: served.api_types.get(name, []) for name, state in served.states.items() if state == READY}
+        found = _newest(options, [*listings, ready])
+    return found
+
+
+def _newest(options: _Options, listings: list[dict[str, list[str]]]) -> _Models:
+    """Of the first listing that has one of the family in a dialect of the agent. Dialects that are not told are not judged."""
+    found: _Models = {}
+    for agent, names in options.left_open.items():
+        spoken = {API_TYPES[dialect] for dialect in AGENTS[agent].dialects}
+        fit = [[name for name, types in one.items() if not types or spoken & set(types)] for one in listings]
+        best = {
+            slot: next(filter(None, (newest.newest(one, like) for one in fit)), None) for slot, like in names.items()
+        }
+        found[agent] = {slot: model for slot, model in best.items() if model}
+    return {agent: models for agent, models in found.items() if models}
+
+
 def _variables(models: _Models) -> dict[str, list[str]]:
     """``{model id: the variables that name it}``, each model once."""
     found: dict[str, list[str]] = {}
@@ -274,16 +315,28 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         workspace_id = options.workspace_id or workspace_id
         routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
         models: list[dict[str, str]] = []
+        chosen: _Models = {}
         in_force, models_reason = (
             options.models,
             "named as serving endpoints, where a host has no other name: nobody was signed in who could ask",
         )
+        if signed is None and options.chooses:
+            raise OperatorError(
+                "is true, but nobody could ask which models there are",
+                "coding_agents_models_auto",
+                "Sign in on the control node (coding_agents_auth_profile names a profile), or name them in coding_agents_models",
+            )
         if signed is not None:
+            if options.chooses:
+                chosen = _chosen(options, workspace, workspace_id, routing)
+                options.choose(chosen)
             in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
+            if chosen:
+                models_reason = "the newest of each family, by coding_agents_models_auto"
             models = _check_models(in_force, workspace, workspace_id, warnings)
     try:
-        for dialect in dict.fromkeys(dialect for name in options.agents for dialect in AGENTS[name].dialects):
-            base_url(routing, options.workspace_url, dialect, workspace_id)
+        for name in options.agents:
+            base_urls(AGENTS[name].dialects, options.base_urls.get(name), routing, options.workspace_url, workspace_id)
     except ValueError as error:
         raise OperatorError(str(error)) from error
     return {
@@ -294,6 +347,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
         "user_name": user_name,
         "models": models,
         "models_in_force": in_force,
+        "models_chosen": chosen,
         "models_reason": models_reason,
         "checked": signed is not None,
         "warnings": warnings,
