@@ -11,7 +11,7 @@ import pytest
 
 from plugins.module_utils.agents import AGENTS
 from tests import homes
-from tests.agents.conftest import installed
+from tests.agents.prompts import PROMPTS, prompted, reply
 from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import Manifest, differences, manifest
@@ -19,26 +19,9 @@ from tests.workspace.client import Workspace
 
 pytestmark = pytest.mark.agents
 
-PROMPTS = {
-    "claude_code": "claude -p hello",
-    "codex": "codex exec --skip-git-repo-check hello",
-    "gemini": "gemini --skip-trust -p hello",
-    "opencode": "opencode run hello",
-    "copilot": "copilot -s -p hello",
-    "pi": "pi -p hello",
-    "hermes": "hermes -z hello",
-}
-
-
 @pytest.fixture
-def prefix(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
-    """One place from which every agent's program starts, as on a host where all have been installed."""
-    place = tmp_path / "prefix"
-    (place / "bin").mkdir(parents=True)
-    for name, agent in AGENTS.items():
-        program = installed(agent.pinned_version, tmp_path_factory, name) / "bin" / agent.command
-        (place / "bin" / agent.command).symlink_to(program.resolve())
-    return place
+def prefix(every_agent: Path) -> Path:
+    return every_agent
 
 
 def test_there_is_a_prompt_for_each_agent() -> None:
@@ -57,10 +40,9 @@ def test_all_of_them_answer_and_all_is_given_back(
     assert (second.changed(), second.starts["host"]) == (0, 1)
     workspace.control(strict=True)
     rolled_out = manifest(str(home))
-    for name, line in PROMPTS.items():
-        done = typed(home, line if name != "claude_code" else f"{prefix}/bin/{line}")
-        said = re.sub(r"<current_datetime>.*?</current_datetime>\s*", "", done.stdout).replace('"', "").strip()
-        assert (done.returncode, said) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
+    for name in PROMPTS:
+        done = prompted(home, prefix, name)
+        assert (done.returncode, reply(done)) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
     operator.uninstall(home).ok()
     for path in _written(before, rolled_out):
         if (home / path).is_file():  # an agent has added something of its own as it ran

@@ -26,6 +26,8 @@ _SIGN_IN: KeyPath = ("security", "auth", "selectedType")
 _TRUST: KeyPath = ("security", "folderTrust", "enabled")
 _MODEL: KeyPath = ("model", "name")
 _ALIASES: KeyPath = ("modelConfigs", "customAliases")
+_MOST_ATTEMPTS = 4
+"""Of which the last is 40 seconds after the first. It takes no notice of Retry-After."""
 
 
 class _Task(NamedTuple):
@@ -75,6 +77,7 @@ class Gemini(Agent):
         ("privacy", "usageStatisticsEnabled"): "Else it sends statistics to its vendor.",
         ("general", "enableAutoUpdate"): "Else it replaces itself by a version that nobody has tried here.",
         ("general", "enableAutoUpdateNotification"): "Else it asks the npm registry for a newer version as it starts.",
+        ("general", "maxAttempts"): "Else it asks a busy workspace ten times, and says nothing for more than four minutes.",
         _TRUST: "Written where C(coding_agents_gemini_folder_trust) is false.",
         _MODEL: "The model that a session begins with.",
         **{
@@ -135,6 +138,7 @@ class Gemini(Agent):
             ("privacy", "usageStatisticsEnabled"): False,
             ("general", "enableAutoUpdate"): False,
             ("general", "enableAutoUpdateNotification"): False,
+            ("general", "maxAttempts"): _MOST_ATTEMPTS,
             **({} if self.own(options, "folder_trust") else {_TRUST: False}),
         }
         for name, task in _TASKS.items():
