@@ -67,9 +67,7 @@ def _pass_on(here: socket.socket, there: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def running(
-    names: Mapping[str, str] | None = None, refuse: str = "", host: str = "127.0.0.1"
-) -> Iterator[Proxy]:
+def running(names: Mapping[str, str] | None = None, refuse: str = "", host: str = "127.0.0.1") -> Iterator[Proxy]:
     """Run a proxy in a thread."""
     with Proxy(names, refuse, host) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()

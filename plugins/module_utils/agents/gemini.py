@@ -77,7 +77,10 @@ class Gemini(Agent):
         ("privacy", "usageStatisticsEnabled"): "Else it sends statistics to its vendor.",
         ("general", "enableAutoUpdate"): "Else it replaces itself by a version that nobody has tried here.",
         ("general", "enableAutoUpdateNotification"): "Else it asks the npm registry for a newer version as it starts.",
-        ("general", "maxAttempts"): "Else it asks a busy workspace ten times, and says nothing for more than four minutes.",
+        (
+            "general",
+            "maxAttempts",
+        ): "Else it asks a busy workspace ten times, and says nothing for more than four minutes.",
         _TRUST: "Written where C(coding_agents_gemini_folder_trust) is false.",
         _MODEL: "The model that a session begins with.",
         **{
@@ -199,12 +202,17 @@ class Gemini(Agent):
         return [program, "--skip-trust", "--extensions", "none", "-p", prompt]
 
     def reason(self, stdout: str, stderr: str) -> str:
-        return " ".join(line.strip() for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line))
+        lines = [
+            _REPORT.sub("", line).strip() for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line)
+        ]
+        return " ".join(lines)
 
 
 _NOISE = re.compile(
-    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$"
+    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^Warning: Basic terminal|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$"
 )
+_REPORT = re.compile(r"Full report available at: \S+ ")
+"""Else its path takes the place of what follows it: why."""
 
 
 def _settings_file(owner: Owner) -> str:
