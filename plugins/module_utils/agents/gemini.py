@@ -103,7 +103,8 @@ class Gemini(Agent):
     )
     measured = (
         "With 0.61.0: first answer by its bare name, a fresh token at each start, small tasks, what a shell or an older file says, "
-        "folders nobody has trusted, a byte order mark, names it looks up without a terminal (none), the way back."
+        "folders nobody has trusted, a byte order mark, names it looks up without a terminal (none), the way back. A busy workspace "
+        "(HTTP 429) it gives up after half a minute, whatever C(Retry-After) says; a model that is gone (404) at once."
     )
 
     own_options = {
@@ -209,7 +210,8 @@ class Gemini(Agent):
 
 
 _NOISE = re.compile(
-    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^Warning: Basic terminal|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$"
+    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^Warning: Basic terminal|^\[STARTUP\]"
+    r"|^An unexpected critical error|^\s*code: |^}$"
 )
 _REPORT = re.compile(r"Full report available at: \S+ ")
 """Else its path takes the place of what follows it: why."""
