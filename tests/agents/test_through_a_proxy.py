@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every agent in a closed network: a proxy is the only way out, which alone knows the workspace's name; its authority is a private one."""
+"""Every agent in a closed network: the only way out is a proxy, which alone knows the workspace's name; a private CA."""
 
 from __future__ import annotations
 

@@ -99,7 +99,9 @@ def test_a_workspace_that_stays_busy_is_given_up(stage: Stage, name: str, retry_
     assert BUSY[name] in given_up(stage, name)
 
 
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak) if name == "hermes" else name for name in AGENTS]
+)
 def test_a_model_that_is_gone_is_told(stage: Stage, name: str) -> None:
     stage.fail([name], 404, count=999)
     assert GONE[name] in given_up(stage, name)
