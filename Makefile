@@ -4,7 +4,7 @@
 # The logic is in tests/ci/*.sh; this file only names it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs generate sanity unit integration molecule agents matrix bench soak clean
+.PHONY: help demo test lint docs generate sanity unit integration molecule agents newest matrix bench soak clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ molecule: ## the Molecule scenario "default" on real separate hosts
 
 agents: ## the real command-line agents against the simulated workspace
 	@tests/ci/pytest.sh -m "not soak" tests/agents
+
+newest: ## the newest version of each agent, as tests/agents/test_newest_versions.py lists them: the first answer
+	@tests/ci/pytest.sh tests/agents/test_newest_versions.py
 
 matrix: ## unit, rollout, bad input, secrets, Molecule with every supported ansible-core
 	@tests/ci/matrix.sh

@@ -16,14 +16,15 @@ class Proxy(socketserver.ThreadingTCPServer):
     """A CONNECT proxy on a port of its own.
 
     :param names: address by host name, for those that only this proxy resolves.
+    :param host: the address of this machine at which it listens.
     :param refuse: status line with which it turns everybody away, such as ``407 Proxy Authentication Required``.
     """
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, names: Mapping[str, str] | None = None, refuse: str = "") -> None:
-        super().__init__(("127.0.0.1", 0), _Tunnel)
+    def __init__(self, names: Mapping[str, str] | None = None, refuse: str = "", host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Tunnel)
         self.names = dict(names or {})
         self.refuse = refuse
         self.asked: list[str] = []
@@ -31,7 +32,7 @@ class Proxy(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
@@ -66,9 +67,9 @@ def _pass_on(here: socket.socket, there: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def running(names: Mapping[str, str] | None = None, refuse: str = "") -> Iterator[Proxy]:
+def running(names: Mapping[str, str] | None = None, refuse: str = "", host: str = "127.0.0.1") -> Iterator[Proxy]:
     """Run a proxy in a thread."""
-    with Proxy(names, refuse) as proxy:
+    with Proxy(names, refuse, host) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield proxy
         proxy.shutdown()

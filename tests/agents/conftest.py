@@ -77,6 +77,17 @@ def prefix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return installed(AGENTS[name].pinned_version, tmp_path_factory, name)
 
 
+@pytest.fixture(scope="module")
+def every_agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One place from which every agent's program starts, as on a host where all have been installed."""
+    place = tmp_path_factory.mktemp("every-agent")
+    (place / "bin").mkdir()
+    for name, agent in AGENTS.items():
+        program = installed(agent.pinned_version, tmp_path_factory, name) / "bin" / agent.command
+        (place / "bin" / agent.command).symlink_to(program.resolve())
+    return place
+
+
 @pytest.fixture
 def operator(request: pytest.FixtureRequest, control: ControlNode, workspace: Workspace, prefix: Path) -> Operator:
     """An operator for hosts where that agent's real program is present."""
@@ -100,8 +111,8 @@ def claude(prefix: Path, tmp_path: Path) -> Iterator[Claude]:
         yield Claude(prefix / "bin" / "claude", project, sessions)
 
 
-@pytest.fixture
-def network() -> Iterator[Network]:
+@contextlib.contextmanager
+def watched_network() -> Iterator[Network]:
     """A network of its own, in which every packet is seen. One at a time: they all have the same addresses."""
     with open(cache_directory() / "network.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -111,3 +122,9 @@ def network() -> Iterator[Network]:
             missing(str(problem))
         with made:
             yield made
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with watched_network() as made:
+        yield made

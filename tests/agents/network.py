@@ -135,6 +135,10 @@ class Network:
         port = int.from_bytes(packet[header + 2 : header + 4], "big")
         return Packet("tcp" if packet[9] == _TCP else "udp", address, port)
 
+    def clear(self) -> None:
+        """Forget what was sent so far."""
+        self._packets.clear()
+
     def sent(self) -> set[Packet]:
         """Where packets went so far. What was sent before the call is in it."""
         time.sleep(0.3)

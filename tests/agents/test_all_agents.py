@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from plugins.module_utils.agents import AGENTS
+from plugins.module_utils.engine.owner import Owner
 from tests import homes
-from tests.agents.conftest import installed
+from tests.agents.prompts import PROMPTS, prompted, reply
 from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import Manifest, differences, manifest
@@ -19,30 +21,61 @@ from tests.workspace.client import Workspace
 
 pytestmark = pytest.mark.agents
 
-PROMPTS = {
-    "claude_code": "claude -p hello",
-    "codex": "codex exec --skip-git-repo-check hello",
-    "gemini": "gemini --skip-trust -p hello",
-    "opencode": "opencode run hello",
-    "copilot": "copilot -s -p hello",
-    "pi": "pi -p hello",
-    "hermes": "hermes -z hello",
+OWN = {
+    "claude_code": (".claude/settings.json", '{"env": {"EDITOR": "vim"}}'),
+    "codex": (".codex/config.toml", '# mine\nsandbox_mode = "read-only"\n'),
+    "gemini": (".gemini/settings.json", '{"ui": {"theme": "GitHub"}} // mine\n'),
+    "opencode": (
+        ".config/opencode/opencode.json",
+        '{"$schema": "https://opencode.ai/config.json", "username": "ada"} // mine\n',
+    ),
+    "pi": (".pi/agent/settings.json", '{"theme": "light"}'),
+    "hermes": (".hermes/config.yaml", "# mine\nagent:\n  max_turns: 20\n"),
 }
+"""By agent: its settings file, and what somebody has in it. Some write there as they run, but nothing in such a file."""
 
 
 @pytest.fixture
-def prefix(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
-    """One place from which every agent's program starts, as on a host where all have been installed."""
-    place = tmp_path / "prefix"
-    (place / "bin").mkdir(parents=True)
-    for name, agent in AGENTS.items():
-        program = installed(agent.pinned_version, tmp_path_factory, name) / "bin" / agent.command
-        (place / "bin" / agent.command).symlink_to(program.resolve())
-    return place
+def prefix(every_agent: Path) -> Path:
+    return every_agent
 
 
 def test_there_is_a_prompt_for_each_agent() -> None:
     assert PROMPTS.keys() == AGENTS.keys()
+
+
+def with_links(home: Path) -> dict[str, Path]:
+    """Put each agent's settings where a dotfile manager has them, with a link in their place; returns both, by the link's name."""
+    found = {}
+    (home / "dotfiles").mkdir()
+    for name, (path, text) in OWN.items():
+        target = home / "dotfiles" / f"{name}-settings"
+        target.write_text(text)
+        (home / path).parent.mkdir(parents=True)
+        (home / path).symlink_to(target)
+        found[path] = target
+    return found
+
+
+def test_settings_that_are_links_stay_links(
+    control: ControlNode, workspace: Workspace, prefix: Path, tmp_path: Path
+) -> None:
+    """Each agent reads them through the link, and the way back is exact."""
+    operator = Operator(control, workspace, prefix, agents=[*AGENTS])
+    home = homes.bare(tmp_path / "home")
+    links = with_links(home)
+    assert len(links) == sum(bool(agent.usual_files(Owner("", 0, 0, "/"))) for agent in AGENTS.values())
+    before = {path: (os.readlink(home / path), target.read_bytes()) for path, target in links.items()}
+    operator.rollout(home).ok()
+    for path, target in links.items():
+        assert os.readlink(home / path) == before[path][0], path
+        assert target.read_bytes() != before[path][1], f"{path}: what it leads to is what was edited"
+    for name in OWN:
+        done = prompted(home, prefix, name)
+        assert (done.returncode, reply(done)) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
+    assert operator.rollout(home).ok().changed() == 0
+    operator.uninstall(home).ok()
+    assert {path: (os.readlink(home / path), target.read_bytes()) for path, target in links.items()} == before
 
 
 def test_all_of_them_answer_and_all_is_given_back(
@@ -57,10 +90,9 @@ def test_all_of_them_answer_and_all_is_given_back(
     assert (second.changed(), second.starts["host"]) == (0, 1)
     workspace.control(strict=True)
     rolled_out = manifest(str(home))
-    for name, line in PROMPTS.items():
-        done = typed(home, line if name != "claude_code" else f"{prefix}/bin/{line}")
-        said = re.sub(r"<current_datetime>.*?</current_datetime>\s*", "", done.stdout).replace('"', "").strip()
-        assert (done.returncode, said) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
+    for name in PROMPTS:
+        done = prompted(home, prefix, name)
+        assert (done.returncode, reply(done)) == (0, "You said: hello"), f"{name}: {done.stdout}{done.stderr}"
     operator.uninstall(home).ok()
     for path in _written(before, rolled_out):
         if (home / path).is_file():  # an agent has added something of its own as it ran

@@ -26,6 +26,8 @@ _SIGN_IN: KeyPath = ("security", "auth", "selectedType")
 _TRUST: KeyPath = ("security", "folderTrust", "enabled")
 _MODEL: KeyPath = ("model", "name")
 _ALIASES: KeyPath = ("modelConfigs", "customAliases")
+_MOST_ATTEMPTS = 4
+"""Of which the last is 40 seconds after the first. It takes no notice of Retry-After."""
 
 
 class _Task(NamedTuple):
@@ -75,6 +77,10 @@ class Gemini(Agent):
         ("privacy", "usageStatisticsEnabled"): "Else it sends statistics to its vendor.",
         ("general", "enableAutoUpdate"): "Else it replaces itself by a version that nobody has tried here.",
         ("general", "enableAutoUpdateNotification"): "Else it asks the npm registry for a newer version as it starts.",
+        (
+            "general",
+            "maxAttempts",
+        ): "Else it asks a busy workspace ten times, and says nothing for more than four minutes.",
         _TRUST: "Written where C(coding_agents_gemini_folder_trust) is false.",
         _MODEL: "The model that a session begins with.",
         **{
@@ -97,7 +103,8 @@ class Gemini(Agent):
     )
     measured = (
         "With 0.61.0: first answer by its bare name, a fresh token at each start, small tasks, what a shell or an older file says, "
-        "folders nobody has trusted, a byte order mark, names it looks up without a terminal (none), the way back."
+        "folders nobody has trusted, a byte order mark, names it looks up without a terminal (none), the way back. A busy workspace "
+        "(HTTP 429) it gives up after half a minute, whatever C(Retry-After) says; a model that is gone (404) at once."
     )
 
     own_options = {
@@ -135,6 +142,7 @@ class Gemini(Agent):
             ("privacy", "usageStatisticsEnabled"): False,
             ("general", "enableAutoUpdate"): False,
             ("general", "enableAutoUpdateNotification"): False,
+            ("general", "maxAttempts"): _MOST_ATTEMPTS,
             **({} if self.own(options, "folder_trust") else {_TRUST: False}),
         }
         for name, task in _TASKS.items():
@@ -195,12 +203,18 @@ class Gemini(Agent):
         return [program, "--skip-trust", "--extensions", "none", "-p", prompt]
 
     def reason(self, stdout: str, stderr: str) -> str:
-        return " ".join(line.strip() for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line))
+        lines = [
+            _REPORT.sub("", line).strip() for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line)
+        ]
+        return " ".join(lines)
 
 
 _NOISE = re.compile(
-    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^\[STARTUP\]|^An unexpected critical error|^\s*code: |^}$"
+    r"^\s*$|^\s+at |^Ripgrep is not available|256-color support|^Warning: Basic terminal|^\[STARTUP\]"
+    r"|^An unexpected critical error|^\s*code: |^}$"
 )
+_REPORT = re.compile(r"Full report available at: \S+ ")
+"""Else its path takes the place of what follows it: why."""
 
 
 def _settings_file(owner: Owner) -> str:

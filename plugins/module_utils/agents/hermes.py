@@ -137,7 +137,8 @@ class Hermes(Agent):
         "With 0.19.0: first answer by its bare name, expired tokens in a turn at 401 and 403, no token in its files or for its "
         "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with "
         "C(-z) end with status 0 even where they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) "
-        "asks pypi.org for a newer one."
+        "asks pypi.org for a newer one. A busy workspace (HTTP 429) and a model that is gone (404) it gives up after 3 tries, "
+        "5 to 10 seconds."
     )
 
     own_options = {

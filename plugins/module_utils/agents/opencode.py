@@ -136,7 +136,9 @@ class OpenCode(Agent):
     )
     measured = (
         "With 1.18.33: first answer by its bare name, expired tokens in a session at 401 and 403, names it looks up without a "
-        "terminal (none), no token of ours for other providers, the way back. It speaks the other three dialects as well."
+        "terminal (none), no token of ours for other providers, the way back. A busy workspace (HTTP 429) it gives up after 5 "
+        "retries: 6 seconds with C(Retry-After: 1), 80 without; a model that is gone (404) at once. No setting changes that. It "
+        "speaks the other three dialects as well."
     )
 
     own_options = {
