@@ -103,6 +103,7 @@ class ClaudeCode(Agent):
     name = "claude_code"
     title = "Claude Code"
     command = "claude"
+    # Its package asks for Node.js 22, and does not run on it: with 20 it is installed, and answers.
     source = Npm(
         "@anthropic-ai/claude-code", needs_scripts=True, integrity=_PUBLISHED
     )  # a script puts the program in place
