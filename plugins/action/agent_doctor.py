@@ -13,3 +13,4 @@ from ..plugin_utils.host_action import HostAction
 class ActionModule(HostAction):
     OPTIONS = {**OWNER, **SPEC}
     ASKS_WORKSPACE = True
+    READS_SETTINGS = True
