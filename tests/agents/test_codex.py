@@ -105,7 +105,7 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
 
 
 def test_a_host_that_the_vendor_s_tool_had_set_up_answers_and_is_given_back(operator: Operator, home: Path) -> None:
-    """With the keys that ucode wrote into the shared file before profiles had files of their own (its agents/codex.py), and its profile."""
+    """ucode wrote these keys before profiles had files of their own (its agents/codex.py); now it writes the file beside."""
     shared = (
         'profile = "ucode"\nmodel_provider = "ucode-databricks"\n\n[profiles.ucode]\nmodel_provider = "ucode-databricks"\n\n'
         '[model_providers.ucode-databricks]\nname = "Databricks AI Gateway"\nbase_url = "http://localhost:1/v1"\n'

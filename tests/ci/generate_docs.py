@@ -181,6 +181,13 @@ def _documents(name: str, **given: Any) -> list[Wanted]:
     return AGENTS[name].documents(agent_options(_OWNER, _options(**given), name))
 
 
+def _node(agent: Agent) -> str:
+    if not isinstance(agent.source, Npm):
+        return ""
+    newer = [f"{agent.source.node[one]} from {one} on" for one in sorted(agent.source.node, key=version_key)[1:]]
+    return ", ".join((f"{agent.source.oldest_node(agent.pinned_version)} or newer", *newer))
+
+
 def _fetched_with() -> str:
     """What has to be on a host from which an agent's program is fetched; more than most need is said of each agent."""
     nodes: dict[str, list[str]] = {}
@@ -308,8 +315,10 @@ def agent_page(name: str) -> str:
     agent = AGENTS[name]
     facts = [
         ("command", f"`{agent.command}`"),
+        ("older commands, kept where they were", ", ".join(f"`{one}`" for one in agent.other_commands)),
         ("program", f"`{agent.source.package}`, from {_REGISTRIES.get(agent.source.name, agent.source.name)}"),
         ("versions", _versions(agent)),
+        ("Node.js", _node(agent)),
         ("wire dialect", ", ".join(agent.dialects)),
         ("token renewal", markdown(getattr(agent, "renewal", ""))),
         ("measured", markdown(getattr(agent, "measured", ""))),
