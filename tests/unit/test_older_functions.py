@@ -42,7 +42,7 @@ def function(name: str = NAME, more: str = "") -> bytes:
 {more}  # an old one is renewed
   if [[ -z "$token" ]] || \\
      [[ "$(curl -s "$host/api/2.0/x")" != "200" ]]; then
-    echo "[{name}] renewed"
+    echo "[{name}] renewed (until $(date -r "$new_expiry" '+%H:%M'))."
     local new_token=""
     new_token=$(databricks auth token --profile "$profile") || true
     if [[ -z "$new_token" ]]; then

@@ -35,7 +35,7 @@ _STATEMENT = re.compile(
         | if\ \[\[\ -[nz]\ "\$(?:VARIABLES)"\ \]\].*
         | \[\[\ "\$\(curl\ .*
         | \[\[\ -n\ "\$tid"\ \]\]\ &&\ databricks\ tokens\ delete\ .*
-        | echo\ "\[NAME\]\ [^"]*"(?:\ >&2)?
+        | echo\ "\[NAME\]\ [^"]*(?:\$\(date\ -r\ "\$new_expiry"[^")]*\)[^"]*)?"(?:\ >&2)?
         | databricks\ (?:auth\ login|tokens\ list)\ .*
         | jq\ --arg.*
         | \|\ (?:jq\ -r|while\ IFS=\ read\ -r\ tid;\ do).*
