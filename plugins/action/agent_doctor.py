@@ -14,3 +14,4 @@ class ActionModule(HostAction):
     OPTIONS = {**OWNER, **SPEC}
     ASKS_WORKSPACE = True
     WRITES_MODELS = False
+    READS_SETTINGS = True

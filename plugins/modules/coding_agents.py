@@ -18,7 +18,7 @@ description:
 author:
   - fmapi.coding_agents contributors (@fmapi)
 requirements:
-  - Node.js 18 or newer with npm on the host, when a program has to be installed.
+  - Node.js with npm on the host, when a program has to be installed.
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host

@@ -53,6 +53,8 @@ class HostAction(ActionBase):
     """Whether the file for chosen models is written, where the operator wants one."""
     FINDS_LACK = False
     """Whether a host that lacks the program is a finding: what comes next in the play brings it."""
+    READS_SETTINGS = False
+    """Whether agents' settings are looked into, in whatever format: what parses them comes with the first call."""
 
     _supports_check_mode = True
     _supports_async = True
@@ -151,7 +153,8 @@ class HostAction(ActionBase):
         host = str(variables.get("inventory_hostname"))
         program, libraries = (run_store.noted(host, name) is True for name in _NEEDS)
         # A first rollout does not find out what else it needs: the host has no program yet that could tell.
-        libraries = libraries or (program and agent_settings.needs_libraries(options.get("agents")))
+        may_need = agent_settings.needs_libraries(options.get("agents"))
+        libraries = libraries or ((program or self.READS_SETTINGS) and may_need)
         while True:
             result = self._execute(options, program, libraries, variables)
             needs_program, needs_libraries = (bool(result.pop(name, False)) for name in _NEEDS)
@@ -160,7 +163,7 @@ class HostAction(ActionBase):
                 if self.FINDS_LACK and variables.get(REPORTED):
                     return result
                 program = True
-                libraries = libraries or agent_settings.needs_libraries(options.get("agents"))
+                libraries = libraries or may_need
             elif needs_libraries and not libraries:
                 run_store.note(host, "needs_libraries", True)
                 libraries = True

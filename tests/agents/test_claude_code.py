@@ -20,6 +20,7 @@ from plugins.module_utils.routing import model_service_of
 from tests import homes
 from tests.agents.claude import Claude, keep_tokens_for
 from tests.agents.network import ADDRESS, Network, Packet
+from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.hosts.tree import differences, manifest
 from tests.workspace.client import Workspace
@@ -180,6 +181,18 @@ def _without_ours(settings: dict[str, Any], rolled_out: dict[str, Any], original
     deny = [one for one in settings["permissions"]["deny"] if one in original["permissions"]["deny"]]
     left = {k: v for k, v in settings.items() if k != "apiKeyHelper"}
     return {**left, "env": environment, "permissions": {**settings["permissions"], "deny": deny}}
+
+
+def test_the_older_script_s_command_starts_it_and_its_function_comes_back(operator: Operator, tmp_path: Path) -> None:
+    home, name = homes.bare(tmp_path / "home"), "dbx-fmapi-claude"
+    function = f'\n# >>> {name} wrapper >>>\n{name}() {{\n  command claude "$@"\n}}\n# <<< {name} wrapper <<<\n'
+    (home / ".bashrc").write_text(f"# mine\n{function}")
+    operator.rollout(home).ok()
+    done = typed(home, f"{name} -p hello")
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
+    assert operator.rollout(home).ok().changed() == 0
+    operator.uninstall(home).ok()
+    assert (home / ".bashrc").read_text() == f"# mine\n{function}"
 
 
 @pytest.mark.parametrize("make", [homes.bare, homes.lived_in])

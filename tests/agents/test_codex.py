@@ -120,6 +120,26 @@ def test_the_person_s_own_settings_and_comments_stay_and_come_back(operator: Ope
     assert [one for one in differences(before, after) if ".codex" not in one] == []
 
 
+def test_a_host_that_the_vendor_s_tool_had_set_up_answers_and_is_given_back(operator: Operator, home: Path) -> None:
+    """ucode wrote these keys before profiles had files of their own (its agents/codex.py); now it writes the file beside."""
+    shared = (
+        'profile = "ucode"\nmodel_provider = "ucode-databricks"\n\n[profiles.ucode]\nmodel_provider = "ucode-databricks"\n\n'
+        '[model_providers.ucode-databricks]\nname = "Databricks AI Gateway"\nbase_url = "http://localhost:1/v1"\n'
+        'wire_api = "responses"\n\n[model_providers.ucode-databricks.auth]\ncommand = "/nowhere/ucode"\n'
+        'args = ["auth-token"]\ntimeout_ms = 5000\nrefresh_interval_ms = 900000\n'
+    )
+    (home / CONFIG).parent.mkdir()
+    (home / CONFIG).write_text(shared)
+    (home / CONFIG).with_name("ucode.config.toml").write_text('model_provider = "ucode-databricks"\n')
+    operator.rollout(home).ok()
+    done = typed(home, f"{EXEC} hello")
+    assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
+    assert operator.rollout(home).ok().changed() == 0
+    operator.uninstall(home).ok()
+    assert (home / CONFIG).read_text() == shared
+    assert (home / CONFIG).with_name("ucode.config.toml").read_text() == 'model_provider = "ucode-databricks"\n'
+
+
 def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator, home: Path) -> None:
     operator.rollout(home).ok()
     play = operator.doctor(home, prompt=True, report=REPORT)

@@ -26,6 +26,9 @@ if __name__ == "__main__":
 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module, routing  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, Agent, Launch  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import version_key  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in  # noqa: E402
@@ -174,12 +177,33 @@ def _options(**given: Any) -> dict[str, Any]:
 
 _WORKSPACE_ID = "1234567890123456"
 _REGISTRIES = {"npm": "the npm registry", "pip": "a Python index"}
-_FETCHED_WITH = {"npm": "Node.js 18 or newer with npm", "pip": "Python 3 with its module venv"}
 _OWNER = Owner("ada", 1000, 1000, "/home/ada")
 
 
 def _documents(name: str, **given: Any) -> list[Wanted]:
     return AGENTS[name].documents(agent_options(_OWNER, _options(**given), name))
+
+
+def _node(agent: Agent) -> str:
+    if not isinstance(agent.source, Npm):
+        return ""
+    newer = [f"{agent.source.node[one]} from {one} on" for one in sorted(agent.source.node, key=version_key)[1:]]
+    return ", ".join((f"{agent.source.oldest_node(agent.pinned_version)} or newer", *newer))
+
+
+def _fetched_with() -> str:
+    """What has to be on a host from which an agent's program is fetched; more than most need is said of each agent."""
+    nodes: dict[str, list[str]] = {}
+    pythons: dict[str, list[str]] = {}
+    for agent in AGENTS.values():
+        if isinstance(agent.source, Npm):
+            nodes.setdefault(agent.source.oldest_node(agent.pinned_version), []).append(agent.title)
+        elif isinstance(agent.source, Pip):
+            pythons.setdefault(" or ".join(agent.source.pythons) or "3", []).append(agent.title)
+    oldest, *newer = sorted(nodes, key=version_key)
+    more = "".join(f", {node} for {' and '.join(nodes[node])}" for node in newer)
+    venv = "; ".join(f"Python {python} with its module venv for {' and '.join(who)}" for python, who in pythons.items())
+    return f"Node.js {oldest} or newer with npm{more}; {venv}"
 
 
 # Sections
@@ -190,14 +214,13 @@ def requirements() -> str:
     python = _versions_in(r"^# python: ([\d. ]+)$", "matrix/*.txt")[0]
     host = ".".join(map(str, module.OLDEST_PYTHON))
     packages = ", ".join(f"`{one}`" for one in _control_packages())
-    programs = dict.fromkeys(_FETCHED_WITH.get(agent.source.name, agent.source.name) for agent in AGENTS.values())
     return _table(
         ("where", "what", "when"),
         [
             ("control node", f"ansible-core {cores[0]} to {cores[-1]}, on Python {python} or newer", "always"),
             ("control node", packages, "to ask the workspace; `coding_agents_preflight: false` goes without"),
             ("hosts", f"Linux, macOS or WSL, Python {host} or newer", "always"),
-            ("hosts", "; ".join(programs), "where an agent's program has to be installed"),
+            ("hosts", _fetched_with(), "where an agent's program has to be installed"),
             ("hosts", f"Databricks CLI {user_sign_in.OLDEST_CLI} or newer", "for `coding_agents_identity: user`"),
             (
                 "workspace",
@@ -295,8 +318,10 @@ def agent_page(name: str) -> str:
     agent = AGENTS[name]
     facts = [
         ("command", f"`{agent.command}`"),
+        ("older commands, kept where they were", ", ".join(f"`{one}`" for one in agent.other_commands)),
         ("program", f"`{agent.source.package}`, from {_REGISTRIES.get(agent.source.name, agent.source.name)}"),
         ("versions", _versions(agent)),
+        ("Node.js", _node(agent)),
         ("wire dialect", ", ".join(agent.dialects)),
         ("token renewal", markdown(getattr(agent, "renewal", ""))),
         ("measured", markdown(getattr(agent, "measured", ""))),

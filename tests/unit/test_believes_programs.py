@@ -158,7 +158,7 @@ def test_a_shim_is_never_started_or_taken_for_npm(owner: Owner, tmp_path: Path) 
             (directory / name).write_text(f"#!/bin/sh\necho >{tmp_path}/started\n")
             (directory / name).chmod(0o755)
     assert find(owner) is None
-    assert CLAUDE.source.needed(sources.Settings(owner.home, os.environ))
+    assert CLAUDE.source.needed(GOOD, sources.Settings(owner.home, os.environ))
     assert not (tmp_path / "started").exists()
 
 

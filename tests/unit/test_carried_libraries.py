@@ -288,7 +288,9 @@ def test_a_host_pays_for_a_parser_when_it_has_to_read_and_not_otherwise(
         variables["coding_agents_agents"] = [agent]
         environment = {"ANSIBLE_COLLECTIONS_PATH": str(collections)}
         skipped = ("--skip-tags", "agent_cli") if playbook == "rollout" else ()
-        play = control.run(playbook, {"host": variables}, *skipped, *options, environment=environment).ok()
+        play = control.run(playbook, {"host": variables}, *skipped, *options, environment=environment)
+        # The doctor finds faults: neither the agent nor the Databricks CLI is installed.
+        play = play if playbook == "doctor" else play.ok()
         return play, len(starts.read_text().splitlines())
 
     _play, calls = run("rollout", "--check", agent="claude_code")
@@ -313,6 +315,8 @@ def test_a_host_pays_for_a_parser_when_it_has_to_read_and_not_otherwise(
 
     again, calls = run("rollout")
     assert (again.changed(), calls) == (0, 1), "the second run parses nothing"
+    found, calls = run("doctor", "--check")
+    assert "agent_settings: as wanted" in found.output and calls == 1, "parsers come with the doctor's first call"
 
     yaml.write_bytes(yaml.read_bytes() + b"# theirs\n")
     edited, calls = run("rollout", "--diff")

@@ -52,6 +52,11 @@ def _documented(name: str) -> dict[str, Any]:
     return {**options, **(said.get("options") or {})}
 
 
+def test_the_readme_names_every_agent_in_its_first_lines() -> None:
+    said = re.search(r"The agents: \*\*(.+?)\*\*", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert said and said[1].replace("\n", " ").split(", ") == [agent.title for agent in AGENTS.values()]
+
+
 def _agree(documented: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:
     assert set(documented) == set(spec), where
     for name, option in spec.items():

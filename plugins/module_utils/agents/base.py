@@ -110,6 +110,8 @@ class Agent:
     name = ""
     title = ""
     command = ""
+    other_commands: tuple[str, ...] = ()
+    """By which older tools started it: a shell's function of such a name is taken over, and a command of ours takes its place."""
     source: Source
     """Where its program comes from."""
     pinned_version = ""

@@ -105,6 +105,9 @@ class ClaudeCode(Agent):
     name = "claude_code"
     title = "Claude Code"
     command = "claude"
+    # The shell functions of the script fmapi-codingagent-setup, by the age of the script.
+    other_commands = ("claude_fmapi", "dbx-fmapi-claude", "fmapi-claude")
+    # Its package asks for Node.js 22, and does not run on it: with 20 it is installed, and answers.
     source = Npm(
         "@anthropic-ai/claude-code", needs_scripts=True, integrity=_PUBLISHED
     )  # a script puts the program in place

@@ -13,7 +13,7 @@ from typing import Any
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, network_reasons, network_variables
+from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
@@ -139,6 +139,28 @@ class Codex(Agent):
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         return ("CODEX_HOME",)
+
+    def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
+        """Each is an error as it starts, with 0.169.0, before anything is asked."""
+        found = super().troubles(options, settings)
+        if "profile" in settings:
+            what = "profile is set in it, which Codex does not know any more: it does not start"
+            found.append(
+                Problem("FAIL", what, "Run the rollout, or take it out: codex --profile NAME reads NAME.config.toml")
+            )
+        providers = settings.get("model_providers")
+        ours = providers.get(_PROVIDER) if isinstance(providers, dict) else None
+        if isinstance(ours, dict) and "env_key" in ours:
+            what = f"{'.'.join(_OURS)}.env_key is set beside our command for a token: Codex does not start"
+            found.append(Problem("FAIL", what, "Run the rollout, or take it out"))
+        catalog = settings.get("model_catalog_json")
+        if isinstance(catalog, str) and os.path.isabs(catalog) and not os.path.exists(catalog):
+            what = "model_catalog_json names a file that is not there: Codex does not start"
+            found.append(Problem("FAIL", what, "Correct it, or take it out"))
+        if ("permissions" in settings) is not ("default_permissions" in settings):
+            what = "of permissions and default_permissions it has one without the other: Codex does not start"
+            found.append(Problem("FAIL", what, "Set both, or none"))
+        return found
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server, and nothing that could be changed: a reply is all that is wanted.

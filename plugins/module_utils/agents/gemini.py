@@ -54,7 +54,7 @@ class Gemini(Agent):
     name = "gemini"
     title = "Gemini CLI"
     command = "gemini"
-    source = Npm("@google/gemini-cli")  # what its dependencies would build by scripts it does without
+    source = Npm("@google/gemini-cli", node={"0": "20"})  # what its dependencies would build by scripts it does without
     pinned_version = "0.61.0"
     # Before, it asked for other models than it was told to; reported, not measured. No later one was tried, either.
     minimum_version = "0.61.0"

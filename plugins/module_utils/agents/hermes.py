@@ -26,6 +26,7 @@ from .base import (
     Agent,
     AgentOptions,
     Launch,
+    Problem,
     network_reasons,
     network_variables,
 )
@@ -34,6 +35,7 @@ from .source_pip import Pip
 _PROVIDER = "databricks"
 _OURS = ("providers", _PROVIDER)
 _PLUGIN = "fmapi_coding_agents"
+_DIALECT = "chat_completions"
 _DIRECTORY = ".hermes"
 _ENABLED: KeyPath = ("plugins", "enabled")
 
@@ -190,7 +192,7 @@ class Hermes(Agent):
         return {
             (*_OURS, "base_url"): options.base_urls["chat"],
             (*_OURS, "key_env"): _VARIABLE,
-            (*_OURS, "transport"): "chat_completions",
+            (*_OURS, "transport"): _DIALECT,
             (*_OURS, "discover_models"): False,
             (*_OURS, "extra_headers", _HEADER): _ON,
             **authority,
@@ -215,6 +217,21 @@ class Hermes(Agent):
         if document.get(("model", "provider")) == _PROVIDER:  # the provider by that name goes, too
             known += [("model", "provider"), ("model", "default")]
         return known
+
+    def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
+        """Each keeps 0.19.0 from an answer."""
+        found = super().troubles(options, settings)
+        plugins, providers = settings.get("plugins"), settings.get("providers")
+        disabled = plugins.get("disabled") if isinstance(plugins, dict) else None
+        if isinstance(disabled, list) and _PLUGIN in disabled:
+            what = f"plugins.disabled lists {_PLUGIN}: Hermes has no token then"
+            found.append(Problem("FAIL", what, "Take it out of that list"))
+        ours = providers.get(_PROVIDER) if isinstance(providers, dict) else None
+        mode = ours.get("api_mode", _DIALECT) if isinstance(ours, dict) else _DIALECT
+        if mode != _DIALECT:
+            what = f"{'.'.join(_OURS)}.api_mode is another than {_DIALECT}, and comes before our transport"
+            found.append(Problem("FAIL", what, "Take it out"))
+        return found
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Not -z, which ends well whatever happened; no rules of a project, and of the tools those that do nothing alone.

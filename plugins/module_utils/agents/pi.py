@@ -41,8 +41,8 @@ class Pi(Agent):
     name = "pi"
     title = "Pi"
     command = "pi"
-    source = Npm("@earendil-works/pi-coding-agent")
-    # From 0.75 on it needs Node.js 22.19: with 20 it installs with a mere warning, and then does not start.
+    source = Npm("@earendil-works/pi-coding-agent", node={"0": "20.6.0", "0.75": "22.19"})
+    # Not 0.75: with Node.js 20, which many hosts have, it installs with a mere warning, and then does not start.
     pinned_version = "0.74.2"
     minimum_version = "0.74.0"
     dialects = ("anthropic",)

@@ -33,7 +33,8 @@ from .sources import (
     write,
 )
 
-_NODE = "Install Node.js 18 or newer with npm"
+OLDEST_NODE = "18"
+"""With which what npm fetches was tried, where its maker names none."""
 _LOOKED = "It was looked for on PATH, in the usual places and with nvm, fnm, volta, mise, asdf, nodenv, n, pnpm and bun"
 _LONGEST_VERSION = 60
 _PART = 1 << 20
@@ -45,16 +46,24 @@ class Npm(Source):
     ``integrity``: by version, what its maker published (``npm view PACKAGE@VERSION dist.integrity``), the package's own first, then
     that of each package which it may bring along. Where it is known, a registry that gives something else is found out before anything
     of it has run.
+
+    ``node``: the oldest Node.js that it works with, by the first version of it for which that holds, as its maker says (``npm view
+    PACKAGE@VERSION engines``). npm only warns of an older one, and the program does not start then.
     """
 
     name = "npm"
 
     def __init__(
-        self, package: str, needs_scripts: bool = False, integrity: Mapping[str, Sequence[str]] | None = None
+        self,
+        package: str,
+        needs_scripts: bool = False,
+        integrity: Mapping[str, Sequence[str]] | None = None,
+        node: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(package)
         self.needs_scripts = needs_scripts
         self.integrity = integrity or {}
+        self.node = node or {"0": OLDEST_NODE}
 
     def fetch(self, version: str, directory: str, settings: Settings) -> None:
         self._npm("install", f"{self.package}@{version}", directory, settings)
@@ -86,16 +95,49 @@ class Npm(Source):
         except (OSError, ValueError, KeyError, AttributeError, RecursionError):
             return None
 
-    def needed(self, settings: Settings) -> str:
-        return "" if self._program(settings) else _NODE
+    def oldest_node(self, version: str) -> str:
+        """Of Node.js, for this version of the package."""
+        known = sorted(self.node, key=_numbers)
+        return self.node[[one for one in known if _numbers(one) <= _numbers(version)][-1]]
+
+    def needed(self, version: str, settings: Settings) -> str:
+        npm = self._program(settings)
+        return "" if npm and not self._older_node(npm, version, settings) else self._way_out(version)
 
     def require(self, version: str, settings: Settings) -> None:
-        self._npm_program(f"{self.package}@{version}", settings)
+        package = f"{self.package}@{version}"
+        older = self._older_node(self._npm_program(package, settings), version, settings)
+        if older:
+            way_out = (
+                f"{self._way_out(version)}, name an older version in coding_agents_cli_versions, or leave the agent out"
+            )
+            raise OperatorError(f"cannot be fetched: {older}", package, way_out)
+
+    def unfit(self, program: str, version: str, home: str, environment: Mapping[str, str]) -> str:
+        node = shutil.which("node", path=environment.get("PATH", "")) if _runs_on_node(program) else None
+        return self._judged(node, version, {"PATH": environment.get("PATH", ""), "HOME": home})
+
+    def _older_node(self, npm: str, version: str, settings: Settings) -> str:
+        """That the Node.js which npm belongs to is too old, as a sentence; empty where it is not, or does not tell."""
+        path = os.pathsep.join((os.path.dirname(npm), search_path(settings.home, settings.environment)))
+        with scratch_directory() as scratch:
+            environment = {**environment_for(settings, scratch), "PATH": path, "HOME": scratch}
+            return self._judged(shutil.which("node", path=path), version, environment)
+
+    def _judged(self, node: str | None, version: str, environment: Mapping[str, str]) -> str:
+        found, oldest = _version_of_node(node, environment) if node else "", self.oldest_node(version)
+        if not found or _numbers(found) >= _numbers(oldest):
+            return ""
+        return f"it needs Node.js {oldest} or newer, and {node} is {found}"
+
+    def _way_out(self, version: str) -> str:
+        return f"Install Node.js {self.oldest_node(version)} or newer with npm"
 
     def _npm_program(self, package: str, settings: Settings) -> str:
         npm = self._program(settings)
         if npm is None:
-            way_out = f"{_NODE}, install the agent yourself, or leave it out with --skip-tags agent_cli. {_LOOKED}"
+            version = package[len(self.package) + 1 :]
+            way_out = f"{self._way_out(version)}, install the agent yourself, or leave it out with --skip-tags agent_cli. {_LOOKED}"
             raise OperatorError("cannot be fetched: npm is not installed", package, way_out)
         return npm
 
@@ -180,6 +222,30 @@ class Npm(Source):
             return registry
         url = told.get(f"{scope}:registry") or told.get("registry")
         return Registry("the npm registry", url, "coding_agents_npm_registry")
+
+
+def _version_of_node(node: str, environment: Mapping[str, str]) -> str:
+    """What a Node.js says of itself, without its ``v``; nothing where it does not, and of a shim, which might fetch what it starts."""
+    if "shims" in node.split(os.sep) or not os.path.basename(os.path.realpath(node)).startswith("node"):
+        return ""
+    with contextlib.suppress(OSError):
+        done = processes.run([node, "--version"], environment, START_SECONDS)
+        told = re.match(r"v([0-9]{1,9}(?:\.[0-9]{1,9}){0,2})\s*$", done.stdout) if done.status == 0 else None
+        return told.group(1) if told else ""
+    return ""
+
+
+def _runs_on_node(program: str) -> bool:
+    """Whether it is a script for Node.js. Many a package's program is none: the Node.js that is there does not matter to it."""
+    try:
+        with os.fdopen(careful.open_regular(program, follow=True), "rb") as stream:
+            return re.match(rb"#![^\n]*\bnode\b", stream.readline(_LONGEST_VERSION)) is not None
+    except OSError:
+        return False
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(one) if one.isascii() and one.isdigit() else 0 for one in version[:_LONGEST_VERSION].split("."))
 
 
 def _variables_in(npmrc: str) -> set[str]:

@@ -120,12 +120,19 @@ class Source:
         """Where a command of the package is, once it was fetched into ``directory``."""
         return os.path.join(directory, "bin", command)
 
-    def needed(self, settings: Settings) -> str:
+    def needed(self, version: str, settings: Settings) -> str:
         """What has to be installed on the host before anything can be fetched, as a sentence; empty where all is there."""
         return ""
 
     def require(self, version: str, settings: Settings) -> None:
-        """Raises OperatorError where nothing can be fetched because something has to be installed first. Reads files only."""
+        """Raises OperatorError where this cannot be fetched, or would not run, because something has to be installed first.
+
+        Changes nothing, and starts no more than what has to tell its version.
+        """
+
+    def unfit(self, program: str, version: str, home: str, environment: Mapping[str, str]) -> str:
+        """Why a program that stands cannot run with what this environment has, as a sentence; empty where nothing is known of it."""
+        return ""
 
     def try_out(self, program: str, settings: Settings) -> None:
         """Start it once, to say its version: a package can be whole and its program of no use here. Raises OperatorError."""

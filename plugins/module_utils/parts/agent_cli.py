@@ -30,6 +30,7 @@ from .context import brought_ca
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
 
 _TREE = ("lib", "fmapi-coding-agents")
+_NEWER_NODE = "Install a newer Node.js, and put it first on this user's PATH"
 
 
 class _Program(NamedTuple):
@@ -152,6 +153,10 @@ class AgentCli(Part):
                 said = f"{one.found.version} does not work with a workspace"
                 yield Check(*check, FAIL, said, _way_to(one.agent, examination))
             else:
+                unfit = _unfit(one.agent, one.found, examination)
+                if unfit:
+                    yield Check(*check, FAIL, f"{one.found.path} does not start: {unfit}", _NEWER_NODE)
+                    continue
                 yield Check(*check, PASS, f"{one.found.version or 'of unknown version'} ({one.found.path})")
                 yield from _on_path(one, _behind_launchers(examination))
 
@@ -387,8 +392,17 @@ def _give_back(name: str, record: Mapping[str, Any], previous: str, settings: Se
 
 def _way_to(agent: Agent, examination: Examination) -> str:
     """What brings the program: a rollout cannot where what it fetches with is not there."""
-    needed = agent.source.needed(_settings(examination.owner, examination.options))
+    version = examination.options["cli_versions"].get(agent.name) or agent.pinned_version
+    needed = agent.source.needed(str(version), _settings(examination.owner, examination.options))
     return f"{needed}, then run the rollout" if needed else ROLL_OUT
+
+
+def _unfit(agent: Agent, found: FoundCli, examination: Examination) -> str:
+    """Why it cannot run in the person's terminal. In check mode no program is started that could tell."""
+    path = examination.shell().get("PATH") or examination.environment.get("PATH", "")
+    if examination.offline:
+        return ""
+    return agent.source.unfit(found.path, found.version or agent.pinned_version, examination.owner.home, {"PATH": path})
 
 
 def _behind_launchers(examination: Examination) -> str:

@@ -62,7 +62,7 @@ class AgentSettings(Part):
 
     def checks(self, examination: Examination) -> Iterator[Check]:
         for name in examination.options["agents"]:
-            for where, problem in _troubles(examination.owner, examination.options, AGENTS[name]):
+            for where, problem in _troubles(examination.owner, examination.options, AGENTS[name], parse_all=True):
                 what = ("Configuration", f"{AGENTS[name].title} settings")
                 yield Check(*what, problem.severity, f"{where}: {problem.what}", problem.way_out)
         quiet = True
@@ -99,28 +99,31 @@ class AgentSettings(Part):
                     traces.keys(ledger, self.name, path, kind, values, parents)
 
 
-def _troubles(owner: Owner, options: Options, agent: Agent) -> Iterator[tuple[str, Problem]]:
+def _troubles(owner: Owner, options: Options, agent: Agent, parse_all: bool = False) -> Iterator[tuple[str, Problem]]:
     """What is wrong with an agent's settings file as it stands, beside what is ours in it, and where."""
     chosen = agent_options(owner, options, agent.name)
     main = agent.main_document(chosen)
     if main is None:
         return
-    settings = _settings(main)
+    settings = _settings(main, parse_all)
     for key in main.values:
         _leave_out(settings, key)
     for problem in agent.troubles(chosen, settings):
         yield main.path, problem
 
 
-def _settings(main: Wanted | None) -> dict[str, Any]:
+def _settings(main: Wanted | None, parse_all: bool = False) -> dict[str, Any]:
     """What an agent's settings file holds now; nothing where that cannot be told (planning says why, with the place).
 
-    Nothing of TOML and YAML: every look would have to parse them.
+    Of TOML and YAML only with ``parse_all``: every look would have to parse them. Raises LibraryNeeded then, where none has come.
     """
     if main is None:
         return {}
     try:
         content = files.read(main.path).content or b"{}"
+        if FORMATS[main.format].library:
+            whole = FORMATS[main.format](content).get(()) if parse_all and content != b"{}" else {}
+            return whole if isinstance(whole, dict) else {}
         if main.format == "jsonc":
             from ..engine.documents.jsonc_document import JsoncDocument
 
@@ -146,7 +149,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     owner, login = examination.owner, examination.environment
     options = agent_options(owner, examination.options, agent.name)
     shell = examination.shell()
-    names = agent.outranking(_settings(agent.main_document(options)))
+    names = agent.outranking(_settings(agent.main_document(options), parse_all=True))
     places = person.settings_of(owner, names)
     for name in names:
         where = ", ".join(places.get(name, ()))
@@ -311,7 +314,7 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
     # person's terminals does so here, too: the prompt is to prove that they are answered.
     needed = [examination.config.oidc_token_env] if examination.config.oidc_token_env else []
     options = agent_options(examination.owner, examination.options, agent.name)
-    needed += agent.outranking(_settings(agent.main_document(options)))
+    needed += agent.outranking(_settings(agent.main_document(options), parse_all=True))
     seen = {**examination.environment, **examination.shell()}
     program, path = _started_by(examination.owner, agent, options, found), examination.environment.get("PATH", "")
     # A command of ours starts what it finds on PATH.

@@ -23,13 +23,16 @@ from typing import NamedTuple
 from ..agents import AGENTS, Agent, Launch
 from ..engine import traces
 from ..engine.documents import FORMATS, MISSING, KeyPath
+from ..engine.documents.block_document import WRAPPER
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
+from . import older_functions
 from .base import Options, Part
 from .context import agent_options, bare_config
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
+from .older_functions import OlderFunction
 
 BLOCK: KeyPath = ("path",)
 
@@ -104,9 +107,9 @@ class Launcher(Part):
     name = "launcher"
 
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
-        launches = _launches(owner, options)
-        if not launches:
-            return []
+        launches, older = _launches(owner, options), _Older(owner, options)
+        if not launches and not older.commands:
+            return older.start_files([])
         usual = [os.path.join(prefix, "bin") for prefix in _prefixes(owner, options)]
         helper = bare_config(owner).helper
         entries = [
@@ -120,15 +123,34 @@ class Launcher(Part):
             )
             for agent, launch in launches
         ]
-        return [*entries, *start_files(owner, _login_shell(owner))]
+        entries += [
+            whole_file(
+                os.path.join(owner.launchers, command),
+                self.name,
+                script(owner, agent, _launch(owner, options, agent), helper, usual),
+                f"command {command}",
+                0o755,
+                as_good=_as_good(owner, options, agent, helper, usual),
+            )
+            for command, agent in older.commands.items()
+        ]
+        return [*entries, *older.start_files(start_files(owner, _login_shell(owner)))]
+
+    def warnings(self, owner: Owner, options: Options) -> list[str]:
+        """What of an older set-up stays, and comes before ours."""
+        return [f"{_said(one)}. {_remove(one)}" for one in _Older(owner, options).left]
 
     def checks(self, examination: Examination) -> Iterator[Check]:
+        older = _Older(examination.owner, examination.options)
+        for one in older.left:
+            yield Check("Environment", f"command {one.name}", WARN, _said(one), _remove(one))
         path = examination.shell().get("PATH", "")
         if not path:
             return  # the shell does not tell
-        for agent, _launch in _launches(examination.owner, examination.options):
-            check, ours = ("Dependencies", f"command {agent.command}"), entry(examination.owner, agent)
-            first = shutil.which(agent.command, path=path)
+        launches = _launches(examination.owner, examination.options)
+        for command in (*(agent.command for agent, _launch in launches), *older.commands):
+            check, ours = ("Dependencies", f"command {command}"), os.path.join(examination.owner.launchers, command)
+            first = shutil.which(command, path=path)
             if not os.path.exists(ours):
                 yield Check(*check, FAIL, f"{ours} is missing", ROLL_OUT)
             elif first is not None and os.path.samefile(first, ours):
@@ -145,7 +167,8 @@ class Launcher(Part):
     def traces(self, ledger: Ledger) -> None:
         owner = ledger.owner
         for agent in AGENTS.values():
-            traces.whole_file(ledger, self.name, entry(owner, agent))
+            for command in (agent.command, *agent.other_commands):
+                traces.whole_file(ledger, self.name, os.path.join(owner.launchers, command))
         traces.whole_file(ledger, self.name, os.path.join(owner.home, *_FISH_FILE))
         for shell in _SHELLS:
             for name in (*shell.login, *shell.interactive):
@@ -158,9 +181,58 @@ class Launcher(Part):
                     traces.keys(ledger, self.name, path, "block", {BLOCK: block})
 
 
+class _Older:
+    """What an older script has left for the chosen agents, and what of it is taken over.
+
+    Once taken over, it stays so for as long as the agent is chosen: the ledger and our own command know of it when nothing else does.
+    """
+
+    def __init__(self, owner: Owner, options: Options) -> None:
+        self.commands: dict[str, Agent] = {}
+        """Those that a command of ours is wanted for, and the agent that each starts."""
+        self.left: list[OlderFunction] = []
+        self._superseded: dict[str, list[KeyPath]] = {}
+        ledger: Ledger | None = None
+        for agent in (AGENTS[name] for name in options["agents"] if AGENTS[name].other_commands):
+            ledger = ledger or Ledger.load(owner)
+            there = [*older_functions.found(owner, agent)]
+            self.left += [one for one in there if one.problem]
+            names = {one.name for one in there}
+            stay = {(one.path, one.name) for one in there if one.problem}
+            for path in (os.path.join(owner.home, name) for name in older_functions.START_FILES):
+                record = ledger.documents.get(ledger.spelled(path)) or {}
+                taken = {one["path"][1] for one in record.get("removed", ()) if one["path"][0] == WRAPPER}
+                taken |= {one.name for one in there if one.path == path}
+                names |= taken
+                keys: list[KeyPath] = [(WRAPPER, one) for one in sorted(taken) if (path, one) not in stay]
+                if keys and os.path.lexists(path):
+                    self._superseded[path] = keys
+            kept = [one for one in agent.other_commands if os.path.lexists(os.path.join(owner.launchers, one))]
+            self.commands.update((one, agent) for one in agent.other_commands if one in names or one in kept)
+
+    def start_files(self, wanted: list[Wanted]) -> list[Wanted]:
+        """The same, and what is taken out of start files."""
+        rest = dict(self._superseded)
+        both = [one.replaced(superseded=tuple(rest.pop(one.path, ()))) for one in wanted]
+        return [*both, *(Wanted(path, "block", Launcher.name, superseded=tuple(keys)) for path, keys in rest.items())]
+
+
+def _said(one: OlderFunction) -> str:
+    return f"{one.path}:{one.line}: the function {one.name} {one.problem}. It is left as it is, and comes before our command"
+
+
+def _remove(one: OlderFunction) -> str:
+    return f"Take it out of {one.path}, then open a new terminal"
+
+
 def entry(owner: Owner, agent: Agent) -> str:
     """Where the command of ours is that starts this agent."""
     return os.path.join(owner.launchers, agent.command)
+
+
+def _launch(owner: Owner, options: Options, agent: Agent) -> Launch:
+    """What an agent needs, also one that needs nothing."""
+    return agent.launch(agent_options(owner, options, agent.name)) or Launch()
 
 
 def _launches(owner: Owner, options: Options) -> list[tuple[Agent, Launch]]:

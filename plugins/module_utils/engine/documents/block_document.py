@@ -10,6 +10,14 @@
 A block's value is its lines joined by LF, without the last line end. Nothing outside the markers is read, so it may be in any
 encoding. A new block goes to the end, behind a blank line; where the file has no final line end, the first marker says so, and the
 file gets none back. Blocks are written with LF whatever the file has: a shell takes a CR for a part of the command.
+
+The block of another tool is one value, its markers included: a key path ``("wrapper", NAME)``::
+
+    # >>> NAME wrapper >>>
+    NAME() { ...; }
+    # <<< NAME wrapper <<<
+
+It is there where both markers stand once, in this order; else the file holds none. It can be taken out, and put in again at the end.
 """
 
 from __future__ import annotations
@@ -34,6 +42,9 @@ _MARKER = re.compile(
 _BLANK_LINE = re.compile(r"(?:(?<=\n)|\A)\r?\n\Z")
 _LINE_END = re.compile(r"\r?\n\Z")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+WRAPPER = "wrapper"
+"""Begins the key path of another tool's block."""
 
 
 class _Block(NamedTuple):
@@ -62,6 +73,9 @@ class BlockDocument(Document):
         return not self.text.strip(BOM + " \t\r\n")
 
     def get(self, path: KeyPath) -> Any:
+        if _is_wrapper(path):
+            found = self._wrapper(path[1])
+            return MISSING if found is None else self.text[found[0] : found[1]]
         block = self._block(path)
         if block is None:
             return MISSING
@@ -72,6 +86,11 @@ class BlockDocument(Document):
         return False
 
     def set(self, path: KeyPath, value: Any) -> None:
+        if _is_wrapper(path):
+            self.remove(path)
+            gap = "" if not self.text or self.text.endswith("\n") else "\n"
+            self._splice(len(self.text), len(self.text), gap + value)
+            return
         block = self._block(path)
         self._check(path, value)
         if block is not None:
@@ -85,6 +104,11 @@ class BlockDocument(Document):
         self._splice(len(self.text), len(self.text), gap + lines)
 
     def remove(self, path: KeyPath) -> None:
+        if _is_wrapper(path):
+            found = self._wrapper(path[1])
+            if found is not None:
+                self._splice(*found, "")
+            return
         block = self._block(path)
         if block is None:
             return
@@ -98,6 +122,20 @@ class BlockDocument(Document):
         ):  # with something behind, two lines would become one
             start = before.start()
         self._splice(start, block.end, "")
+
+    def _wrapper(self, name: str) -> tuple[int, int] | None:
+        """Where another tool's block begins, and where it ends with its last marker's line."""
+        begins, ends = (
+            [
+                *re.finditer(
+                    rf"^# {arrow} {re.escape(name)} {WRAPPER} {arrow}[ \t]*(?:\r?\n|\Z)", self.text, re.MULTILINE
+                )
+            ]
+            for arrow in (">>>", "<<<")
+        )
+        if len(begins) != 1 or len(ends) != 1 or begins[0].end() > ends[0].start():
+            return None
+        return begins[0].start(), ends[0].end()
 
     def _block(self, path: KeyPath) -> _Block | None:
         if len(path) != 1:
@@ -141,6 +179,10 @@ class BlockDocument(Document):
             raise DocumentError("is no name of a block", path=path)
         if not isinstance(value, str) or "\r" in value or "\0" in value or _MARKER.search(value):
             raise DocumentError("can hold lines of text without CR, NUL and markers only", path=path)
+
+
+def _is_wrapper(path: KeyPath) -> bool:
+    return len(path) == 2 and path[0] == WRAPPER
 
 
 def _lines(value: str) -> str:
