@@ -14,6 +14,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, network_reasons, network_variables
+from .codex_settings import SETTINGS
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
@@ -84,6 +85,9 @@ class Codex(Agent):
         "With 0.169.0: first answer by its bare name, tokens that end between two prompts and in a session at 401 and 403, no name "
         "looked up for one prompt, the way back. Started in a terminal, it asks C(raw.githubusercontent.com) for an announcement."
     )
+
+    shape = SETTINGS
+    misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         models = self.models(options.models)
