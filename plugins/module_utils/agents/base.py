@@ -138,7 +138,7 @@ class Agent:
     """Lists of the main document that the operator's extra settings add to; any other list is one value, set as a whole."""
 
     shape: Any = {}
-    """Of the main document: what another shape would make the agent drop the whole file, or not start, for. An empty one judges nothing."""
+    """Of the main document: another shape, and the agent does what ``misfit_effect`` says. An empty one judges nothing."""
 
     misfit_effect = "drops the whole file"
     """What the agent does with a value of another shape."""
