@@ -18,6 +18,7 @@ from typing import Any
 
 from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.source_pip import Pip
+from plugins.module_utils.agents.sources import Source
 
 FILE = Path(__file__).parents[2] / "plugins" / "plugin_utils" / "locks.json"
 BEFORE = {"claude_code": ("2.1.197",)}
@@ -142,14 +143,17 @@ def _marker(environments: set[tuple[str, str, str]]) -> str:
     )
 
 
+def _made(source: Source, version: str) -> dict[str, Any] | list[str]:
+    return _pip(source, version) if isinstance(source, Pip) else _npm(source.package, version)
+
+
 def main() -> None:
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     locks = {}
     for name, agent in AGENTS.items():
         for version in (agent.pinned_version, *BEFORE.get(name, ())):
             key = f"{agent.source.package}@{version}"
-            made = _pip if isinstance(agent.source, Pip) else lambda source, number: _npm(source.package, number)
-            locks[key] = known.get(key) or made(agent.source, version)
+            locks[key] = known.get(key) or _made(agent.source, version)
             print(f"{key}: {len(locks[key])} packages", flush=True)
     FILE.write_text(json.dumps(locks, indent=1, sort_keys=True) + "\n")
 

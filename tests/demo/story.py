@@ -96,7 +96,7 @@ class Story:
         """Run every step. Returns whether all of them held; after one that does not, the rest is not run."""
         steps: list[tuple[str, Callable[[], None]]] = [
             ("1. Dry run: what would change, and nothing does", self.dry_run),
-            ("2. Rollout: seven agents set up, one of them installed", self.rollout),
+            ("2. Rollout: seven agents, one of them installed", self.rollout),
             ("3. Second rollout: nothing left to do", self.second_rollout),
             ("4. Doctor: does this host work?", self.doctor),
             ("5. A prompt, answered by the real Claude Code", self.prompt),

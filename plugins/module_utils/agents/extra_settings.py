@@ -117,12 +117,15 @@ def _ours(agent: Agent) -> dict[KeyPath, str]:
 
     A key follows the variables without which the document would hold something else there.
     """
-    main = agent.main_document(_ANY)
-    others = [(variable, agent.main_document(options)) for variable, options in _choices(agent)]
     found: dict[KeyPath, str] = {}
+    main = agent.main_document(_ANY)
+    if main is None:
+        return found
+    documents = [(variable, agent.main_document(options)) for variable, options in _choices(agent)]
+    others = [(variable, one) for variable, one in documents if one is not None]
     for one in (main, *(other for _variable, other in others)):
-        for key in (*one.values, *one.superseded, *one.elements) if one and main else ():
-            named = [variable for variable, other in others if other and other.values.get(key) != main.values.get(key)]
+        for key in (*one.values, *one.superseded, *one.elements):
+            named = [variable for variable, other in others if other.values.get(key) != main.values.get(key)]
             found[key] = (
                 f"Take it out, and set {' or '.join(named)} instead"
                 if named
