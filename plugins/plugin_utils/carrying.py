@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a module call takes along to its host: the host program, parsers, and a certificate authority of the control node.
 
-A call that only compares gets the program's digest; its bytes travel to hosts where they differ. Parsers and locks travel to hosts that
-say that they have a document to read or a program to fetch with them. Parsers are the control node's own: Python's, and PyYAML, which
+A call that only compares gets the program's digest; its bytes travel to hosts where they differ. Parsers and locks travel to hosts
+that say they have a document to read or a program to fetch with them. Parsers are the control node's own: Python's, and PyYAML, which
 ansible-core stands on.
 """
 
