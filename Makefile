@@ -4,7 +4,7 @@
 # The logic is in tests/ci/*.sh; this file only names it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs generate sanity unit integration molecule agents newest matrix bench soak clean
+.PHONY: help demo test lint docs generate locks sanity unit integration molecule agents newest matrix bench soak clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ lint: ## ruff, mypy, yamllint, shellcheck, ansible-lint, documentation and chang
 
 generate: ## the sections of README.md and docs/ that the code dictates, and the pictures
 	@tests/ci/generate.sh
+
+locks: ## what the registries have published of each pinned agent, after a version was pinned
+	@.work/venv/test/bin/python -m tests.ci.locks
 
 docs: ## the documentation site, in .work/docs/html
 	@tests/ci/docs.sh

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a module call takes along to its host: the host program, parsers, and a certificate authority of the control node.
 
-A call that only compares gets the program's digest; its bytes travel to hosts where they differ. Parsers travel to hosts that say that
-they have a document to read with them. They are the control node's own: Python's, and PyYAML, which ansible-core stands on.
+A call that only compares gets the program's digest; its bytes travel to hosts where they differ. Parsers and locks travel to hosts
+that say they have a document to read or a program to fetch with them. Parsers are the control node's own: Python's, and PyYAML, which
+ansible-core stands on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import base64
 import functools
 import importlib.util
 import io
+import json
 import os
 import zipfile
 import zlib
@@ -46,11 +48,18 @@ def carried(options: Mapping[str, Any], with_program: bool, with_libraries: bool
     return {**found, "ca": authority} if authority else found
 
 
+_LOCKS = Path(__file__).with_name("locks.json")
+"""By package and version: all that an installation of it consists of, and what their makers published (tests/ci/locks.py)."""
+
+
 @functools.lru_cache(maxsize=1)
 def libraries() -> str:
-    """The parsers' sources. Raises OperatorError for an installation that has none."""
+    """The parsers' sources, and the locks of agents' programs. Raises OperatorError for an installation that has none."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        locks = json.dumps(json.loads(_LOCKS.read_bytes()), separators=(",", ":"))
+        info = zipfile.ZipInfo("locks/__init__.py", (1980, 1, 1, 0, 0, 0))
+        archive.writestr(info, f"import json\nLOCKS = json.loads({locks!r})\n", zipfile.ZIP_DEFLATED, 9)
         for library, names in _LIBRARIES.items():
             sources = {"__init__": b"", **{name: _source(library, name) for name in names}}
             for name, source in sources.items():

@@ -7,7 +7,7 @@
 # shellcheck source=tests/ci/env.sh
 . "$(dirname "$0")/env.sh"
 for program in node npm; do
-    have "$program" || die "$program is needed: the demonstration installs the real Claude Code (https://nodejs.org, or: sudo apt-get install -y nodejs npm)"
+    have "$program" || die "$program is needed: the demonstration installs the real agents (https://nodejs.org, or: sudo apt-get install -y nodejs npm)"
 done
 "$ROOT/tests/ci/bootstrap.sh" test
 cd "$ROOT"

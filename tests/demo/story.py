@@ -19,14 +19,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests.hosts import tree
+from tests.hosts.podman import cache_directory
 from tests.workspace.client import Workspace
 
 from . import home as own_home
 from .terminal import Ran, coloured, heading, paint, quote, run, say, shell_words
 
 HOST = "laptop"
+BARE = {
+    "claude_code": "claude -p {prompt}",
+    "codex": "codex exec --skip-git-repo-check {prompt}",
+    "gemini": "gemini --skip-trust -p {prompt}",
+    "opencode": "opencode run {prompt}",
+    "copilot": "copilot -s -p {prompt}",
+    "pi": "pi -p {prompt}",
+    "hermes": "hermes chat --quiet --query {prompt}",
+}
+"""What a person types, by agent."""
 CLAUDE_CODE = ClaudeCode.pinned_version
 _CACHE = ".cache/fmapi-coding-agents"
 _RECAP = re.compile(r"^(\S+)\s*: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
@@ -84,12 +96,13 @@ class Story:
         """Run every step. Returns whether all of them held; after one that does not, the rest is not run."""
         steps: list[tuple[str, Callable[[], None]]] = [
             ("1. Dry run: what would change, and nothing does", self.dry_run),
-            ("2. Rollout: Claude Code installed and set up", self.rollout),
+            ("2. Rollout: seven agents, one of them installed", self.rollout),
             ("3. Second rollout: nothing left to do", self.second_rollout),
             ("4. Doctor: does this host work?", self.doctor),
             ("5. A prompt, answered by the real Claude Code", self.prompt),
-            ("6. Uninstall", self.uninstall),
-            ("7. The home, compared with the start", self.compare),
+            ("6. The same of all seven, by their bare names", self.prompt_all),
+            ("7. Uninstall", self.uninstall),
+            ("8. The home, compared with the start", self.compare),
         ]
         self.results = [Result(title) for title, _step in steps]
         begin = Result("The stage")
@@ -138,6 +151,7 @@ class Story:
         self._secrets["client secret"] = self.workspace.client_secret
         self._make_environment()
         self._make_inventory()
+        self._have_programs()
         self._start = tree.manifest(str(self.home))
         shutil.copytree(self.home, self.folder / "home-at-the-start", symlinks=True)
 
@@ -211,6 +225,7 @@ class Story:
             "coding_agents_identity": "service_principal",
             "coding_agents_client_id": self.workspace.client_id,
             "coding_agents_home": str(self.home),
+            "coding_agents_agents": [*AGENTS],
             "coding_agents_cli_versions": {"claude_code": CLAUDE_CODE},
         }
         _write(
@@ -219,6 +234,34 @@ class Story:
         )
         _write(variables / "coding_agents.yml", self._variables)
         _write(variables / "secret.yml", {"coding_agents_client_secret": self.workspace.client_secret})
+
+    def _have_programs(self) -> None:
+        """The developer has all agents but Claude Code already: real ones, fetched by the collection and kept for the next time."""
+        for name, agent in AGENTS.items():
+            if name == ClaudeCode.name:
+                continue
+            prefix = cache_directory() / "agents" / f"{name.replace('_', '-')}-{agent.pinned_version}"
+            program = prefix / "bin" / agent.command
+            if agent.source.version_of(str(program)) != agent.pinned_version:
+                say(f"{agent.title} {agent.pinned_version} is fetched once; it stays in {prefix}")
+                home, play = self.folder / "nobody", self.folder / "fetch.yml"
+                home.mkdir(mode=0o700, exist_ok=True)
+                play.write_text(
+                    json.dumps(
+                        [{"hosts": "all", "gather_facts": False, "tasks": [{"fmapi.coding_agents.agent_cli": {}}]}]
+                    )
+                )
+                own = {
+                    "coding_agents_home": str(home),
+                    "coding_agents_agents": [name],
+                    "coding_agents_npm_prefix": str(prefix),
+                    "coding_agents_cli_versions": {name: agent.pinned_version},
+                    "coding_agents_ca_file": "",
+                }
+                command = ["ansible-playbook", "-i", str(self.inventory), str(play), "-e", json.dumps(own)]
+                if run(command, self._environment, cwd=self.folder).status != 0:
+                    raise NotPossible(f"{agent.title} could not be fetched: check the registries and the proxy")
+            (self.home / ".local" / "bin" / agent.command).symlink_to(program.resolve())
 
     # -- the steps --------------------------------------------------------------------------------------------------
 
@@ -273,7 +316,7 @@ class Story:
         )
         self._expect(
             settings["env"].get("ANTHROPIC_AUTH_TOKEN") == "",
-            "ANTHROPIC_AUTH_TOKEN, which would outrank the token helper, is empty now (and comes back in step 6)",
+            "ANTHROPIC_AUTH_TOKEN, which would outrank the token helper, is empty now (and comes back in step 7)",
         )
         loose = [
             f"{path} ({(self.home / path).stat().st_mode & 0o777:04o})"
@@ -320,7 +363,7 @@ class Story:
     def prompt(self) -> None:
         """The real agent's reply, and the workspace's own record of having given it."""
         say(
-            "Claude Code rewrites ~/.claude.json whenever it runs, so it gets a copy of the home: that way step 7 compares "
+            "Claude Code rewrites ~/.claude.json whenever it runs, so it gets a copy of the home: that way step 8 compares "
             "what the collection did and nothing else. The question holds a random word that only this run knows."
         )
         copy, project = self.folder / "home-copy", self.folder / "project"
@@ -369,6 +412,32 @@ class Story:
         self._untouched(
             "the rolled-out home itself was not touched, apart from the helper's cache", before, apart=_CACHE
         )
+
+    def prompt_all(self) -> None:
+        """Each agent's reply, as a person gets it who types its name in a terminal."""
+        copy, project = self.folder / "home-copy", self.folder / "project"
+        node = self._own["PATH"].split(os.pathsep)[1]
+        environment = {"HOME": str(copy), "PATH": f"{node}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        replied = []
+        for name, line in BARE.items():
+            word = f"word-{secrets.token_hex(4)}"
+            typed = line.format(prompt=shlex.quote(f"Please say {word} back"))
+            self._mark_log()
+            ran = run(["sh", "-l", "-c", typed], environment, cwd=project, shown=typed)
+            self._output.append(ran.text)
+            answered = [
+                one
+                for one in self._new_requests()
+                if one["status"] == 200 and one["token"] == "valid" and one.get("model")
+            ]
+            holds = ran.status == 0 and word in ran.text and bool(answered)
+            title = AGENTS[name].title
+            asked = answered[-1]["path"] if answered else ""
+            self._expect(
+                holds, f"{title} replies with {word}, from the workspace ({asked})", ran.text[-300:] or ran.status
+            )
+            replied += [title] if holds else []
+        self._current.shown.append(f"{len(replied)} of {len(BARE)} reply")
 
     def uninstall(self) -> None:
         """Everything goes: settings, helper, tokens, the program."""

@@ -21,7 +21,12 @@ SHIPPED = (
     *("docs/docsite/*.yml", "docs/docsite/rst/*.rst"),
     *("meta/*.yml", "meta/*.txt"),
     "playbooks/*.yml",
-    *("plugins/*/*.py", "plugins/module_utils/*/*.py", "plugins/module_utils/*/*/*.py"),
+    *(
+        "plugins/plugin_utils/locks.json",
+        "plugins/*/*.py",
+        "plugins/module_utils/*/*.py",
+        "plugins/module_utils/*/*/*.py",
+    ),
     *("roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
 )
 """Every file of a clone that one of these names is shipped, and no other file is."""

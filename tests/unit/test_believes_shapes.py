@@ -34,7 +34,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.settings_shapes import REFUSED, TOLERATED
+from tests.settings_shapes import OF_OTHERS, REFUSED, TOLERATED, TOLERATED_BY_OTHERS
 from tests.unit.options_for import options_for
 
 CLAUDE = AGENTS["claude_code"]
@@ -90,6 +90,26 @@ def test_an_operator_s_value_of_a_refused_shape_is_refused_before_any_host_is_to
         check_extra_settings({"claude_code": settings}, AGENTS)
     assert f"coding_agents_extra_settings.claude_code.{path}: is " in str(caught.value)
     assert "must be" in str(caught.value)
+
+
+@pytest.mark.parametrize(("agent", "situation"), [(agent, one) for agent in OF_OTHERS for one in OF_OTHERS[agent]])
+def test_of_every_agent_what_breaks_it_is_refused_and_named(agent: str, situation: str) -> None:
+    settings, path = OF_OTHERS[agent][situation]
+    with pytest.raises(OperatorError) as caught:
+        check_extra_settings({agent: settings}, AGENTS)
+    assert str(caught.value).startswith(f"coding_agents_extra_settings.{agent}.{path}: is ")
+    assert f"else {AGENTS[agent].title} does not " in str(caught.value)
+
+
+@pytest.mark.parametrize("agent", TOLERATED_BY_OTHERS)
+def test_of_every_agent_what_it_passes_over_is_let_pass(agent: str) -> None:
+    check_extra_settings({agent: TOLERATED_BY_OTHERS[agent]}, AGENTS)
+
+
+def test_an_agent_without_a_file_takes_none_and_every_other_agent_is_judged() -> None:
+    with pytest.raises(OperatorError, match=r"extra_settings\.copilot: cannot be set: .* Take it out"):
+        check_extra_settings({"copilot": {"model": "x"}}, AGENTS)
+    assert {"claude_code", "copilot", *OF_OTHERS} == AGENTS.keys()
 
 
 def test_a_templated_false_is_a_text_and_the_way_out_is_named() -> None:

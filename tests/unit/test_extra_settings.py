@@ -171,6 +171,35 @@ def test_what_the_collection_sets_itself_is_refused_by_name(extra: dict[str, Any
     )
 
 
+WAYS_OUT: list[tuple[str, dict[str, Any], str]] = [
+    ("claude_code", {"env": {"ANTHROPIC_MODEL": "x"}}, "coding_agents_models.claude_code.default"),
+    ("claude_code", {"env": {"ANTHROPIC_BASE_URL": "x"}}, "coding_agents_workspace_url"),
+    ("codex", {"model": "x"}, "coding_agents_models.codex.default"),
+    (
+        "codex",
+        {"model_providers": {"databricks": {"auth": {"refresh_interval_ms": 1}}}},
+        "coding_agents_token_ttl_minutes",
+    ),
+    ("gemini", {"security": {"folderTrust": {"enabled": True}}}, "coding_agents_gemini_folder_trust"),
+    ("opencode", {"small_model": "x"}, "Take it out: with another value OpenCode would not answer"),
+    (
+        "opencode",
+        {"provider": {"databricks": {"models": {"haiku": {"id": "x"}}}}},
+        "coding_agents_models.opencode.haiku",
+    ),
+    ("pi", {"defaultModel": "x"}, "coding_agents_models.pi.default"),
+    ("hermes", {"model": {"context_length": 1}}, "coding_agents_hermes_context_length"),
+    ("hermes", {"plugins": {"enabled": "x"}}, "Take it out"),
+]
+
+
+@pytest.mark.parametrize(("agent", "settings", "named"), WAYS_OUT)
+def test_the_refusal_names_the_variable_that_sets_it(agent: str, settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(OperatorError, match="is set by this collection") as caught:
+        extra_settings.check_extra_settings({agent: settings}, AGENTS)
+    assert named in str(caught.value)
+
+
 def _nested(levels: int) -> dict[str, Any]:
     made: dict[str, Any] = {"x": 1}
     for _level in range(levels):

@@ -24,6 +24,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
+from tests.control_node import REPOSITORY
 from tests.unit.package_registry import Registry
 
 NAME, PLATFORM, OTHER = "@test/agent", "@test/agent-linux", "@test/other"
@@ -55,10 +56,22 @@ def publish(registry: Registry, trace: Path, text: str = "published", **more: An
     return dists[0], dists[1]
 
 
-def fetch(registry: Registry, home: Path, published: tuple[str, ...], version: str = "1.0.0") -> Path:
+def lock_of(published: tuple[str, ...]) -> dict[str, Any]:
+    own, platform = published
+    return {
+        f"node_modules/{NAME}": {
+            "version": "1.0.0",
+            "integrity": own,
+            "optionalDependencies": {PLATFORM: "1.0.0"},
+            "bin": {"agent": "cli"},
+        },
+        f"node_modules/{PLATFORM}": {"version": "1.0.0", "integrity": platform, "optional": True},
+    }
+
+
+def fetch(registry: Registry, home: Path, published: tuple[str, ...]) -> Path:
     settings = Settings(str(home), {"PATH": os.environ["PATH"]}, f"{registry.url}/")
-    source = Npm(NAME, needs_scripts=True, integrity={version: published} if published else {})
-    source.fetch("1.0.0", str(home / "x"), settings)
+    Npm(NAME, needs_scripts=True).fetch("1.0.0", str(home / "x"), settings, lock_of(published) if published else None)
     return home / "x" / "lib" / "node_modules" / NAME
 
 
@@ -72,11 +85,14 @@ def test_what_its_maker_published_is_installed_and_only_its_own_scripts_run(regi
     published = publish(registry, tmp_path / "ran")
     assert (fetch(registry, tmp_path, published) / "cli").exists()
     assert (tmp_path / "ran").read_text() == "published\n", "that of the package itself, once"
+    command = tmp_path / "x" / "bin" / "agent"
+    assert os.access(command, os.X_OK) and Npm(NAME).version_of(str(command)) == "1.0.0"
+    assert not (tmp_path / "x" / "lib" / "package.json").exists()
 
 
-def test_a_version_whose_integrity_is_not_known_is_installed_as_ever(registry: Registry, tmp_path: Path) -> None:
-    published = publish(registry, tmp_path / "ran")
-    assert (fetch(registry, tmp_path, published, "2.0.0") / "cli").exists()
+def test_a_version_without_a_lock_is_installed_as_ever(registry: Registry, tmp_path: Path) -> None:
+    publish(registry, tmp_path / "ran")
+    assert (fetch(registry, tmp_path, ()) / "cli").exists()
     assert (tmp_path / "ran").exists()
 
 
@@ -92,20 +108,19 @@ def test_a_mirror_that_gives_something_else_is_found_out_before_anything_has_run
     registry._files.update(genuine)
     registry._packages.update(packages)
     said = refusal(registry, tmp_path, published)
-    assert said.startswith(f"{NAME}@1.0.0: is not what its maker published: the npm registry {registry.url}/")
+    assert said.startswith(f"{NAME}@1.0.0: ")
+    assert f"is not what its maker published: the npm registry {registry.url}/ gives something else" in said
     assert "Nothing of it was run. Check coding_agents_npm_registry" in said
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_package_that_brings_along_another_one_is_found_out(registry: Registry, tmp_path: Path) -> None:
-    """The genuine one may be among what it brings along."""
+def test_what_a_registry_says_that_a_package_brings_along_does_not_count(registry: Registry, tmp_path: Path) -> None:
     published = publish(registry, tmp_path / "ran")
     registry.add_npm(OTHER, "1.0.0", "other", scripts={"postinstall": f"echo evil >>{tmp_path / 'ran'}"})
-    publish(registry, tmp_path / "ran", "published", dependencies={OTHER: "1.0.0"})
-    evil = publish(registry, tmp_path / "ran", "published", dependencies={OTHER: "1.0.0"})
-    assert "is not what its maker published" in refusal(registry, tmp_path, published)
-    assert "is not what its maker published" in refusal(registry, tmp_path, evil)
-    assert not (tmp_path / "ran").exists()
+    registry._packages[NAME]["versions"]["1.0.0"]["dependencies"] = {OTHER: "1.0.0"}
+    fetch(registry, tmp_path, published)
+    assert not (tmp_path / "x" / "lib" / "node_modules" / OTHER).exists()
+    assert (tmp_path / "ran").read_text() == "published\n"
 
 
 def _evil_files() -> dict[str, str]:
@@ -170,11 +185,17 @@ PASSED_OFF: dict[str, Callable[[Registry, Path], None]] = {
 
 @pytest.mark.parametrize("how", PASSED_OFF)
 def test_a_package_is_not_passed_off_by_the_way_in_which_it_comes(registry: Registry, tmp_path: Path, how: str) -> None:
-    """What a mirror says of the genuine package decides what npm installs beside it, and what it keeps of that."""
+    """Refused, or what a mirror says of where to take it from does not count; nothing else than was published stands or runs."""
     published = publish(registry, tmp_path / "ran")
     PASSED_OFF[how](registry, tmp_path)
-    assert "is not what its maker published" in refusal(registry, tmp_path, published)
-    assert not (tmp_path / "ran").exists()
+    try:
+        package = fetch(registry, tmp_path, published)
+    except OperatorError as error:
+        assert "is not what its maker published" in str(error)
+        assert not (tmp_path / "ran").exists()
+    else:
+        assert "published" in (package.parents[1] / PLATFORM / "cli").read_text()
+        assert (tmp_path / "ran").read_text() == "published\n"
 
 
 def test_without_what_its_maker_published_it_would_be_installed(registry: Registry, tmp_path: Path) -> None:
@@ -187,12 +208,13 @@ def test_without_what_its_maker_published_it_would_be_installed(registry: Regist
         assert "evil" in (fetch(registry, home, ()) / "node_modules" / PLATFORM / "cli").read_text(), how
 
 
-def test_the_pinned_version_of_an_agent_that_pins_has_its_integrity() -> None:
-    sources = {name: agent.source for name, agent in AGENTS.items()}
-    pinning = {name: source for name, source in sources.items() if isinstance(source, Npm) and source.integrity}
-    assert "claude_code" in pinning
-    for name, source in pinning.items():
-        published = source.integrity[AGENTS[name].pinned_version]
-        assert len(set(published)) == len(published)
-        for one in published:
-            assert re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", one) and len(base64.b64decode(one[7:])) == 64
+def test_every_pinned_version_has_a_lock_in_which_each_package_has_a_digest() -> None:
+    locks = json.loads((REPOSITORY / "plugins" / "plugin_utils" / "locks.json").read_text())
+    for agent in AGENTS.values():
+        lock = locks[f"{agent.source.package}@{agent.pinned_version}"]
+        if isinstance(agent.source, Npm):
+            assert f"node_modules/{agent.source.package}" in lock
+            assert all(re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", one["integrity"]) for one in lock.values())
+        else:
+            assert any(line.startswith(f"{agent.source.package}=={agent.pinned_version} ") for line in lock)
+            assert all(re.search(r"( --hash=sha256:[0-9a-f]{64})+$", line) for line in lock)

@@ -76,7 +76,7 @@ class Host:
             found[LEDGER] = {name: one for name, one in self.json(LEDGER).items() if name != "written_at"}
         return found
 
-    def fetch(self, version: str, directory: str, settings: object) -> None:
+    def fetch(self, version: str, directory: str, settings: object, lock: object) -> None:
         """In the place of npm's: leaves what npm leaves."""
         self.fetched.append(version)
         package = Path(directory, "lib/node_modules/@anthropic-ai/claude-code")

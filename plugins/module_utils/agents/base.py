@@ -140,7 +140,10 @@ class Agent:
     """Lists of the main document that the operator's extra settings add to; any other list is one value, set as a whole."""
 
     shape: Any = {}
-    """Of the main document: what another shape would make the agent drop the whole file for. An object that judges nothing, if so."""
+    """Of the main document: another shape, and the agent does what ``misfit_effect`` says. An empty one judges nothing."""
+
+    misfit_effect = "drops the whole file"
+    """What the agent does with a value of another shape."""
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         """The agent's documents in writing order. The last is the main one: what extra settings go into. An agent that takes all from
@@ -197,7 +200,7 @@ class Agent:
     def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
         """What in the main document, beside our own keys, keeps the agent from answering: for the doctor and the rollout."""
         return [
-            Problem("FAIL", f"{one}, else {self.title} drops the whole file", "Correct it, or take it out")
+            Problem("FAIL", f"{one}, else {self.title} {self.misfit_effect}", "Correct it, or take it out")
             for one in self.misfits(settings)
         ]
 

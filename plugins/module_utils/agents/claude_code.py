@@ -78,29 +78,6 @@ _NOISE = re.compile(r"doesn't recognize the model|^\[claude-code:unrecognized_mo
 """It knows the names of its vendor's models only: what it says of others is no reason."""
 
 
-_PUBLISHED = {
-    "2.1.197": (
-        "sha512-EqrwbRcI7M5y8jQlayIfTMmbZJ2OQaLOc7KwIWKdryQCdKWUEFr+C9rMovZUuj2Asndi7aqLujEzRtr471gncg==",
-        "sha512-1FOVhJzkKGWgOEEsvaK3ylCEmjKeJiXwfKl7RtNEbiDj7OxhRQ1G1CLN0HGDTTq1QwY+Dm2x1Yscdv5NfobAxQ==",  # darwin-arm64
-        "sha512-DOPeGTQqJWVENJsxwMxJtLOx+7OBINEDg9trQldlJR1nBssaYzNj1WWxp37JYSBRjeYLhqLipvDqEA0LMglL7A==",  # darwin-x64
-        "sha512-rIlKmrY0QMyHgPRX/MYWNj039vbypICvI9jVe3rs9Xy2RnNklySjyPxqh62QadznzoftEO23uYQ1tFePcQ//bg==",  # linux-x64
-        "sha512-sx6SoGj3MNR5CV+YDkNtbLHXa1tn3G8qcYFgm1gnvOi9ODQUKbhiPfankJfkTMDVekOvnKJhm6i9hGFIPzp7cQ==",  # linux-arm64
-        "sha512-/Ij3+inZf96Lb1BLnO0rWArRi1HqIMh6HeGrQoykrp7a8Yj0SA1EQIO42kpNeVxM9z3o3xUaiIf0FRMzLIp6oQ==",  # linux-x64-musl
-        "sha512-r3taVK9rDaMahHkrCGV8wF1Sjphs7fqXy2ZEznyDGxUqeW6HxgkbG7dPplXnwwGiMTdYLrtQTQMN21ZTxcVHBA==",  # linux-arm64-musl
-    ),
-    "2.1.331": (
-        "sha512-E6IE7pon8YAtlzIBB0yhhQgopGvsYuSjnCaoP9ATw64T/f3I4ZfwVcj5jWV9yD7XkrSQZCwO7PgS+qMcP817gA==",
-        "sha512-SVQmG05M7G/Lrbr3qUXDQXaV6+jEHudR9rSdsGjM0/zBjbZJh/mC812DwT3rHCA8rGlPC+HLfTwbvqmNQWNJZw==",  # darwin-arm64
-        "sha512-9UUbpdtrFXfQWXACwblqvPfKz5ZdtOtbiiwbRY3h1pzrqGcimLbUJUZty/SsHOXaTqSJQzFTuO6iSqZITyFKXQ==",  # darwin-x64
-        "sha512-IpvZ9c/NopO/sr8ThWLVAUDXVAFT3auLWrhbR6wq1dgkuJfZYdTtoXf6GajE5KL9R58iTt/86OPXrJAsM4+l8g==",  # linux-x64
-        "sha512-zy+OOB7i1J7rCjNoPB2ZBD7EAtT0Eus1wH+toklZGL2XpwHyw+POGUGOpEBBE6xe5EkAYWXzFSTQ3uD8UtWlRg==",  # linux-arm64
-        "sha512-LZLU4vTmzNeExLi6+om9FminQf/PeAOe6l3YLp2cUoTA+I5/tAUMeoV9xSkDzlerocGry4LifMpT7QPrc+UOHA==",  # linux-x64-musl
-        "sha512-Af2TZDXhIqwDT1KpPmXXJvyH7BHk1WaBrKp8H7lbzfMMtUWflEuQCKTrsHrqHK4AVipcMiySNkqfSaIsDGsQMQ==",  # linux-arm64-musl
-    ),
-}
-"""``npm view @anthropic-ai/claude-code@VERSION dist.integrity``, and of the packages with the program for each platform."""
-
-
 class ClaudeCode(Agent):
     name = "claude_code"
     title = "Claude Code"
@@ -108,9 +85,7 @@ class ClaudeCode(Agent):
     # The shell functions of the script fmapi-codingagent-setup, by the age of the script.
     other_commands = ("claude_fmapi", "dbx-fmapi-claude", "fmapi-claude")
     # Its package asks for Node.js 22, and does not run on it: with 20 it is installed, and answers.
-    source = Npm(
-        "@anthropic-ai/claude-code", needs_scripts=True, integrity=_PUBLISHED
-    )  # a script puts the program in place
+    source = Npm("@anthropic-ai/claude-code", needs_scripts=True)  # a script puts the program in place
     pinned_version = "2.1.331"
     minimum_version = "2.1.83"
     # 2.1.265 to 2.1.267 send what a gateway refuses (a tool schema, a forced sign-in); reported, not measured.

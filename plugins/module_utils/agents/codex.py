@@ -14,6 +14,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
+from .codex_settings import SETTINGS
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
@@ -86,6 +87,9 @@ class Codex(Agent):
         "busy workspace (HTTP 429) it asks again where that says C(Retry-After), 5 times; without it the prompt ends at once, with "
         "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With 0.171.0: the first answer."
     )
+
+    shape = SETTINGS
+    misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         models = self.models(options.models)

@@ -56,15 +56,16 @@ def check_extra_settings(extra: Mapping[str, Any], agents: Mapping[str, Agent]) 
             raise OperatorError(
                 f"cannot be set: {agents[name].title} gets all from its environment, and no file of its own is written",
                 where,
-                "Take it out",
+                "Take it out: what it reads beside that is the person's own to write",
             )
         if main is None:
             continue
+        ours = _ours(agents[name])
         for path, value in _leaves(settings, (), where):
-            _check_leaf(path, value, main, where)
+            _check_leaf(path, value, ours, main, where)
         for misfit in agents[name].misfits(settings):
             raise OperatorError(
-                f"is {misfit.found}, and must be {misfit.wanted}, else {agents[name].title} drops its whole settings file",
+                f"is {misfit.found}, and must be {misfit.wanted}, else {agents[name].title} {agents[name].misfit_effect}",
                 f"{where}.{'.'.join(misfit.path)}",
                 "Correct it; a template gives text, which the filters bool and int make into what is wanted",
             )
@@ -101,18 +102,51 @@ _ANY = AgentOptions(
 )
 
 
-def _check_leaf(path: KeyPath, value: Any, main: Wanted, where: str) -> None:
-    named = f"{where}.{'.'.join(path)}"
-    for ours in (*main.values, *main.superseded, *main.elements):
-        if ours == path and path in main.elements and isinstance(value, list):
+def _check_leaf(path: KeyPath, value: Any, ours: Mapping[KeyPath, str], main: Wanted, where: str) -> None:
+    for key, way_out in ours.items():
+        if key == path and path in main.elements and isinstance(value, list):
             continue
-        shared = min(len(ours), len(path))
-        if ours[:shared] == path[:shared]:
-            raise OperatorError(
-                f"is set by this collection ({'.'.join(ours)})",
-                named,
-                "Take it out; what can be chosen about it has a variable of its own",
+        shared = min(len(key), len(path))
+        if key[:shared] == path[:shared]:
+            named = f"{where}.{'.'.join(path)}"
+            raise OperatorError(f"is set by this collection ({'.'.join(key)})", named, way_out)
+
+
+def _ours(agent: Agent) -> dict[KeyPath, str]:
+    """Each key of the main document that is ours, whether or not it is set on this host, and what to do instead of setting it.
+
+    A key follows the variables without which the document would hold something else there.
+    """
+    found: dict[KeyPath, str] = {}
+    main = agent.main_document(_ANY)
+    if main is None:
+        return found
+    documents = [(variable, agent.main_document(options)) for variable, options in _choices(agent)]
+    others = [(variable, one) for variable, one in documents if one is not None]
+    for one in (main, *(other for _variable, other in others)):
+        for key in (*one.values, *one.superseded, *one.elements):
+            named = [variable for variable, other in others if other.values.get(key) != main.values.get(key)]
+            found[key] = (
+                f"Take it out, and set {' or '.join(named)} instead"
+                if named
+                else f"Take it out: with another value {agent.title} would not answer, or would ask others"
             )
+    return found
+
+
+def _choices(agent: Agent) -> Iterator[tuple[str, AgentOptions]]:
+    """Each variable that an operator can set about an agent, and options in which it is another."""
+    yield "coding_agents_workspace_url", _ANY._replace(base_urls=dict.fromkeys(DIALECTS, "https://other"))
+    yield "coding_agents_token_ttl_minutes", _ANY._replace(token_ttl_minutes=2)
+    yield "coding_agents_ca_file", _ANY._replace(ca_file=None)
+    yield "coding_agents_proxy", _ANY._replace(proxy=None)
+    yield "coding_agents_no_proxy", _ANY._replace(no_proxy=None)
+    for slot in agent.model_defaults:
+        yield f"coding_agents_models.{agent.name}.{slot}", _ANY._replace(models={slot: "other"})
+    for name, said in agent.own_options.items():
+        if said["type"] in ("bool", "int"):
+            other = not said["default"] if said["type"] == "bool" else said["default"] + 1
+            yield f"coding_agents_{agent.name}_{name}", _ANY._replace(own={name: other})
 
 
 def _leaves(settings: Mapping[Any, Any], above: KeyPath, where: str) -> Iterator[tuple[KeyPath, Any]]:

@@ -20,6 +20,7 @@ from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
+from .shapes import TEXT, Either, one_of, or_null, section
 from .source_npm import Npm
 
 _SIGN_IN: KeyPath = ("security", "auth", "selectedType")
@@ -48,6 +49,21 @@ _TASKS: Mapping[str, _Task] = {
     "chat-compression-default": _Task("default", extends=None),
 }
 """By its own names for them. Else it asks for its vendor's models, which no workspace serves by that name."""
+
+
+_TEXTS = or_null(Either((TEXT, [TEXT])))
+_SETTINGS: Mapping[str, Any] = {
+    "context": section({"fileName": _TEXTS, "includeDirectories": or_null([TEXT])}),
+    "mcp": section({"allowed": _TEXTS}),
+    "policyPaths": _TEXTS,
+    "skills": section({"disabled": Either((TEXT, [TEXT]))}),
+    "telemetry": section({"target": one_of("local", "gcp")}),
+    "tools": section({"core": or_null([TEXT]), "allowed": _TEXTS, "exclude": _TEXTS}),
+    "ui": section({"theme": or_null(TEXT)}),
+}
+"""It has a schema and warns by it, and obeys all the same. As it starts no more than these break it down, of 45 keys that were tried
+with one to four values of another kind.
+"""
 
 
 class Gemini(Agent):
@@ -120,6 +136,9 @@ class Gemini(Agent):
             "example": "false",
         },
     }
+
+    shape = _SETTINGS
+    misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         others = options.other_names

@@ -10,6 +10,7 @@ variables that it keeps from its own commands: its source, and as measured with 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ from .base import (
     network_reasons,
     network_variables,
 )
+from .shapes import NUMBER, TEXT, TRUTH, Either, matching, or_null, section
 from .source_pip import Pip
 
 _PROVIDER = "databricks"
@@ -56,6 +58,7 @@ _CODE = '''\
 """Asks the token helper before every request: Hermes itself reads a token once, and a token lives for an hour."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -96,6 +99,20 @@ def register(context):
     except (OSError, subprocess.SubprocessError):
         pass  # who only lists sessions needs none
 '''
+
+
+_NUMBER_AS_TEXT = matching("a number as text", lambda text: bool(re.fullmatch(r"\s*\d+(\.\d*)?\s*", text)))
+_SETTINGS: Mapping[str, Any] = {
+    "agent": or_null({"max_turns": or_null(NUMBER)}),
+    "auxiliary": or_null({}),
+    "checkpoints": Either((TRUTH, {})),
+    "compression": section({"threshold": Either((NUMBER, _NUMBER_AS_TEXT))}),
+    "display": or_null({}),
+    "logging": section({"level": or_null(TEXT)}),
+    "mcp_servers": or_null({}),
+    "terminal": or_null({}),
+}
+"""It judges nothing, and breaks down where it uses one of these. All other keys were tried with a number, and are passed over."""
 
 
 class Hermes(Agent):
@@ -153,6 +170,9 @@ class Hermes(Agent):
             "example": "128000",
         },
     }
+
+    shape = _SETTINGS
+    misfit_effect = "does not answer"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         models = self.models(options.models)

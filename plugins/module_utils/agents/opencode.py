@@ -32,6 +32,7 @@ from .base import (
     network_reasons,
     network_variables,
 )
+from .opencode_settings import SETTINGS
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
@@ -152,6 +153,9 @@ class OpenCode(Agent):
             "example": "true",
         },
     }
+
+    shape = SETTINGS
+    misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         directory = os.path.join(options.owner.home, *_DIRECTORY)

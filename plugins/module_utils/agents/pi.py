@@ -29,12 +29,25 @@ from .base import (
     network_reasons,
     network_variables,
 )
+from .shapes import TEXT, Either, Needs, or_null
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
 _OURS = ("providers", _PROVIDER)
 _DIRECTORY = (".pi", "agent")
 _HEADER, _ON = CODING_AGENT_HEADER
+
+
+_PLACES = or_null(Either((TEXT, [TEXT])))
+_SETTINGS: Mapping[str, Any] = {
+    **dict.fromkeys(("extensions", "prompts", "themes", "enabledModels"), _PLACES),
+    "skills": or_null(Either((TEXT, [TEXT], {}))),
+    "packages": or_null(Either((TEXT, [Either((TEXT, Needs(("source",), {"source": TEXT})))]))),
+    "sessionDir": or_null(TEXT),
+}
+"""Of its main file: it judges nothing, and breaks down where it uses one of these. All other values it passes over, whatever they are
+(each of its keys with one to four values of another kind).
+"""
 
 
 class Pi(Agent):
@@ -69,6 +82,9 @@ class Pi(Agent):
         "(HTTP 429) it gives up after 12 tries and 25 seconds; a model that is gone (404) at once. With 1.6.0 and "
         "Node.js 22: the first answer."
     )
+
+    shape = _SETTINGS
+    misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         models = self.models(options.models)

@@ -126,6 +126,12 @@ def whole(least: int) -> Kind:
     return Kind(f"a whole number from {least}, without quotes", lambda value: _is_whole(value) and value >= least)
 
 
+def integer(least: int = -_SAFE) -> Kind:
+    """A whole number of a format that tells it from ``1.0``."""
+    title = "a whole number, without quotes" if least == -_SAFE else f"a whole number from {least}, without quotes"
+    return Kind(title, lambda value: type(value) is int and least <= value < _SAFE)
+
+
 def between(least: float, most: float, without_least: bool = False) -> Kind:
     """A number in a range; ``without_least``: more than the least."""
     title = f"a number from {least} to {most}, without quotes"
@@ -141,6 +147,11 @@ def one_of(*words: str) -> Kind:
 def matching(title: str, fits: Callable[[str], bool]) -> Kind:
     """A text with a form of its own."""
     return Kind(title, lambda value: isinstance(value, str) and fits(value))
+
+
+def section(shape: Mapping[str, Any]) -> Either:
+    """An object that its agent leaves out where something else stands in its place."""
+    return Either((shape, Kind("anything but an object", lambda value: not isinstance(value, Mapping))))
 
 
 def or_null(shape: Any) -> Either:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 from .. import careful, processes
 from ..errors import OperatorError
@@ -43,9 +46,8 @@ _PART = 1 << 20
 class Npm(Source):
     """A package of the npm registry. Its scripts run only where it cannot do without (``needs_scripts``), and those of no other.
 
-    ``integrity``: by version, what its maker published (``npm view PACKAGE@VERSION dist.integrity``), the package's own first, then
-    that of each package which it may bring along. Where it is known, a registry that gives something else is found out before anything
-    of it has run.
+    A lock of it is the ``packages`` of npm's own, with what their makers published (``integrity``). Where there is one, a registry
+    that gives something else is found out before anything of it has run.
 
     ``node``: the oldest Node.js that it works with, by the first version of it for which that holds, as its maker says (``npm view
     PACKAGE@VERSION engines``). npm only warns of an older one, and the program does not start then.
@@ -53,27 +55,57 @@ class Npm(Source):
 
     name = "npm"
 
-    def __init__(
-        self,
-        package: str,
-        needs_scripts: bool = False,
-        integrity: Mapping[str, Sequence[str]] | None = None,
-        node: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, package: str, needs_scripts: bool = False, node: Mapping[str, str] | None = None) -> None:
         super().__init__(package)
         self.needs_scripts = needs_scripts
-        self.integrity = integrity or {}
         self.node = node or {"0": OLDEST_NODE}
 
-    def fetch(self, version: str, directory: str, settings: Settings) -> None:
-        self._npm("install", f"{self.package}@{version}", directory, settings)
+    def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
+        if lock and self._covers_this_host(lock):
+            self._fetch_locked(version, directory, settings, lock)
+            return
+        where = ("--global", "--prefix", directory)
+        self._npm(("install", f"{self.package}@{version}", *where), version, directory, settings)
         self._require(version, directory)
         if self.needs_scripts:
-            self._npm("rebuild", self.package, directory, settings)
+            self._npm(("rebuild", self.package, *where), version, directory, settings)
+
+    def _covers_this_host(self, lock: Mapping[str, Any]) -> bool:
+        """Whether the program for this host is in the lock: the registry that it was made from may not have it for every platform."""
+        if not lock[f"node_modules/{self.package}"].get("lacksPlatforms"):
+            return True
+        fitting = [entry for entry in lock.values() if "os" in entry and _is_for_this_platform(entry)]
+        return bool(fitting) and not glob.glob("/lib/ld-musl-*")
+
+    def _fetch_locked(self, version: str, directory: str, settings: Settings, lock: Mapping[str, Any]) -> None:
+        """As a project that depends on the package alone; its commands are linked as npm does it for a global one."""
+        project = os.path.join(directory, "lib")
+        os.makedirs(os.path.join(directory, "bin"))
+        os.makedirs(project)
+        needs = {"dependencies": {self.package: version}}
+        described = {
+            "package.json": needs,
+            "package-lock.json": {"lockfileVersion": 3, "packages": {"": needs, **lock}},
+        }
+        for name, content in described.items():
+            write(os.path.join(project, name), json.dumps(content))
+        self._npm(("ci", "--omit=dev", "--prefix", project), version, directory, settings, lock)
+        self._require(version, directory)
+        if self.needs_scripts:
+            self._npm(("rebuild", self.package, "--global", "--prefix", directory), version, directory, settings)
+        for name in described:
+            os.unlink(os.path.join(project, name))
+        for command, file in lock[f"node_modules/{self.package}"].get("bin", {}).items():
+            target, link = (
+                os.path.join("..", "lib", "node_modules", self.package, file),
+                os.path.join(directory, "bin", command),
+            )
+            if not os.path.lexists(link):  # a rebuild may have made it
+                os.symlink(os.path.normpath(target), link)
 
     def remove(self, directory: str, settings: Settings) -> None:
         """Take the package out of a prefix that it shares with others. Raises OperatorError."""
-        self._npm("uninstall", self.package, directory, settings)
+        self._npm(("uninstall", self.package, "--global", "--prefix", directory), "", directory, settings)
 
     def installed_version(self, directory: str) -> str | None:
         return self._version_in(os.path.join(directory, "lib", "node_modules", *self.package.split("/")))
@@ -145,13 +177,21 @@ class Npm(Source):
     def _program(settings: Settings) -> str | None:
         return shutil.which("npm", path=search_path(settings.home, settings.environment))
 
-    def _npm(self, verb: str, package: str, directory: str, settings: Settings) -> None:
+    def _npm(
+        self,
+        does: Sequence[str],
+        version: str,
+        directory: str,
+        settings: Settings,
+        lock: Mapping[str, Any] | None = None,
+    ) -> None:
+        package = f"{self.package}@{version}" if version else self.package
         npm = self._npm_program(package, settings)
         registry = Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
         with scratch_directory() as scratch:
             cache = os.path.join(scratch, "cache")
-            command = [npm, verb, package, "--global", "--prefix", directory, "--cache", cache, "--include=optional"]
-            command += [f"--ignore-scripts={'false' if verb == 'rebuild' else 'true'}"]
+            command = [npm, *does, "--cache", cache, "--include=optional"]
+            command += [f"--ignore-scripts={'false' if does[0] == 'rebuild' else 'true'}"]
             command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000"]
             command += [f"--fetch-timeout={ANSWER_SECONDS * 1000}"]
             command += ["--no-audit", "--no-fund", "--no-update-notifier", "--no-progress", "--loglevel=error"]
@@ -161,9 +201,8 @@ class Npm(Source):
             environment["PATH"] = os.pathsep.join((os.path.dirname(npm), environment["PATH"]))
             registry = self._company_settings(npm, environment, settings, registry, scratch)
             run(self.name, command, environment, package, registry, (cache, directory))
-            published = self.integrity.get(package[len(self.package) + 1 :], ()) if verb == "install" else ()
-            if published:
-                _require_published(package, published, cache, directory, registry)
+            if lock:
+                _require_published(package, lock, cache, directory, registry)
 
     @staticmethod
     def _npm_environment(settings: Settings, registry: Registry, scratch: str) -> dict[str, str]:
@@ -255,7 +294,7 @@ def _variables_in(npmrc: str) -> set[str]:
     )  # bounded: else a file of beginnings is looked at without end
 
 
-def _require_published(what: str, published: Sequence[str], cache: str, directory: str, registry: Registry) -> None:
+def _require_published(what: str, lock: Mapping[str, Any], cache: str, directory: str, registry: Registry) -> None:
     """Raises OperatorError unless all that npm has installed came in packages which their maker published.
 
     What a registry says of a package decides what npm installs beside it, from where (a directory of this host, too), how it is
@@ -263,21 +302,32 @@ def _require_published(what: str, published: Sequence[str], cache: str, director
     """
     problem = f"is not what its maker published: {registry.title} gives something else under this name and version"
     way_out = f"Nothing of it was run. Check {registry.variable}, and who can write to it"
-    packages = [path for path in (_kept(cache, one) for one in published) if path]
-    if not packages or packages[0] != _kept(cache, published[0]):
-        raise OperatorError(problem, what, way_out)
+    modules = os.path.join(directory, "lib")
+    for place, entry in lock.items():
+        # npm leaves out what it may leave out where it does not come as it should.
+        if _is_for_this_platform(entry) and not os.path.isdir(os.path.join(modules, place)):
+            raise OperatorError(problem, what, way_out)
+    packages = [path for path in (_kept(cache, entry["integrity"]) for entry in lock.values()) if path]
     genuine = {digest for path in packages for digest in _digests_in(path)}
     for above, directories, names in os.walk(directory):
         for name in (*directories, *names):
             path = os.path.join(above, name)
-            if name == ".package-lock.json":
-                continue  # npm's own list, which no package can be called
+            if name == ".package-lock.json" or (above == modules and name in ("package.json", "package-lock.json")):
+                continue  # npm's own list, which no package can be called, and ours
             if os.path.islink(path):
                 fits = os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
             else:
                 fits = os.path.isdir(path) or _digest_of(path) in genuine
             if not fits:
                 raise OperatorError(problem, what, way_out)
+
+
+def _is_for_this_platform(entry: Mapping[str, Any]) -> bool:
+    """As far as that can be told: for another C library, and where two will do, npm chooses."""
+    machine = platform.machine().lower()
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine, machine)
+    here = sys.platform in entry.get("os", [sys.platform]) and machine in entry.get("cpu", [machine])
+    return here and "libc" not in entry and not entry.get("peer")
 
 
 def _kept(cache: str, integrity: str) -> str:

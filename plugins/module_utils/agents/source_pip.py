@@ -11,6 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .. import processes
 from ..errors import OperatorError
@@ -43,7 +44,7 @@ class Pip(Source):
         self.extras = tuple(extras)
         self.pythons = tuple(pythons)
 
-    def fetch(self, version: str, directory: str, settings: Settings) -> None:
+    def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
         what = f"{self.package} {version}"
         registry = Registry("the Python index", settings.pip_index, "coding_agents_pip_index")
         with scratch_directory() as scratch:
@@ -62,10 +63,12 @@ class Pip(Source):
             requirements = os.path.join(scratch, "requirements.txt")
             extras = f"[{','.join(self.extras)}]" if self.extras else ""
             index = [f"--index-url {settings.pip_index}"] if settings.pip_index else []
-            write(requirements, "\n".join((*index, f"{self.package}{extras}=={version}", "")))
+            write(requirements, "\n".join((*index, *(lock or (f"{self.package}{extras}=={version}",)), "")))
             command = [os.path.join(directory, "bin", "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet"]
             command += ["--disable-pip-version-check", "--cache-dir", os.path.join(scratch, "cache")]
             command += ["--retries", "1", "--timeout", str(ANSWER_SECONDS), "--requirement", requirements]
+            # No package is built: what it would be built with is in no lock.
+            command += ["--no-deps", "--require-hashes", "--only-binary=:all:"] if lock else []
             run(self.name, command, environment, what, registry, (scratch, directory))
         self._require(version, directory)
 

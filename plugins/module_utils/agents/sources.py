@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .. import careful, processes
@@ -46,6 +46,11 @@ SYSTEM_CERTIFICATES = (
 )
 
 _CAUSES = (
+    (
+        r"EINTEGRITY|DO NOT MATCH THE HASHES|In --require-hashes mode",
+        "it is not what its maker published: {registry} gives something else under this name and version",
+        "Nothing of it was run. Check {variable}, and who can write to it",
+    ),
     (
         r"ENOSPC|EDQUOT|No space left on device|Disk quota exceeded",
         "no space is left on the disk",
@@ -104,8 +109,11 @@ class Source:
     def __init__(self, package: str) -> None:
         self.package = package
 
-    def fetch(self, version: str, directory: str, settings: Settings) -> None:
-        """Install exactly this version into ``directory``. Raises OperatorError; then what is in the directory is of no use."""
+    def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
+        """Install exactly this version into ``directory``. Raises OperatorError; then what is in the directory is of no use.
+
+        With a ``lock``, exactly the packages that are in it, each as its maker published it.
+        """
         raise NotImplementedError
 
     def installed_version(self, directory: str) -> str | None:

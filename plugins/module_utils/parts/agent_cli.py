@@ -20,6 +20,7 @@ from ..agents import AGENTS, Agent, FoundCli, check_versions
 from ..agents.source_npm import Npm
 from ..agents.sources import Settings
 from ..engine import files, obstacles, traces
+from ..engine.documents.libraries import module as library
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
@@ -89,6 +90,7 @@ class AgentCli(Part):
         if not _to_fetch(owner, options):
             return []
         settings = _settings(owner, options)
+        _locks()  # before anything is written: where they have not travelled they are asked for
         fetched: list[str] = []
         with locked(owner):
             try:
@@ -285,10 +287,18 @@ def _fetch(owner: Owner, one: _Program, settings: Settings) -> None:
     ledger.packages[key] = _record(one.version, one.directory, complete=False)
     ledger.save()
     files.make_directories(parent, owner)
-    one.agent.source.fetch(one.version, one.directory, settings)
+    one.agent.source.fetch(
+        one.version, one.directory, settings, _locks().get(f"{one.agent.source.package}@{one.version}")
+    )
     one.agent.source.try_out(one.program, settings)
     ledger.packages[key]["complete"] = True
     ledger.save()
+
+
+def _locks() -> Mapping[str, Any]:
+    """By package and version: the packages of a known version, with their digests. Raises LibraryNeeded."""
+    locks: Mapping[str, Any] = library("locks").LOCKS
+    return locks
 
 
 def _remove(ledger: Ledger, directories: list[str]) -> None:
