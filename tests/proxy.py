@@ -71,5 +71,7 @@ def running(names: Mapping[str, str] | None = None, refuse: str = "", host: str 
     """Run a proxy in a thread."""
     with Proxy(names, refuse, host) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        yield proxy
-        proxy.shutdown()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()

@@ -50,7 +50,9 @@ NEWER = [
 
 def node_directory(version: str) -> Path:
     """Where a Node.js of this version is called ``node``, beside an npm that runs with it. It is kept in the cache."""
-    npm = shutil.which("npm") or missing("npm is needed: apt-get install -y nodejs npm (18 or newer)")
+    npm = shutil.which("npm")
+    if npm is None:
+        missing("npm is needed: apt-get install -y nodejs npm (18 or newer)")
     place = cache_directory() / "agents" / f"node-{version}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{place}.lock", "w", encoding="utf-8") as lock:

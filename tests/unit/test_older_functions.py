@@ -130,7 +130,7 @@ LEFT = {
         "was changed since",
     ),
     "no closing brace": (function().replace(b"\n}\n", b"\n"), "no closing brace"),
-    "no end": (function().split(b"# <<<")[0], "no pair"),
+    "no end": (function().partition(b"# <<<")[0], "no pair"),
     "twice": (function() * 2, "stands twice"),
     "by hand": (f"{NAME}() {{ claude; }}\n".encode(), "did not write it"),
 }

@@ -77,7 +77,7 @@ class YamlDocument(Document):
         if pair is None:
             self._checked(path, value, lambda: self._add(path, value))
         elif not same(_value(pair[1], self.text), value):
-            key, old = pair
+            key, old = pair[0], pair[1]
             self._refuse_marked(old, path)
             style = self.text[old.start] if old.kind == _SCALAR and old.start < old.end else ""
             text = self._rendered(value, self._column(key.start), path, style)
@@ -88,7 +88,7 @@ class YamlDocument(Document):
         pair = self._find(path)
         if pair is None:
             return None
-        key, old = pair
+        key, old = pair[0], pair[1]
         column = self._column(key.start)
         text = self.text[self._behind_colon(key, old) : old.end]
         try:
@@ -110,7 +110,7 @@ class YamlDocument(Document):
         pair = self._find(path)
         if pair is None:
             raise AssertionError("it was set above")
-        key, old = pair
+        key, old = pair[0], pair[1]
         shifted = re.sub(r"\n(?=[^\r\n])", "\n" + " " * self._column(key.start), text)
         # With the comments that stood between the two, it has them.
         start = self._colon(key) if not space else self._behind_colon(key, old)
@@ -144,7 +144,7 @@ class YamlDocument(Document):
         if pair is None or _is_nothing(pair[1]):
             self.set(path, [element])
             return
-        key, old = pair
+        key, old = pair[0], pair[1]
         self._require(old, _SEQUENCE, path)
         current = _value(old, self.text)
         if any(same(element, one) for one in current):
@@ -171,7 +171,7 @@ class YamlDocument(Document):
             number = next((at for at, one in enumerate(current) if same(element, one)), -1)
             if pair is None or number < 0:
                 return
-            key, old = pair
+            key, old = pair[0], pair[1]
             self._refuse_marked(old, path)
             if not old.is_block:
                 edit = dropped(self._brackets(old), number)
