@@ -41,8 +41,8 @@ _SETTINGS = """
         default (such as C(claude-opus)) that the workspace serves now. Versions are compared as numbers.
       - Where the gateway is used, of the model services of C(system.ai), and of serving endpoints for what is not among these; with
         other routings, of serving endpoints that are V(READY). Of a family that nobody serves the default stays.
-      - The report shows the choice; C(coding_agents_models_file) keeps it. It needs a sign-in on the control node. Without this option no model
-        changes by itself.
+      - The report shows the choice; C(coding_agents_models_file) keeps it. It needs a sign-in on the control node. Without this option
+        no model changes by itself.
     type: bool
     default: false
   base_urls:

@@ -129,7 +129,7 @@ def whole(least: int) -> Kind:
 def integer(least: int = -_SAFE) -> Kind:
     """A whole number of a format that tells it from ``1.0``."""
     title = "a whole number, without quotes" if least == -_SAFE else f"a whole number from {least}, without quotes"
-    return Kind(title, lambda value: type(value) is int and least <= value < _SAFE)
+    return Kind(title, lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value < _SAFE)
 
 
 def between(least: float, most: float, without_least: bool = False) -> Kind:
