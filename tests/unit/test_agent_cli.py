@@ -384,7 +384,7 @@ def test_what_was_fetched_goes_again_when_something_later_fails(host: Host, monk
 def killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Starts a rollout in a process of its own, which is gone half-way through npm's work."""
 
-    def half(self: Npm, version: str, directory: str, settings: Any) -> None:
+    def half(self: Npm, version: str, directory: str, settings: Any, lock: Any = None) -> None:
         os.makedirs(f"{directory}/lib/node_modules")
         os._exit(9)
 
@@ -392,8 +392,10 @@ def killed(host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         child = os.fork()
         if child == 0:
             monkeypatch.setattr(Npm, "fetch", half)
-            host.roll_out(version, **more)
-            os._exit(0)
+            try:
+                host.roll_out(version, **more)
+            finally:
+                os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
     return run

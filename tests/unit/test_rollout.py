@@ -92,7 +92,7 @@ class Host:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host whose registry has every version, with neither an agent nor a Databricks CLI."""
     made = Host(homes.lived_in(tmp_path / "home"))
-    monkeypatch.setattr(Npm, "needed", lambda source, settings: "")
+    monkeypatch.setattr(Npm, "needed", lambda source, version, settings: "")
     monkeypatch.setattr(Npm, "fetch", made.fetch)
     monkeypatch.setattr(base, "USUAL_DIRECTORIES", ())
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
