@@ -467,7 +467,11 @@ def test_the_preflight_alone_asks_the_workspace_and_touches_no_host(
 LISTED: Mapping[str, tuple[set[str], list[str]]] = {
     "rollout": (
         {"preflight", *PARTS},
-        ["Compare the host with the wanted state", "Bring the host to the wanted state"],
+        [
+            "Compare the host with the wanted state",
+            "Leave hosts alone that are in order",
+            "Bring the host to the wanted state",
+        ],
     ),
     "uninstall": (set(PARTS), ["Give the host back as it was found"]),
     "doctor": (set(), ["Examine the host"]),

@@ -106,8 +106,8 @@ def _troubles(owner: Owner, options: Options, agent: Agent, parse_all: bool = Fa
     if main is None:
         return
     settings = _settings(main, parse_all)
-    for key in main.values:
-        _leave_out(settings, key)
+    for key, value in main.values.items():
+        _put(settings, key, value)
     for problem in agent.troubles(chosen, settings):
         yield main.path, problem
 
@@ -134,14 +134,14 @@ def _settings(main: Wanted | None, parse_all: bool = False) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _leave_out(settings: dict[str, Any], key: KeyPath) -> None:
-    """Ours is right, or will be after the rollout."""
+def _put(settings: dict[str, Any], key: KeyPath, value: Any) -> None:
+    """Ours is right, or will be after the rollout: what is wrong with it now is no trouble."""
     for name in key[:-1]:
         inside = settings.get(name)
         if not isinstance(inside, dict):
             return
         settings = inside
-    settings.pop(key[-1], None)
+    settings[key[-1]] = value
 
 
 def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
