@@ -71,9 +71,19 @@ def as_mapping(value: Any) -> Mapping[str, Any] | None:
 
 
 def shown(value: Any) -> str:
-    """A value as YAML's reader thinks of it, short enough for a message."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    """A value as YAML's reader thinks of it, short enough for a message. The texts in a dictionary are left out: one that stands in
+    another option's place may hold a secret.
+    """
+    text = repr(value) if isinstance(value, str) else json.dumps(_without_texts(value), default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _without_texts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_texts(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: "..." if isinstance(one, str) else _without_texts(one) for name, one in value.items()}
+    return value
 
 
 def is_plain(value: Any) -> bool:
