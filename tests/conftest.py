@@ -1,10 +1,13 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long property tests run: a sample by default, many more with HYPOTHESIS_PROFILE=soak (make soak)."""
+"""What holds for every test: none leaves the environment of the process changed, and property tests run a sample, or many more with
+HYPOTHESIS_PROFILE=soak (make soak).
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,8 @@ settings.register_profile("ci", max_examples=400, derandomize=True, **{**_common
 settings.register_profile("soak", max_examples=20_000, **_common)
 settings.load_profile(PROFILE)
 
+_PYTEST_S_OWN = {"PYTEST_CURRENT_TEST"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``make soak`` runs what is marked: with its profile, that is every property test too."""
@@ -33,3 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
                 item.add_marker(pytest.mark.soak)
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What one test leaves in the environment fails another, far away: each has to put it back."""
+    before = {**os.environ}
+    yield
+    left = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)} - _PYTEST_S_OWN
+    assert not left, f"this test has changed the environment for all that follow: {', '.join(sorted(left))}"

@@ -28,6 +28,7 @@ COLLECTION = "fmapi.coding_agents"
 # Nothing of the person who runs the tests reaches a play: neither their Ansible settings nor an agent that they use.
 _NOT_INHERITED: tuple[str, ...] = ("ANSIBLE_", "ANTHROPIC_", "CLAUDE", "DATABRICKS_", "ARM_", "AI_AGENT", "XDG_")
 _NOT_INHERITED += ("TEST_RECORD_FILE", "PYTHONDONTWRITEBYTECODE")  # without bytecode each run compiles all anew
+_NOT_INHERITED += ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # whom a play trusts is what it is told
 _LIMIT_SECONDS = 900
 
 
