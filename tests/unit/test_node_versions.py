@@ -98,6 +98,9 @@ def test_the_doctor_says_which_node_is_too_old_for_what(
     assert "does not start: it needs Node.js 20 or newer" in unfit.detail and "newer Node.js" in unfit.fix
     script.write_bytes(b"\x7fELF")
     assert doctor(owner, monkeypatch) == [], "a program of the machine's own needs none"
+    script.write_text(f"#!/{'long/' * 40}bin/node\n")
+    (unfit,) = doctor(owner, monkeypatch)
+    assert "does not start" in unfit.detail, "a Node.js by its whole path, however long"
     script.write_text("#!/usr/bin/env node\n")
     has_node(tmp_path, "v20.0.0")
     assert doctor(owner, monkeypatch) == []

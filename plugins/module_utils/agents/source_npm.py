@@ -40,6 +40,7 @@ OLDEST_NODE = "18"
 """With which what npm fetches was tried, where its maker names none."""
 _LOOKED = "It was looked for on PATH, in the usual places and with nvm, fnm, volta, mise, asdf, nodenv, n, pnpm and bun"
 _LONGEST_VERSION = 60
+_LONGEST_FIRST_LINE = 1 << 10
 _PART = 1 << 20
 
 
@@ -278,7 +279,7 @@ def _runs_on_node(program: str) -> bool:
     """Whether it is a script for Node.js. Many a package's program is none: the Node.js that is there does not matter to it."""
     try:
         with os.fdopen(careful.open_regular(program, follow=True), "rb") as stream:
-            return re.match(rb"#![^\n]*\bnode\b", stream.readline(_LONGEST_VERSION)) is not None
+            return re.match(rb"#![^\n]*\bnode\b", stream.readline(_LONGEST_FIRST_LINE)) is not None
     except OSError:
         return False
 

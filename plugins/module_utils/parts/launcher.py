@@ -138,12 +138,12 @@ class Launcher(Part):
 
     def warnings(self, owner: Owner, options: Options) -> list[str]:
         """What of an older set-up stays, and comes before ours."""
-        return [f"{_said(one)}. {_remove(one)}" for one in _Older(owner, options).left]
+        return [f"{_said(one)}. {_way_out(one)}" for one in _Older(owner, options).left]
 
     def checks(self, examination: Examination) -> Iterator[Check]:
         older = _Older(examination.owner, examination.options)
         for one in older.left:
-            yield Check("Environment", f"command {one.name}", WARN, _said(one), _remove(one))
+            yield Check("Environment", f"command {one.name}", WARN, _said(one), _way_out(one))
         path = examination.shell().get("PATH", "")
         if not path:
             return  # the shell does not tell
@@ -221,7 +221,7 @@ def _said(one: OlderFunction) -> str:
     return f"{one.path}:{one.line}: the function {one.name} {one.problem}. It is left as it is, and comes before our command"
 
 
-def _remove(one: OlderFunction) -> str:
+def _way_out(one: OlderFunction) -> str:
     return f"Take it out of {one.path}, then open a new terminal"
 
 

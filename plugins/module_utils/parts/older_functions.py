@@ -26,8 +26,7 @@ START_FILES = (".bashrc", ".zshrc")
 """Below the home: the script wrote into no others."""
 
 _VARIABLES = "token|host|expiry|lifetime|now|oauth_tok|new_token|pat_json|new_expiry|tmpfile"
-_STATEMENT = re.compile(
-    r"""\s*(?:
+_STATEMENT = r"""\s*(?:
         | \#.*
         | local\ (?:sf="[^"$`]+"|[a-z_\ ]+(?:=""|\ profile="[^"$`]+"|profile="[^"$`]+")?)
         | \[\[\ !\ -f\ "\$sf"\ \]\]\ &&\ {\ command\ claude\ "\$@";\ return;\ }
@@ -43,9 +42,8 @@ _STATEMENT = re.compile(
         | '\.env\.ANTHROPIC_AUTH_TOKEN\ =.*
         | "\$sf"\ >\ "\$tmpfile"\ &&.*
         | else | fi | done | return\ 1 | command\ claude\ "\$@"
-    )\s*""".replace("VARIABLES", _VARIABLES),
-    re.VERBOSE,
-)
+    )\s*""".replace("VARIABLES", _VARIABLES)
+"""Compiled where a function is found: most hosts have none, and every look would pay for it."""
 _LAST = 'command claude "$@"'
 _LONGEST_LINE = 2000
 
@@ -106,6 +104,6 @@ def _problem(name: str, lines: list[str]) -> str:
     known = lines[-1].rstrip() == "}" and inner and inner[-1].strip() == _LAST
     for line in inner if known else ():
         plain = line.replace(f"[{name}]", "[NAME]")
-        if len(line) > _LONGEST_LINE or not _STATEMENT.fullmatch(plain):
+        if len(line) > _LONGEST_LINE or not re.fullmatch(_STATEMENT, plain, re.VERBOSE):
             known = False
     return "" if known else "was changed since the older script wrote it"
