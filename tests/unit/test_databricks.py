@@ -335,17 +335,15 @@ def test_a_throttled_public_page_is_asked_again_when_it_says_so(
         client.probe()
 
 
-def test_a_token_endpoint_that_never_answers_is_given_up(
-    workspace: Workspace, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_endpoint_that_never_answers_is_given_up(workspace: Workspace, ask: Ask) -> None:
     """The SDK asks it without any limit of its own."""
-    monkeypatch.setattr(databricks, "CALL_SECONDS", 1.0)
     client = ask(**principal(workspace))
     client.connect()
     workspace.control(delay={"path_prefix": "/oidc/v1/token", "seconds": 20})
     with pytest.raises(WorkspaceError) as caught:
-        client._call(client.me, 1.0)
+        client.get("/api/2.0/preview/scim/v2/Me", seconds=1.0)
     assert caught.value.kind == "timeout"
+    assert workspace.requests("/oidc/v1/token"), "it is this request that hangs"
 
 
 def test_the_limits_keep_a_dead_workspace_under_fifteen_seconds() -> None:
