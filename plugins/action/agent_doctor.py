@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from ..module_utils.options.owner import OWNER
 from ..modules.agent_doctor import SPEC
 from ..plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    OPTIONS = {**OWNER, **SPEC}
+    OPTIONS = SPEC
+    VERB = "examine"
     ASKS_WORKSPACE = True
     WRITES_MODELS = False
     READS_SETTINGS = True

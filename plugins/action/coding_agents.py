@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ..module_utils.options.owner import OWNER
 from ..modules.coding_agents import SPEC
 from ..plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    OPTIONS = {**OWNER, **SPEC}
+    OPTIONS = SPEC
+    VERB = "bring_or_withdraw"
     ASKS_WORKSPACE = True

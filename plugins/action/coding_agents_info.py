@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from ..module_utils.options.owner import OWNER
 from ..modules.coding_agents_info import SPEC
 from ..plugin_utils.host_action import HostAction
 
 
 class ActionModule(HostAction):
-    OPTIONS = {**OWNER, **SPEC}
+    OPTIONS = SPEC
+    VERB = "look"
     ASKS_WORKSPACE = True
     FINDS_LACK = True
+    FINDS_FAILURES = True

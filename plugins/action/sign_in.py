@@ -17,8 +17,7 @@ from ansible import constants as C
 from ansible.utils.display import Display
 
 from ..module_utils import processes
-from ..module_utils.options.owner import OWNER
-from ..module_utils.options.verbs import SIGN_IN
+from ..modules.sign_in import SPEC
 from ..plugin_utils.filling import filled
 from ..plugin_utils.host_action import REPORTED, HostAction
 
@@ -39,7 +38,8 @@ _SAID = {
 class ActionModule(HostAction):
     """One module call on the host; then the sign-in itself where it can be done from here."""
 
-    OPTIONS = {**OWNER, **SIGN_IN}
+    OPTIONS = SPEC
+    VERB = "sign_ins"
 
     def told(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         name = str(variables.get("inventory_hostname"))
@@ -72,8 +72,8 @@ class ActionModule(HostAction):
     def _sign_in(self, entry: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """Run ``login``, each of its lines as it comes. It bounds itself."""
         display = Display()
-        options, _from_variables = filled(SIGN_IN, self._task.args, variables, self._templar)
-        timeout = str(options.get("sign_in_timeout", SIGN_IN["sign_in_timeout"]["default"]))
+        options, _from_variables = filled(["sign_in_timeout"], self._task.args, variables, self._templar)
+        timeout = str(options.get("sign_in_timeout", SPEC["sign_in_timeout"]["default"]))
         # A play that is interrupted ends its workers without a word to them.
         command = [entry["front"], "login", "--tied", "--timeout", timeout]
         started = processes.start(command, os.environ, listen=True, tied=True)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place where host code meets Ansible: a module's options, its owners, their results merged."""
+"""The one place where host code meets Ansible: the module host_call, its owners, their results merged."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from . import loading
-from .defects import defect
 from .engine.owner import Done, Owner, check_home, current_owner, each, owner_named
 from .errors import OperatorError
-from .options import owner
-from .options.values import Spec, registry
 from .places import How
 
 OLDEST_PYTHON = (3, 9)
@@ -25,12 +22,11 @@ OLDEST_PYTHON = (3, 9)
 few aliases that :mod:`typing` spells.
 """
 
-STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
-PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
-if registry("parts", "PARTS"):
-    PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
-CARRIED: Spec = {"carried": {"type": "str", "no_log": True}}
-"""What the action plugin brings along."""
+SPEC = {
+    "carried": {"type": "str", "required": True, "no_log": True},
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
+}
+"""All in one text that is not logged: else the host's log has it, and of a dictionary each word would be hidden in the result."""
 
 _EXPECTED = (OperatorError, ValueError)
 _NO_PROGRAM = {"needs_program": True, "drifted": True}
@@ -39,24 +35,28 @@ _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
 
 
-def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool = False) -> None:
+def run() -> None:
     """Do what a function of the host program's module ``rollout`` does, for each of the owners.
 
-    What an operator can mend becomes one clear failure, after all have had their turn. With ``finds_failures`` (the look) an owner's
+    What has travelled: ``verb``, the function's name; ``options``, judged and with their defaults; ``paths``, which of them are paths
+    of the host; ``finds_failures``; and what :mod:`.loading` takes.
+
+    What an operator can mend becomes one clear failure, after all have had their turn. Where ``finds_failures`` (the look) an owner's
     failure is a finding: the result names ``failed_users``, and whatever applies the rest fails for them. Only where nobody can be
     planned for does the module itself fail.
     """
-    module = AnsibleModule(argument_spec={**owner.OWNER, **CARRIED, **spec}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if sys.version_info < OLDEST_PYTHON:
         module.fail_json(
             msg=f"{sys.executable} is Python {sys.version.split()[0]}, and fmapi.coding_agents needs "
             f"{'.'.join(map(str, OLDEST_PYTHON))} or newer on a host. Install one, and name it in ansible_python_interpreter"
         )
-    # One text that is not logged: else the host's log has it all, and of a dictionary each word would be hidden in the result.
-    carried = json.loads(module.params.pop("carried") or "{}")
-    options = {**module.params, **carried.pop("own", {}), "carried": carried}
-    if parts:
-        options["parts"] = list(parts)
+    carried = json.loads(module.params["carried"])
+    verb, finds_failures = carried["verb"], carried["finds_failures"]
+    options = {**carried.pop("options"), "carried": carried}
+    for name in carried["paths"]:
+        if options[name]:
+            options[name] = os.path.expanduser(os.path.expandvars(options[name]))
     for name, value in (("https_proxy", options.get("proxy")), ("no_proxy", options.get("no_proxy"))):
         if value:
             os.environ[name] = value
@@ -72,6 +72,8 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     except OperatorError as error:
         module.fail_json(msg=error.told)
     except Exception as error:
+        from .defects import defect
+
         module.fail_json(**defect(error))
     result = merged(done)
     # Not by module.warn(): ansible-core 2.19 and newer show that at once, and keep it from the action plugin.

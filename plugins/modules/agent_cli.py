@@ -26,7 +26,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner
   - fmapi.coding_agents.agent_settings.agents
   - fmapi.coding_agents.agent_cli
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -101,12 +100,13 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module
-from ..module_utils.options import agent_cli, agent_settings, workspace
+from ..module_utils import by_action
+from ..module_utils.options import agent_cli, agent_settings, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
-    **module.STATE,
+    **owner.OWNER,
+    **verbs.STATE,
     "agents": agent_settings.SPEC["agents"],
     **{name: workspace.SPEC[name] for name in ("ca_file", "proxy", "no_proxy")},
     **agent_cli.SPEC,
@@ -114,7 +114,7 @@ SPEC: Spec = {
 
 
 def main() -> None:
-    module.run(SPEC, "bring_or_withdraw", parts=("agent_cli",))
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.control_node
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: partial
@@ -107,12 +106,12 @@ checks:
       sample: Run the rollout
 """
 
-from ..module_utils import module
+from ..module_utils import by_action
 from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
-    **owner.FILES,
+    **owner.SPEC,
     **workspace.SPEC,
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
@@ -124,7 +123,7 @@ SPEC: Spec = {
 
 
 def main() -> None:
-    module.run(SPEC, "examine")
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner.files
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.agent_settings
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -98,13 +97,13 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module
-from ..module_utils.options import agent_settings, databricks_oauth, owner, workspace
+from ..module_utils import by_action
+from ..module_utils.options import agent_settings, databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
-    **module.STATE,
-    **owner.FILES,
+    **verbs.STATE,
+    **owner.SPEC,
     **workspace.SPEC,
     "token_ttl_minutes": databricks_oauth.SPEC["token_ttl_minutes"],
     **agent_settings.SPEC,
@@ -112,7 +111,7 @@ SPEC: Spec = {
 
 
 def main() -> None:
-    module.run(SPEC, "bring_or_withdraw", parts=("agent_settings",))
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.control_node
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -125,14 +124,14 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module
-from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, workspace
+from ..module_utils import by_action
+from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
-    **module.STATE,
-    **module.PARTS,
-    **owner.FILES,
+    **verbs.STATE,
+    **verbs.PARTS,
+    **owner.SPEC,
     **workspace.SPEC,
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
@@ -142,7 +141,7 @@ SPEC: Spec = {
 
 
 def main() -> None:
-    module.run(SPEC, "bring_or_withdraw")
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

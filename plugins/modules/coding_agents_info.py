@@ -31,7 +31,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.control_node
-  - fmapi.coding_agents.carried
 notes:
   - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
     C(module_defaults), these over the variable, and the variable over the option's default.
@@ -117,13 +116,13 @@ programs:
     claude_code: {path: /home/ada/.local/bin/claude, version: 2.1.197, source: npm, wanted_version: 2.1.197}
 """
 
-from ..module_utils import module
-from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, workspace
+from ..module_utils import by_action
+from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
-    **module.PARTS,
-    **owner.FILES,
+    **verbs.PARTS,
+    **owner.SPEC,
     **workspace.SPEC,
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
@@ -133,7 +132,7 @@ SPEC: Spec = {
 
 
 def main() -> None:
-    module.run(SPEC, "look", finds_failures=True)
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner.files
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.databricks_oauth
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -122,15 +121,15 @@ documents:
   sample: ["/home/ada/.claude.json", "/home/ada/.claude/settings.json"]
 """
 
-from ..module_utils import module
-from ..module_utils.options import databricks_oauth, owner, workspace
+from ..module_utils import by_action
+from ..module_utils.options import databricks_oauth, owner, verbs, workspace
 from ..module_utils.options.values import Spec
 
-SPEC: Spec = {**module.STATE, **owner.FILES, **workspace.SPEC, **databricks_oauth.SPEC}
+SPEC: Spec = {**verbs.STATE, **owner.SPEC, **workspace.SPEC, **databricks_oauth.SPEC}
 
 
 def main() -> None:
-    module.run(SPEC, "bring_or_withdraw", parts=("databricks_oauth", "login_item"))
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.owner
-  - fmapi.coding_agents.carried
 attributes:
   check_mode:
     support: full
@@ -122,14 +121,15 @@ sign_ins:
       sample: ssh -t -L 8020:localhost:8020 ada@laptop-ada '~/.local/share/fmapi-coding-agents/coding-agents login'
 """
 
-from ..module_utils import module
-from ..module_utils.options import verbs
+from ..module_utils import by_action
+from ..module_utils.options import owner, verbs
+from ..module_utils.options.values import Spec
 
-SPEC = verbs.SIGN_IN
+SPEC: Spec = {**owner.OWNER, **verbs.SIGN_IN}
 
 
 def main() -> None:
-    module.run(SPEC, "sign_ins")
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

@@ -130,8 +130,7 @@ checked:
   returned: success
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module_utils import by_action
 from ..module_utils.options import agent_settings, control_node, databricks_oauth, workspace
 from ..module_utils.options.values import Spec
 
@@ -139,12 +138,7 @@ SPEC: Spec = {**workspace.SPEC, **databricks_oauth.SPEC, **agent_settings.SPEC, 
 
 
 def main() -> None:
-    """Say what went wrong: the work is done by the action plugin of the same name, which Ansible prefers."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    module.fail_json(
-        msg="workspace_info runs on the control node, by its action plugin. "
-        "Call it as fmapi.coding_agents.workspace_info in a task."
-    )
+    by_action.run(SPEC)
 
 
 if __name__ == "__main__":

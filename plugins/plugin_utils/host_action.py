@@ -34,6 +34,9 @@ REPORTED = "__coding_agents_reported"
 
 PREFLIGHT_TAG = "preflight"
 _REPORT = "report"
+_HOST_CALL = "fmapi.coding_agents.host_call"
+_HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+"""Ansible's own word for it."""
 _NEEDS = ("needs_program", "needs_libraries")
 """What a host may answer instead of doing anything."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
@@ -47,6 +50,12 @@ class HostAction(ActionBase):
 
     OPTIONS: ClassVar[Spec] = {}
     """The module's own specification."""
+    VERB = ""
+    """What the host program is to do: a function of its module ``rollout``."""
+    PARTS: tuple[str, ...] = ()
+    """Of a module for certain parts alone: those."""
+    FINDS_FAILURES = False
+    """Whether what keeps one of several owners from being planned for is a finding, and no failure."""
     ASKS_WORKSPACE = False
     """Whether the preflight is due before the host is touched. Others ask only for what only it can decide."""
     WRITES_MODELS = True
@@ -173,20 +182,45 @@ class HostAction(ActionBase):
     def _execute(
         self, options: dict[str, Any], program: bool, libraries: bool, variables: Mapping[str, Any]
     ) -> dict[str, Any]:
-        args = {name: value for name, value in options.items() if name not in agent_settings.OWN}
-        args["carried"] = json.dumps({**carrying.carried(options, program, libraries), "own": self._own(options)})
+        decided = self._validated(options)
+        carried = {
+            **carrying.carried(options, program, libraries),
+            "verb": self.VERB,
+            "options": {**decided, "parts": [*self.PARTS]} if self.PARTS else decided,
+            "paths": [name for name in decided if self.OPTIONS[name]["type"] == "path"],
+            "finds_failures": self.FINDS_FAILURES,
+        }
+        hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
         result: dict[str, Any] = self._execute_module(
-            module_args=args, task_vars=variables, wrap_async=bool(self._task.async_val)
+            module_name=_HOST_CALL,
+            module_args={
+                "carried": json.dumps(carried),
+                "secrets": [decided[name] for name in hidden if isinstance(decided[name], str)],
+            },
+            task_vars=variables,
+            wrap_async=bool(self._task.async_val),
         )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+        if "invocation" in result:
+            shown = {name: _HIDDEN if name in hidden and value else value for name, value in decided.items()}
+            result["invocation"] = {"module_args": shown}
         return result
 
-    def _own(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The agents' own options, in their types: a host's module does not know them (see options/values.py)."""
-        spec = {name: option for name, option in agent_settings.OWN.items() if name in self.OPTIONS}
-        given = {name: value for name, value in options.items() if name in spec}
-        validated: dict[str, Any] = ArgumentSpecValidator(spec).validate(given).validated_parameters
+    def _validated(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options in their types, with their defaults. Raises OperatorError.
+
+        Their choices and members have been judged with all else. What a path means, its host knows.
+        """
+        spec = {
+            name: {fact: "str" if value == "path" else value for fact, value in option.items() if fact != "options"}
+            for name, option in self.OPTIONS.items()
+            if name not in control_node.ASKING
+        }
+        found = ArgumentSpecValidator(spec).validate(dict(options))
+        if found.error_messages:
+            raise OperatorError(f"{self._task.action}: {'. '.join(found.error_messages)}")
+        validated: dict[str, Any] = found.validated_parameters
         return validated
 
     def _parts(self, variables: Mapping[str, Any]) -> list[str] | None:

@@ -23,7 +23,6 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge 
     VARIABLES,
     is_secret,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.owner import OWNER
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values import PREFIX
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client, preflight
@@ -34,7 +33,7 @@ from tests.hosts.tree import differences, manifest
 from tests.operator_input import SECRET, generated
 
 SETS = 2500
-SPEC = {**OWNER, **coding_agents.SPEC}
+SPEC = coding_agents.SPEC
 PLAIN_VALUES = SimpleNamespace(template=lambda value: value)
 """A templar for variables that hold no template."""
 

@@ -24,7 +24,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.unit.homes import imports, shared_directory, tree
-from tests.unit.options_for import URL, carried, options_for, owner_of, packed
+from tests.unit.options_for import carried, options_for, owner_of, packed
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users and to give files away")
 NOBODY = 65534
@@ -308,22 +308,22 @@ basic._ANSIBLE_PROFILE = "legacy"
 if given["owners"]:
     of_the_host = module.owner_named
     module.owner_named = lambda name: Owner(*given["owners"][name]) if name in given["owners"] else of_the_host(name)
-if given["verb"]:
-    module.run({}, given["verb"])
-else:
-    from ansible_collections.fmapi.coding_agents.plugins.modules import coding_agents
-    coding_agents.main()
+module.run()
 """
 
 
 def call(
-    arguments: dict[str, Any], verb: str = "", owners: dict[str, Owner] | None = None, check: bool = False
+    arguments: dict[str, Any],
+    verb: str = "bring_or_withdraw",
+    owners: dict[str, Owner] | None = None,
+    check: bool = False,
 ) -> dict[str, Any]:
-    """A module in a process of its own: that does a verb of a program, or coding_agents."""
+    """The module host_call in a process of its own, which does a verb of a program."""
+    options = {"home": None, "users": [], **{name: value for name, value in arguments.items() if name != "carried"}}
+    carried = {**arguments["carried"], "verb": verb, "options": options, "paths": [], "finds_failures": False}
     given = {
-        "arguments": {**arguments, "carried": json.dumps(arguments["carried"]), "_ansible_check_mode": check},
+        "arguments": {"carried": json.dumps(carried), "_ansible_check_mode": check},
         "owners": owners or {},
-        "verb": verb,
     }
     environment = imports()
     done = subprocess.run(
@@ -352,7 +352,7 @@ def test_in_check_mode_nothing_is_kept(owner: Owner) -> None:
 
 
 def test_what_is_carried_does_not_come_back_with_the_result(owner: Owner) -> None:
-    told = call({"home": owner.home, "carried": {**BROUGHT, "own": {"claude_code_x": "y"}}}, "say")
+    told = call({"home": owner.home, "carried": BROUGHT}, "say")
     told.pop("_ansible_new_secrets", None)  # since ansible-core 2.22: what the control node, too, must mask
     assert "carried" not in told and BROUGHT["program"] not in json.dumps(told)
 
@@ -445,9 +445,8 @@ def test_nobody_s_work_begins_while_one_of_them_lacks_the_program(shared: Path) 
 
 
 def arguments(owner: Owner, with_program: bool = False, **own: Any) -> dict[str, Any]:
-    chosen = {"workspace_url": URL, "parts": ["databricks_oauth", "agent_settings"], "home": owner.home, **own}
-    agents = {name: options_for()[name] for name in ("claude_code_settings_location", "claude_code_experimental_betas")}
-    return {**chosen, "carried": {**carried(with_program), "own": agents}}
+    chosen = {"parts": ["databricks_oauth", "agent_settings"], "home": owner.home, "state": "present", **own}
+    return {**options_for(**chosen), "carried": carried(with_program)}
 
 
 def test_the_real_program_rolls_out_from_a_digest_and_uninstalling_leaves_nothing(owner: Owner) -> None:

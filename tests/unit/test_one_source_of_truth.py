@@ -13,19 +13,16 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as host_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing, version
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.module import CARRIED
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import GROUPS, VARIABLES
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.owner import OWNER
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.verbs import SIGN_IN
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "fmapi.coding_agents"
 MODULES = sorted(path.stem for path in ROOT.glob("plugins/modules/*.py"))
 ACTIONS = sorted(path.stem for path in ROOT.glob("plugins/action/*.py"))
-_NO_HOST = ("workspace_info", "serving_endpoint_info", "run_report")
 
 
 def _plugin(kind: str, name: str) -> Any:
@@ -37,8 +34,8 @@ def _spec(name: str) -> Mapping[str, Mapping[str, Any]]:
     module = _plugin("modules", name)
     if hasattr(module, "argument_spec"):
         return dict(module.argument_spec())
-    own: Mapping[str, Any] = module.SPEC if hasattr(module, "SPEC") else SIGN_IN
-    return own if name in _NO_HOST else {**OWNER, **CARRIED, **own}
+    spec: Mapping[str, Any] = host_module.SPEC if name == "host_call" else module.SPEC
+    return spec
 
 
 def _documented(name: str) -> dict[str, Any]:
@@ -79,12 +76,11 @@ def test_an_option_that_is_a_variable_is_the_same_everywhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ACTIONS if name != "run_report"])
 def test_an_action_plugin_fills_the_options_of_its_module(name: str) -> None:
-    own = {option: said for option, said in _spec(name).items() if option not in CARRIED}
-    assert own == _plugin("action", name).ActionModule.OPTIONS
+    assert _spec(name) == _plugin("action", name).ActionModule.OPTIONS
 
 
 def test_every_module_of_hosts_has_an_action_plugin_which_fills_its_options() -> None:
-    assert set(MODULES) - {"serving_endpoint_info"} == set(ACTIONS)
+    assert set(MODULES) - {"serving_endpoint_info", "host_call"} == set(ACTIONS)
 
 
 def test_a_group_of_options_that_modules_take_is_documented_under_its_name() -> None:

@@ -18,7 +18,6 @@ import signal
 import time
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from .. import processes
 from ..errors import OperatorError
 from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, LAUNCHERS, STATE_DIRECTORY
 
@@ -193,6 +192,8 @@ def _as_owner(
     result: dict[str, Any] = {}
     failure: str | None = None
     try:
+        from .. import processes  # here alone: most calls work for who they run as, and would compile it for nothing
+
         os.initgroups(owner.user, owner.gid)
         os.setgid(owner.gid)
         os.setuid(owner.uid)

@@ -9,7 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .values import Spec
+from .values import Spec, registry
+
+STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
+if registry("parts", "PARTS"):
+    PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
+"""Of modules alone: no variable sets these."""
 
 DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
 SIGN_IN: Spec = {"sign_in_timeout": {"type": "int", "default": 300}}
