@@ -18,13 +18,11 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documen
     KeyPath,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
-    Entry,
     Plan,
     Wanted,
-    digest,
     plan,
-    value_digest,
 )
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.past import Entry, digest, value_digest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from hypothesis import given
 from hypothesis import strategies as st

@@ -14,12 +14,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documen
     DotenvDocument,
     KeyPath,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
-    Entry,
-    Plan,
-    Wanted,
-    plan,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Plan, Wanted, plan
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.past import Entry
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -18,12 +18,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documen
     libraries,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.masking import masked_pair
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import (
-    Entry,
-    Plan,
-    Wanted,
-    plan,
-)
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Plan, Wanted, plan
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.past import Entry
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from hypothesis import assume, given
 

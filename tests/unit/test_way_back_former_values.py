@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import ownership, transaction
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import past, transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import KeyPath
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
@@ -203,7 +203,7 @@ def test_what_is_remembered_is_bounded_and_holds_no_value(home: Path) -> None:
     (record,) = [
         one for one in Ledger.load(owner_of(home)).documents[str(home / "s.json")]["values"] if one["path"] == ["model"]
     ]
-    assert len(record["former"]) == ownership._FORMER_VALUES
+    assert len(record["former"]) == past._FORMER_VALUES
     (home / "s.json").write_text(json.dumps({"model": "secret-30"}))
     roll_out(home, "last")
     uninstall(home)

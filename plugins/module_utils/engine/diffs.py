@@ -17,7 +17,8 @@ from typing import Any, Callable
 
 from .documents import FORMATS, MISSING, DocumentError, KeyPath, WholeFile, WrongContainer, libraries
 from .masking import Ours, hidden, masked_pair, masked_wholes
-from .ownership import Entry, Plan, digest, value_digest
+from .ownership import Plan
+from .past import Entry, digest, value_digest
 
 _LARGE = 1 << 20
 _ELEMENT = re.compile(rb"[ \t]*\"(?:[^\"\\\n]|\\.)*\",?[ \t\r]*(?=\n)")

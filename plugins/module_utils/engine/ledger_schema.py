@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict  # noqa: UP035
 
 from ..places import DATA_DIRECTORY, STATE_DIRECTORY
 from .documents import FORMATS
-from .ownership import Entry
+from .past import Entry
 
 Data = Dict[str, Any]  # noqa: UP006
 HOME = "~/"

@@ -9,10 +9,9 @@ want, put in what we want, remember what stood there. Uninstalling is the same r
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Callable, Dict, NamedTuple  # noqa: UP035
+from typing import Any, Callable, NamedTuple
 
 from ..errors import OperatorError
 from .documents import (
@@ -27,17 +26,21 @@ from .documents import (
 )
 from .documents.json_document import same
 from .documents.whole_file import WHOLE, value_of
-
-Entry = Dict[str, Any]  # noqa: UP006
-"""The ledger's record of one document; see :func:`plan` for its keys."""
+from .past import (
+    Entry,
+    Past,
+    digest,
+    former_of,
+    has_element,
+    is_among,
+    left_now,
+    prior_in,
+    prior_of,
+    value_at,
+    value_digest,
+)
 
 PRIVATE = 0o600
-
-_FORMER_VALUES = 16
-"""So many earlier values of ours are known again for each key."""
-_FORMER_KEYS = 64
-"""So many keys (and so many elements) of a document that are not ours any more are remembered."""
-_PRIOR = ("prior", "prior_text")
 
 
 class Wanted(NamedTuple):
@@ -119,17 +122,6 @@ class Plan:
         return self.before != self.after or (self.after is not None and self.mode_before != self.mode_after)
 
 
-def digest(content: bytes | None) -> str | None:
-    """SHA-256 of a file's bytes, hexadecimal; None for no file."""
-    return None if content is None else hashlib.sha256(content).hexdigest()
-
-
-def value_digest(value: Any, salt: str) -> str:
-    """Salted SHA-256 of a value: enough to know ours again, too little to guess a secret from."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(f"{salt}:{text}".encode()).hexdigest()
-
-
 def plan(
     path: str,
     content: bytes | None,
@@ -157,7 +149,7 @@ def plan(
     Raises OperatorError naming the file; nothing has been changed then.
     """
     try:
-        if wanted is None and _is_as_left(content, entry):
+        if wanted is None and _is_asleft_now(content, entry):
             result = Plan(path, (entry or {})["component"], (entry or {})["format"], content, mode, None)
             result.former = entry
         elif wanted is None:
@@ -186,7 +178,7 @@ def _asked(wanted: Wanted, salt: str) -> str:
     return value_digest([wanted.format, *digests, lists, [list(key) for key in wanted.superseded]], salt)
 
 
-def _is_as_left(content: bytes | None, entry: Entry | None) -> bool:
+def _is_asleft_now(content: bytes | None, entry: Entry | None) -> bool:
     """Of a document in which nothing is ours any more: whether its owner has not touched it since we last looked into it."""
     return (
         content is not None and entry is not None and bool(entry.get("gone")) and digest(content) == entry.get("left")
@@ -198,7 +190,7 @@ def _settled(content: bytes | None, entry: Entry | None, wanted: Wanted, salt: s
     kind = FORMATS[wanted.format]
     if not wanted.as_good or content is None or not _is_readable(kind, content):
         return wanted
-    document, past = kind(content), _Past(entry, salt)
+    document, past = kind(content), Past(entry, salt)
     there = {
         key: value for key, value in wanted.as_good.items() if _holds(document, key, value) and past.is_ours(key, value)
     }
@@ -212,10 +204,10 @@ def _bring(
     result = Plan(path, wanted.component, wanted.format, content, mode, entry)
     result.mode_after = _wanted_mode(mode, wanted)
     if content is not None and wanted.replace_unreadable and not is_known and not _is_readable(kind, content):
-        result.backup = f"{path}.unreadable-{hashlib.sha256(content).hexdigest()[:12]}"
+        result.backup = f"{path}.unreadable-{str(digest(content))[:12]}"
         result.notes.append(f"could not be read and was replaced; it is kept as {result.backup}")
     present = content if result.backup is None else None
-    past = _Past(entry, salt)
+    past = Past(entry, salt)
     if entry is not None and entry.get("gone") and (present is None or not past.is_back(kind(present))):
         entry = None  # the file is its owner's; only the past says what would be ours
     if entry is not None and present is not None and (is_known or _satisfied(kind(present), entry, wanted, past)):
@@ -270,139 +262,6 @@ def _bring(
     return result
 
 
-class _Past:
-    """What is known of a document from before: every value that was ours, and what is its owner's without us."""
-
-    def __init__(self, entry: Entry | None, salt: str) -> None:
-        now, former = entry or {}, (entry or {}).get("former") or {}
-        self.salt = salt
-        self.digests: dict[KeyPath, list[str]] = {}
-        """By key, the latest last."""
-        self.priors: dict[KeyPath, Entry] = {}
-        for record in (*former.get("values", ()), *now.get("values", ())):
-            key = tuple(record["path"])
-            self.digests.setdefault(key, []).extend((*record.get("former", ()), record["digest"]))
-            self.priors[key] = _prior_in(record)
-        for record in now.get("removed", ()):
-            if not self.priors.get(tuple(record["path"])):
-                self.priors[tuple(record["path"])] = _prior_in(record)
-        self.elements = [
-            (tuple(record["path"]), record["element"])
-            for record in (*former.get("elements", ()), *now.get("elements", ()))
-        ]
-        self.containers = [tuple(path) for one in (former, now) for path in one.get("containers", ())]
-
-    def is_ours(self, key: KeyPath, value: Any) -> bool:
-        """Whether a value that stands there is one of ours, now or once."""
-        return value is not MISSING and value_digest(value, self.salt) in self.digests.get(key, ())
-
-    def is_our_element(self, key: KeyPath, element: Any) -> bool:
-        return any(one == key and same(ours, element) for one, ours in self.elements)
-
-    def note_containers(self, key: KeyPath, containers: list[KeyPath]) -> None:
-        """Enter those that we had made on the way to a value of ours that is back."""
-        containers += [
-            one for one in dict.fromkeys(self.containers) if one == key[: len(one)] and one not in containers
-        ]
-
-    def is_back(self, document: Document, but: Wanted | None = None) -> bool:
-        """Whether anything of it stands in the document, other than what is wanted."""
-        values = (key for key in self.digests if but is None or key not in but.values)
-        elements = (one for one in self.elements if but is None or not _is_wanted(*one, but))
-        return any(self.is_ours(key, _get(document, key)) for key in values) or any(
-            _has_element(document, *one) for one in elements
-        )
-
-    def record(self, key: KeyPath, value: Any) -> Entry:
-        """Of a value that is ours from now on."""
-        return _with_former({"path": list(key), "digest": value_digest(value, self.salt)}, self.digests.get(key, []))
-
-    def without(self, fresh: Entry, document: Document | None) -> Entry:
-        """The part that is not in an entry any more. What its owner has there now, the document says; without one, the past does."""
-        ours = {tuple(record["path"]) for record in fresh["values"]}
-        removed = {tuple(record["path"]): _prior_in(record) for record in fresh["removed"]}
-        values = []
-        for key, digests in self.digests.items():
-            if key in ours:
-                continue
-            current = MISSING if document is None else _get(document, key)
-            prior = self.priors[key] if document is None else removed.get(key, {})
-            if document is not None and current is not MISSING:
-                prior = _prior(document, key, current)
-            values.append({**_with_former({"path": list(key), "digest": digests[-1]}, digests), **prior})
-        elements = [
-            {"path": list(key), "element": element}
-            for key, element in self.elements
-            if not any(tuple(one["path"]) == key and same(one["element"], element) for one in fresh["elements"])
-        ]
-        containers = [list(path) for path in dict.fromkeys(self.containers) if list(path) not in fresh["containers"]]
-        if not values and not elements:
-            return {}
-        return {
-            "values": values[-_FORMER_KEYS:],
-            "elements": elements[-_FORMER_KEYS:],
-            "containers": containers[-_FORMER_KEYS:],
-        }
-
-
-def _with_former(record: Entry, digests: list[str]) -> Entry:
-    former = [one for one in dict.fromkeys(digests) if one != record["digest"]][-_FORMER_VALUES:]
-    return {**record, "former": former} if former else record
-
-
-def holds_ours(content: bytes | None, entry: Entry, salt: str) -> bool:
-    """Whether anything stands in a file that is ours, now or once. Raises DocumentError for one that cannot be read."""
-    if content is None:
-        return False
-    return digest(content) == entry["after"] or _Past(entry, salt).is_back(FORMATS[entry["format"]](content))
-
-
-def former_of(entry: Entry, document: Document | None = None) -> Entry | None:
-    """What to remember of a document in which nothing is ours any more; None where nothing can come back.
-
-    What its owner has there now, the document says, without ours; where it is not at hand, the entry does.
-    """
-    nothing: Entry = {"values": [], "elements": [], "removed": [], "containers": []}
-    former = _Past(entry, "").without(nothing, document)
-    kept = {name: entry[name] for name in ("component", "format", "created", "mode", "leftovers")}
-    return {**kept, **nothing, "after": "", "undo": None, "gone": True, "former": former} if former else None
-
-
-def _left(former: Entry | None, content: bytes | None) -> Entry | None:
-    """The same, with a digest of what its owner has now."""
-    if former is not None and content is not None:
-        former["left"] = digest(content)
-    return former
-
-
-def remembering(entry: Entry, other: Entry | None) -> Entry:
-    """An entry that knows the values of another as former ones of ours, too: one that was to hold, and perhaps did for a while."""
-    if other is None:
-        return entry
-    past = _Past(other, "")
-
-    def knowing(record: Entry) -> Entry:
-        return _with_former(record, [*past.digests.get(tuple(record["path"]), []), *record.get("former", ())])
-
-    own = entry.get("former") or {"values": [], "elements": [], "containers": []}
-    known = {name: [*own[name], *entry[name]] for name in own}
-    more = past.without({**known, "removed": []}, None)
-    former = {name: [*own[name], *more.get(name, [])] for name in own}
-    former["values"] = [knowing(one) for one in former["values"]]
-    kept = {"former": former} if any(former.values()) else {}
-    return {**entry, "values": [knowing(one) for one in entry["values"]], **kept}
-
-
-def _prior(document: Document, key: KeyPath, value: Any) -> Entry:
-    """What stands there without us, for a record."""
-    text = document.spelled(key)
-    return {"prior": value} if text is None else {"prior_text": text}
-
-
-def _prior_in(record: Entry) -> Entry:
-    return {name: record[name] for name in _PRIOR if name in record}
-
-
 def _give_back(document: Document, key: KeyPath, prior: Entry) -> None:
     if "prior_text" in prior:
         document.set_spelled(key, prior["prior_text"])
@@ -412,7 +271,7 @@ def _give_back(document: Document, key: KeyPath, prior: Entry) -> None:
         document.remove(key)
 
 
-def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: Plan) -> Entry:
+def _apply(document: Document, old: Entry, wanted: Wanted, past: Past, result: Plan) -> Entry:
     """Put the wanted values in; return the entry's key-by-key part.
 
     Without ``old``, all that stands in the document is its owner's.
@@ -424,7 +283,7 @@ def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: 
         value = document.get(key)
         if value is not MISSING:
             is_ours = bool(old) and past.is_ours(key, value)
-            prior = past.priors[key] if is_ours else _prior(document, key, value)
+            prior = past.priors[key] if is_ours else prior_of(document, key, value)
             document.remove(key)
             if prior:
                 removed.append({"path": list(key), **prior})
@@ -439,7 +298,7 @@ def _apply(document: Document, old: Entry, wanted: Wanted, past: _Past, result: 
             record.update(past.priors[key])
             past.note_containers(key, containers)
         elif current is not MISSING:
-            record.update(_prior(document, key, current))
+            record.update(prior_of(document, key, current))
         if current is MISSING or not same(current, value):
             _note_containers(document, key, containers)
             document.set(key, value)
@@ -479,42 +338,25 @@ def _summaries(content: bytes | None, entry: Entry | None, wanted: Wanted | None
     return (entry.get("summary") or after if entry is not None and is_ours else "", after)
 
 
-def _satisfied(document: Document, entry: Entry, wanted: Wanted, past: _Past) -> bool:
+def _satisfied(document: Document, entry: Entry, wanted: Wanted, past: Past) -> bool:
     """Whether the document already means what is wanted, and nothing in it is ours, now or once, that is not wanted any more."""
     owned = {tuple(record["path"]) for record in entry["values"]}
     listed = {(tuple(record["path"]), json.dumps(record["element"])) for record in entry["elements"]}
     asked = {(key, json.dumps(one)) for key, members in wanted.elements.items() for one in members}
     return (
-        not past.is_back(document, but=wanted)
+        not past.is_back(document, wanted.values, wanted.elements)
         and owned == set(wanted.values)
         and listed <= asked
         and {tuple(record["path"]) for record in entry["removed"]} <= set(wanted.superseded)
         and all(document.get(key) is MISSING for key in wanted.superseded)
         and all(_holds(document, key, value) for key, value in wanted.values.items())
-        and all(_has_element(document, key, one) for key, members in wanted.elements.items() for one in members)
+        and all(has_element(document, key, one) for key, members in wanted.elements.items() for one in members)
     )
 
 
 def _holds(document: Document, key: KeyPath, value: Any) -> bool:
     current = document.get(key)
     return current is not MISSING and same(current, value)
-
-
-def _has_element(document: Document, key: KeyPath, element: Any) -> bool:
-    current = _get(document, key)
-    return isinstance(current, list) and any(same(element, one) for one in current)
-
-
-def _is_wanted(key: KeyPath, element: Any, wanted: Wanted) -> bool:
-    return any(same(element, one) for one in wanted.elements.get(key, ()))
-
-
-def _get(document: Document, key: KeyPath) -> Any:
-    """The value, or MISSING where something else stands on the way to it, too."""
-    try:
-        return document.get(key)
-    except WrongContainer:
-        return MISSING
 
 
 def _is_readable(kind: type[Document], content: bytes) -> bool:
@@ -543,17 +385,17 @@ def _withdraw(
         result.changes.append(f"{summary}: {done}" if summary else done)
         given_back = kind.blank() if result.after is None or backup is not None else result.after
         # What needs a parser is not parsed for that: what stood there, the entry knows.
-        result.former = _left(former_of(entry, None if kind.library else kind(given_back)), result.after)
+        result.former = left_now(former_of(entry, None if kind.library else kind(given_back)), result.after)
         return result
     document, gone = kind(content), bool(entry.get("gone"))
-    _take_out(document, entry, _Past(entry, salt), result, keep=None)
+    _take_out(document, entry, Past(entry, salt), result, keep=None)
     result.former = former_of(entry, document)
     result.after = None if entry["created"] and document.is_blank() else document.content
     if gone:
         result.mode_after = mode
         if not result.changes:
             result.after = content  # nothing of ours is back
-    _left(result.former, result.after)
+    left_now(result.former, result.after)
     if entry.get("note"):
         result.notes.append(entry["note"])
     if entry.get("backup"):
@@ -561,7 +403,7 @@ def _withdraw(
     return result
 
 
-def _take_out(document: Document, entry: Entry, past: _Past, result: Plan, keep: Wanted | None) -> None:
+def _take_out(document: Document, entry: Entry, past: Past, result: Plan, keep: Wanted | None) -> None:
     """Take our values out of a file that others changed since, except those that ``keep`` still wants."""
     for record in entry["values"]:
         key = tuple(record["path"])
@@ -574,15 +416,15 @@ def _take_out(document: Document, entry: Entry, past: _Past, result: Plan, keep:
         if not past.is_ours(key, current):
             result.notes.append(f"{said} was changed since we set it: left as it is")
             continue
-        _give_back(document, key, _prior_in(record))
-        result.changes.append(f"{said} given back" if _prior_in(record) else f"{said} removed")
+        _give_back(document, key, prior_in(record))
+        result.changes.append(f"{said} given back" if prior_in(record) else f"{said} removed")
     emptied = _take_out_former(document, entry.get("former") or {}, past, result, keep)
     for record in entry["elements"]:
         key = tuple(record["path"])
         if _is_blocked(document, key, result):
             continue
         kept = keep is not None and any(same(record["element"], one) for one in keep.elements.get(key, ()))
-        if not kept and _has_element(document, key, record["element"]):
+        if not kept and has_element(document, key, record["element"]):
             document.remove_element(key, record["element"])
             result.changes.append(f"{_dotted(key)} - {record['element']}")
     for record in entry["removed"]:
@@ -590,7 +432,7 @@ def _take_out(document: Document, entry: Entry, past: _Past, result: Plan, keep:
         if _is_blocked(document, key, result):
             continue
         if (keep is None or key not in keep.superseded) and document.get(key) is MISSING:
-            _give_back(document, key, _prior_in(record))
+            _give_back(document, key, prior_in(record))
             result.changes.append(f"{_dotted(key)} given back")
     for container in sorted({*(tuple(path) for path in entry["containers"]), *emptied}, key=len, reverse=True):
         inside = MISSING if _is_blocked(document, container, result) else document.get(container)
@@ -601,21 +443,19 @@ def _take_out(document: Document, entry: Entry, past: _Past, result: Plan, keep:
             document.remove(container)
 
 
-def _take_out_former(
-    document: Document, former: Entry, past: _Past, result: Plan, keep: Wanted | None
-) -> list[KeyPath]:
+def _take_out_former(document: Document, former: Entry, past: Past, result: Plan, keep: Wanted | None) -> list[KeyPath]:
     """Take out what was ours once and is back; returns the containers of ours that it was in."""
     emptied: list[KeyPath] = []
     containers = [tuple(path) for path in former.get("containers", ())]
     for record in former.get("values", ()):
         key = tuple(record["path"])
-        if (keep is None or key not in keep.values) and past.is_ours(key, _get(document, key)):
-            _give_back(document, key, _prior_in(record))
+        if (keep is None or key not in keep.values) and past.is_ours(key, value_at(document, key)):
+            _give_back(document, key, prior_in(record))
             result.changes.append(f"{_dotted(key, result.format)} taken out: an earlier rollout had set it")
             emptied += [one for one in containers if one == key[: len(one)]]
     for record in former.get("elements", ()):
         key, element = tuple(record["path"]), record["element"]
-        if (keep is None or not _is_wanted(key, element, keep)) and _has_element(document, key, element):
+        if (keep is None or not is_among(key, element, keep.elements)) and has_element(document, key, element):
             document.remove_element(key, element)
             result.changes.append(f"{_dotted(key)} - {element}")
             emptied += [one for one in containers if one == key[: len(one)]]

@@ -16,7 +16,7 @@ from ..errors import OperatorError
 from . import files
 from .documents import KeyPath, LinkDocument
 from .ledger import Ledger
-from .ownership import Entry, digest, value_digest
+from .past import Entry, digest, value_digest
 
 NOTE = "there was no ledger: what is known to be ours was taken out, what it had replaced is not known"
 

@@ -16,7 +16,8 @@ from .documents import FORMATS, LibraryNeeded, LinkDocument, WholeFile
 from .ledger import Ledger
 from .ledger_lock import locked
 from .owner import Owner
-from .ownership import PRIVATE, Entry, Plan, Wanted, digest, holds_ours, plan
+from .ownership import PRIVATE, Plan, Wanted, plan
+from .past import Entry, digest, holds_ours
 
 _TRIES = 5
 """How often a file that another program keeps rewriting is merged again before we give up."""

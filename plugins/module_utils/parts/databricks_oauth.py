@@ -21,7 +21,8 @@ from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
-from ..engine.ownership import PRIVATE, Wanted, value_digest, whole_file
+from ..engine.ownership import PRIVATE, Wanted, whole_file
+from ..engine.past import value_digest
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
 from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
