@@ -10,6 +10,7 @@ its inverse is kept in :attr:`Document.undo`, so that the ledger can lead back w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Type  # noqa: UP035
 
 from .base import (
@@ -21,7 +22,6 @@ from .base import (
     WrongContainer,
 )
 from .block_document import BlockDocument
-from .dotenv_document import DotenvDocument
 from .ini_document import IniDocument
 from .json_document import JsonDocument
 from .libraries import LibraryNeeded
@@ -29,14 +29,15 @@ from .link_document import LinkDocument
 from .whole_file import WholeFile
 
 if TYPE_CHECKING:
+    from .dotenv_document import DotenvDocument
     from .jsonc_document import JsoncDocument
     from .toml_document import TomlDocument
     from .yaml_document import YamlDocument
 
 _AT_ONCE: dict[str, type[Document]] = {
-    one.format: one for one in (JsonDocument, IniDocument, DotenvDocument, BlockDocument, WholeFile, LinkDocument)
+    one.format: one for one in (JsonDocument, IniDocument, BlockDocument, WholeFile, LinkDocument)
 }
-_LATER = {"jsonc": "JsoncDocument", "toml": "TomlDocument", "yaml": "YamlDocument"}
+_LATER = {"dotenv": "DotenvDocument", "jsonc": "JsoncDocument", "toml": "TomlDocument", "yaml": "YamlDocument"}
 
 
 class _Formats(Mapping[str, Type[Document]]):  # noqa: UP006
@@ -59,19 +60,9 @@ FORMATS = _Formats()
 
 
 def __getattr__(name: str) -> Any:
-    if name == "JsoncDocument":
-        from .jsonc_document import JsoncDocument
-
-        return JsoncDocument
-    if name == "TomlDocument":
-        from .toml_document import TomlDocument
-
-        return TomlDocument
-    if name == "YamlDocument":
-        from .yaml_document import YamlDocument
-
-        return YamlDocument
-    raise AttributeError(name)
+    if name not in _LATER.values():
+        raise AttributeError(name)
+    return getattr(import_module(f".{name[: -len('Document')].lower()}_document", __package__), name)
 
 
 __all__ = [
