@@ -39,8 +39,8 @@ _SETTINGS = """
     description:
       - Whether the preflight chooses, for each choice that O(models) leaves open, the newest model of the family of the agent's
         default (such as C(claude-opus)) that the workspace serves now. Versions are compared as numbers.
-      - Where the gateway is used, of the model services of C(system.ai), and of serving endpoints for what is not among these; with
-        other routings, of serving endpoints that are V(READY). Of a family that nobody serves the default stays.
+      - Where the gateway is used, of the model services of C(coding_agents_models_schemas), and of serving endpoints for what is
+        not among these; with other routings, of serving endpoints that are V(READY). Of a family that nobody serves the default stays.
       - The report shows the choice; C(coding_agents_models_file) keeps it. It needs a sign-in on the control node. Without this option
         no model changes by itself.
     type: bool

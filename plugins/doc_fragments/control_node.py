@@ -25,6 +25,13 @@ options:
       - A relative path counts from where C(ansible-playbook) was started. Nothing is written in check mode, and never by the doctor. A
         file that is there and is not of this making is refused.
     type: path
+  models_schemas:
+    description:
+      - Unity Catalog schemas whose model services O(models_auto) may choose where the gateway is used, in the order of preference.
+      - Of the first that has one of the family, the newest is chosen. A model service is of a family by its name, such as
+        C(main.agents.claude-opus-4-10). Each schema is asked for by itself, in pages. Without this option, C(system.ai) alone.
+    type: list
+    elements: str
   auth_profile:
     description:
       - Databricks profile on the control node to ask the workspace with, when the identity is a person or a workload. Without it, the

@@ -32,6 +32,7 @@ ABOUT = (
     "agents",
     "models",
     "models_auto",
+    "models_schemas",
     "base_urls",
     "auth_profile",
 )

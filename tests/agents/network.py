@@ -54,6 +54,7 @@ class Network:
         self._device = self.name.replace("fmapi-", "fm")
         self._packets: set[Packet] = set()
         self._stop = threading.Event()
+        self._silences = 0
         self._resolver = Path("/etc/netns") / self.name
 
     @property
@@ -113,6 +114,7 @@ class Network:
             try:
                 frame, origin = self._socket.recvfrom(65535)
             except TimeoutError:
+                self._silences += 1
                 continue
             if origin[2] == socket.PACKET_OUTGOING:
                 continue
@@ -141,5 +143,7 @@ class Network:
 
     def sent(self) -> set[Packet]:
         """Where packets went so far. What was sent before the call is in it."""
-        time.sleep(0.3)
+        before, limit = self._silences, time.monotonic() + 10
+        while self._silences < before + 2 and time.monotonic() < limit:  # the second began when all before it was read
+            time.sleep(0.05)
         return set(self._packets)

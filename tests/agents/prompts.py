@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from plugins.module_utils.agents import AGENTS
 from tests.agents.terminal import typed
 
@@ -29,6 +31,9 @@ ASKED = {
     "responses": "/ai-gateway/codex/v1/responses",
 }
 """By wire dialect: what the path of a prompt begins with."""
+
+REFUSALS = [403, pytest.param(401, marks=pytest.mark.soak)]
+"""With what a workspace refuses a token that has ended. Most agents repeat what is refused with 401, so the other tells more."""
 
 
 def asked(name: str) -> str:

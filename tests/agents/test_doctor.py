@@ -15,7 +15,7 @@ from tests import homes
 from tests.agents.claude import Claude
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import Manifest, differences, manifest
-from tests.workspace.client import Workspace
+from tests.workspace.client import Workspace, lasting_port
 from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
@@ -113,8 +113,8 @@ def test_a_client_secret_that_was_revoked(control: ControlNode, claude: Claude, 
     """In the workspace the secret is replaced by another; the host still has the old one, and the operator too."""
     home = homes.bare(tmp_path / "home")
     state = tmp_path / "workspace"
-    with Workspace(state) as first:
-        port = first.port
+    port = lasting_port()
+    with Workspace(state, port=port) as first:
         operator = Operator(control, first, prefix)
         variables = {"host": operator.variables(home, preflight=False, report=REPORT)}
         control.run("rollout", variables).ok()

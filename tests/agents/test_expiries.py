@@ -57,8 +57,9 @@ def _token_requests(workspace: Workspace) -> list[dict[str, Any]]:
     return workspace.requests("/oidc/v1/token")
 
 
+@pytest.mark.soak
 def test_a_session_over_several_expiries_at_401(operator: Operator, claude: Claude, tmp_path: Path) -> None:
-    """The TTL is longer than the tokens live: each expiry is met, and the user notices none."""
+    """The TTL is longer than the tokens live: each expiry is met, and the user notices none. Of one, test_claude_code.py has it."""
     home = homes.bare(tmp_path / "home")
     lifetime, expiries = 8, 3
     operator.workspace.control(token_lifetime=lifetime)
@@ -96,10 +97,12 @@ def _work(
     assert session.errors() == ""
 
 
+@pytest.mark.soak
 def test_no_prompt_fails_over_expiries_at_403(operator: Operator, claude: Claude, tmp_path: Path) -> None:
     """Tokens that the helper hands out live at least 18 seconds: 15 more than the agent keeps them.
 
-    The first pause is longer than the TTL, so that the prompt after it goes out with the old token.
+    The first pause is longer than the TTL, so that the prompt after it goes out with the old token. In CI the last test of this
+    file meets one end of a token so.
     """
     home = homes.bare(tmp_path / "home")
     lifetime = 24

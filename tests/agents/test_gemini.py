@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agents.network import Network
+from tests.agents.prompts import REFUSALS
 from tests.agents.terminal import typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -63,7 +64,7 @@ def test_small_tasks_ask_for_a_model_of_the_workspace(operator: Operator, home: 
     assert {status for status, _model in asked(operator)} == {200}
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", REFUSALS)
 def test_each_start_has_a_fresh_token(operator: Operator, home: Path, status: int) -> None:
     operator.workspace.control(token_lifetime=12, refuse_with=status)
     operator.rollout(home).ok()

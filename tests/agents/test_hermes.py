@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents.network import Network
+from tests.agents.prompts import REFUSALS
 from tests.agents.terminal import typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -60,7 +61,7 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert (asked["status"], asked["model"], asked["token"]) == (200, "system.ai.claude-opus-4-6", "valid")
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", REFUSALS)
 def test_a_token_that_expires_between_two_requests_of_a_turn_is_not_noticed(
     operator: Operator, home: Path, status: int
 ) -> None:
@@ -102,7 +103,11 @@ def test_nothing_of_a_shell_or_of_its_own_env_file_outranks_the_workspace(operat
 SESSION = "(sleep 20; echo hello; sleep 40; echo /quit; sleep 5) | TERM=xterm script -qec hermes /dev/null"
 
 
-@pytest.mark.parametrize("line", ["hermes -z hello", "hermes chat --quiet --query hello", SESSION])
+LINES = ["hermes -z hello"]
+LINES_TOO = ["hermes chat --quiet --query hello", SESSION]
+
+
+@pytest.mark.parametrize("line", [*LINES, *(pytest.param(line, marks=pytest.mark.soak) for line in LINES_TOO)])
 def test_nobody_but_the_workspace_is_asked(operator: Operator, network: Network, home: Path, line: str) -> None:
     """In a network of its own the workspace is not to be reached either: all that is sent is what was tried."""
     operator.rollout(home).ok()

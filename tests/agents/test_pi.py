@@ -13,6 +13,7 @@ import pytest
 
 from plugins.module_utils.agents.pi import Pi
 from tests.agents.network import Network
+from tests.agents.prompts import REFUSALS
 from tests.agents.terminal import LAUNCHERS, typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -44,7 +45,7 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert (asked["status"], asked["model"], asked["coding_agent_mode"]) == (200, "system.ai.claude-opus-4-6", True)
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", REFUSALS)
 def test_an_expired_token_is_not_noticed(operator: Operator, home: Path, status: int) -> None:
     operator.workspace.control(token_lifetime=12, refuse_with=status)
     operator.rollout(home).ok()

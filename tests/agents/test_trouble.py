@@ -99,9 +99,8 @@ def test_a_workspace_that_stays_busy_is_given_up(stage: Stage, name: str, retry_
     assert BUSY[name] in given_up(stage, name)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.soak) if name == "hermes" else name for name in AGENTS]
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("name", AGENTS)
 def test_a_model_that_is_gone_is_told(stage: Stage, name: str) -> None:
     stage.fail([name], 404, count=999)
     assert GONE[name] in given_up(stage, name)
@@ -126,6 +125,9 @@ def test_the_doctor_says_that_the_workspace_is_busy(stage: Stage, names: Collect
 
 
 def test_the_doctor_says_that_the_model_is_gone(stage: Stage) -> None:
+    """After a bounded number of tries, as each agent says it by itself."""
     stage.fail(AGENTS, 404, count=999)
     for name, found in doctor(stage, AGENTS).items():
         assert found["status"] == "FAIL" and GONE[name] in found["detail"], f"{name}: {found}"
+        sharing = [one for one in AGENTS if asked(one) == asked(name)]
+        assert len(stage.statuses(name)) <= MOST_TRIES * len(sharing), name

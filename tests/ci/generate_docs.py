@@ -63,6 +63,7 @@ _SAYS_MORE = {
     "models": "README.md#agents",
     "models_auto": "workspace.md#the-newest-models",
     "models_file": "workspace.md#the-newest-models",
+    "models_schemas": "workspace.md#the-newest-models",
     "base_urls": "workspace.md#another-address-for-an-agent",
     "ca_file": "input.md#a-certificate-authority-and-a-proxy",
     "proxy": "input.md#a-certificate-authority-and-a-proxy",

@@ -6,8 +6,8 @@
 #
 #   in full   the unit tests, the Molecule scenario "default", rollout, bad input, secrets; sanity with the stable ones
 #   --short   only the tests that carry pytest's marker "matrix"
-#   --ci      what `make test` leaves over: the oldest and the newest in full, those between in short; not the one that all
-#             other parts of it use, and not 2.19, whose features are a technology preview and which is at its end
+#   --ci      what `make test` leaves over: the oldest in full, the newest in short with Molecule, those between in short; not the
+#             one that all other parts of it use, and not 2.19, whose features are a technology preview and which is at its end
 #
 # Without a CORE: all. The oldest core also gets the oldest libraries that meta/ee-requirements.txt promises. A core that cannot
 # be had here is skipped, and the table says so; in CI, or when it was asked for by name, it is a failure.
@@ -46,7 +46,7 @@ EQUIPMENT=--ignore=tests/unit/workspace
 # test_host_pythons.py. In CI they are left to the environment "test".
 unit_tests() {
     if [ "$mode" = ci ]; then
-        grep -lE '(from|import) ansible\.|control_node|plugins\.(action|lookup|modules)' tests/unit/test_*.py
+        grep -lE '^(from|import) (ansible\.|.*\<control_node\>|.*\<plugins\.(action|lookup|modules)\>)' tests/unit/test_*.py
     else
         printf '%s\n' tests/unit "$EQUIPMENT"
     fi
@@ -63,6 +63,10 @@ full() {
     [ "$core" = "${ALL[-1]}" ] || [ "$core" = "$STABLE" ] || run "ansible-core $core: sanity" "$ROOT/tests/ci/sanity.sh"
 }
 short() { run "ansible-core $1: what can differ" tests "$1" short -m matrix tests/unit tests/integration "$EQUIPMENT"; }
+newest() {
+    short "$1"
+    run "ansible-core $1: Molecule" molecule_test "$1"
+}
 molecule_test() { "$ROOT/tests/ci/molecule.sh" && touch "$OUT/$1/molecule-ok"; }
 
 available() {
@@ -81,7 +85,7 @@ for core in "$@"; do
     if [ "$mode" = ci ]; then
         case $core in "$STABLE" | 2.19) continue ;; esac
         how=short
-        case $core in "${ALL[0]}" | "${ALL[-1]}") how=full ;; esac
+        case $core in "${ALL[0]}") how=full ;; "${ALL[-1]}") how=newest ;; esac
     fi
     mkdir -p "$OUT/$core"
     if ! (available "$core") 2> >(tee "$OUT/$core/skipped" >&2); then

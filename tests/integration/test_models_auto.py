@@ -74,6 +74,16 @@ def test_the_newest_models_from_the_dry_run_to_the_pinned_file(operator: Operato
     assert _models(home)[0] == OLD
 
 
+def test_model_services_of_the_company_s_own_schema_are_what_hosts_get(operator: Operator, tmp_path: Path) -> None:
+    home, own = homes.bare(tmp_path / "home"), "main.agents.claude-opus-4-6"
+    operator.workspace.control(new_service={"name": own, "like": "databricks-claude-opus-4-6"})
+    choice: dict[str, Any] = {"models_auto": True, "models_schemas": ["main.agents", "system.ai"]}
+    operator.rollout(home, **choice).ok()
+    assert _models(home) == (own, "system.ai.claude-sonnet-4-6")
+    examined = operator.doctor(home, report=REPORT, **choice).ok()
+    assert ("Models", own, "PASS") in {(one["category"], one["check"], one["status"]) for one in checks(examined)}
+
+
 def test_without_anybody_to_ask_with_the_run_ends_before_the_host(operator: Operator, tmp_path: Path) -> None:
     home = homes.bare(tmp_path / "home")
     nobody = {"identity": "user", "client_id": None, "client_secret": None}

@@ -116,11 +116,11 @@ class Registry:
         package["versions"][version] = {**told, "version": version, "hasInstallScript": "scripts" in told, "dist": dist}
         package["dist-tags"]["latest"] = version
 
-    def add_wheel(self, name: str, version: str, command: str) -> None:
-        """A wheel with one command, which says its version."""
+    def add_wheel(self, name: str, version: str, command: str, does: str = "") -> str:
+        """A wheel with one command, which says its version, and ``does`` more; returns its SHA-256."""
         module, information = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
         content = {
-            f"{module}.py": f"def main():\n    print('{version} (a stand-in)')\n",
+            f"{module}.py": f"{does}\ndef main():\n    print('{version} (a stand-in)')\n",
             f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: more\n",
             f"{information}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
             f"{information}/entry_points.txt": f"[console_scripts]\n{command} = {module}:main\n",
@@ -133,4 +133,6 @@ class Registry:
                 archive.writestr(path, text)
         file_name = f"{module}-{version}-py3-none-any.whl"
         self._files[f"/wheels/{file_name}"] = made.getvalue()
-        self._wheels.setdefault(name, []).append(file_name)
+        links = self._wheels.setdefault(name, [])
+        links += [] if file_name in links else [file_name]
+        return hashlib.sha256(made.getvalue()).hexdigest()

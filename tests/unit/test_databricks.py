@@ -341,7 +341,7 @@ def test_a_token_endpoint_that_never_answers_is_given_up(workspace: Workspace, a
     client.connect()
     workspace.control(delay={"path_prefix": "/oidc/v1/token", "seconds": 20})
     with pytest.raises(WorkspaceError) as caught:
-        client.get("/api/2.0/preview/scim/v2/Me", seconds=1.0)
+        client.get("/api/2.0/preview/scim/v2/Me", seconds=3.0)
     assert caught.value.kind == "timeout"
     assert workspace.requests("/oidc/v1/token"), "it is this request that hangs"
 
@@ -370,13 +370,13 @@ def test_a_host_that_never_answers(silent_port: int, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "refused"), ("workspace.invalid", "host name is not known")])
 def test_a_host_that_cannot_be_reached(silent_port: int, host: str, why: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with databricks.Workspace({"workspace_url": f"https://{host}:{port}"}) as client:
-        with pytest.raises(WorkspaceError, match=why) as caught:
-            client.probe()
-        assert caught.value.kind == "unreachable"
+    with socket.socket() as nobody:  # who holds it keeps others from listening there meanwhile
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        with databricks.Workspace({"workspace_url": f"https://{host}:{port}"}) as client:
+            with pytest.raises(WorkspaceError, match=why) as caught:
+                client.probe()
+            assert caught.value.kind == "unreachable"
 
 
 def _response(status: int, body: str = "", **headers: str) -> requests.Response:

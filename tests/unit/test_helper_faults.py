@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import socket
@@ -60,10 +59,15 @@ def answering(host: Host, body: bytes, status: str, valid: tuple[int, int] = (-1
     elsewhere(host, server.url, server.ca_file)
 
 
+_HELD: list[socket.socket] = []
+
+
 def nobody() -> str:
-    """An address where nobody listens."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+    """An address where nobody listens: its port is held, so that nobody else gets it meanwhile."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return f"127.0.0.1:{held.getsockname()[1]}"
 
 
 def no_name(host: Host) -> None:

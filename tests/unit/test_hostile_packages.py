@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
@@ -112,6 +114,30 @@ def test_a_mirror_that_gives_something_else_is_found_out_before_anything_has_run
     assert f"is not what its maker published: the npm registry {registry.url}/ gives something else" in said
     assert "Nothing of it was run. Check coding_agents_npm_registry" in said
     assert not (tmp_path / "ran").exists()
+
+
+WHEEL = Pip("test-agent", pythons=(f"{sys.version_info[0]}.{sys.version_info[1]}",))
+"""As Hermes comes: into an environment of its own, from a Python index."""
+
+
+def fetch_wheel(registry: Registry, home: Path, lock: list[str]) -> str | None:
+    settings = Settings(str(home), {"PATH": os.environ["PATH"]}, pip_index=f"{registry.url}/simple/")
+    WHEEL.fetch("1.0.0", str(home / "x"), settings, lock)
+    return WHEEL.installed_version(str(home / "x"))
+
+
+def test_an_index_that_gives_another_wheel_under_the_name_is_refused_by_its_hash(
+    registry: Registry, tmp_path: Path
+) -> None:
+    published = registry.add_wheel("test-agent", "1.0.0", "test-agent")
+    lock = [f"test-agent==1.0.0 --hash=sha256:{published}"]
+    assert fetch_wheel(registry, tmp_path, lock) == "1.0.0"
+    shutil.rmtree(tmp_path / "x")
+    registry.add_wheel("test-agent", "1.0.0", "test-agent", does=f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(OperatorError) as caught:
+        fetch_wheel(registry, tmp_path, lock)
+    assert "is not what its maker published" in str(caught.value) and "coding_agents_pip_index" in str(caught.value)
+    assert WHEEL.installed_version(str(tmp_path / "x")) is None and not (tmp_path / "ran").exists()
 
 
 def test_what_a_registry_says_that_a_package_brings_along_does_not_count(registry: Registry, tmp_path: Path) -> None:

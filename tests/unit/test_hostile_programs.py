@@ -43,6 +43,8 @@ from tests.unit.homes import shared_directory
 from tests.unit.options_for import options_for, owner_of
 
 SECRET = "hvs.S3cr3t"
+SOON = 60.0
+"""Seconds, on a busy machine too. What has to be ended would go on for longer."""
 ROOTS = {
     "VAULT_TOKEN": SECRET,
     "SSH_AUTH_SOCK": f"/tmp/ssh-{SECRET}/agent",
@@ -212,7 +214,7 @@ def test_what_works_for_a_user_has_nothing_of_root_s_environment(shared: Path, m
 
 @root
 def test_a_user_who_stops_the_work_holds_nobody_up(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owners, "_LONGEST_SECONDS", 1)
+    monkeypatch.setattr(owners, "_LONGEST_SECONDS", 4)  # what the other user's work may take on a busy machine
     made = []
     for number in range(2):
         made.append(Owner(f"user{number}", 40000 + number, 40000 + number, str(shared)))
@@ -224,7 +226,7 @@ def test_a_user_who_stops_the_work_holds_nobody_up(shared: Path, monkeypatch: py
 
     begin = time.monotonic()
     first, second = each(made, work, ())
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < SOON
     assert first.error == "user user0: the work did not end within 0 minutes, and was ended"
     assert second.result == {"done": True}
 
@@ -260,9 +262,8 @@ def test_a_user_s_work_takes_so_much_memory_and_no_more(shared: Path, monkeypatc
 
 @pytest.mark.parametrize("where", ["", " >&2"])
 def test_a_program_that_talks_without_end_is_ended(tmp_path: Path, where: str) -> None:
-    begin = time.monotonic()
     done = processes.run(["sh", "-c", f"yes{where}"], {"PATH": "/usr/bin:/bin"}, 60)
-    assert time.monotonic() - begin < 30 and done.status == -signal.SIGKILL
+    assert done.status == -signal.SIGKILL, "ended by us, and not by the 60 seconds"
     said = done.stderr if where else done.stdout
     assert said.startswith("y\ny\n") and len(said) <= 2 * processes._MOST_BYTES
 
@@ -271,8 +272,8 @@ def test_a_program_whose_child_goes_its_own_way_is_not_waited_for(tmp_path: Path
     """It holds open what the program's output goes to."""
     begin = time.monotonic()
     with pytest.raises(TimeoutError):
-        processes.run(["sh", "-c", "setsid sleep 30 & sleep 30"], {"PATH": "/usr/bin:/bin"}, 0.5)
-    assert time.monotonic() - begin < 10
+        processes.run(["sh", "-c", "setsid sleep 120 & sleep 120"], {"PATH": "/usr/bin:/bin"}, 0.5)
+    assert time.monotonic() - begin < SOON
 
 
 @pytest.mark.parametrize("seconds", [0.3, 20])

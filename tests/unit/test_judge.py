@@ -117,6 +117,12 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ),
     ("models", "opus=x", "coding_agents_models is not a dictionary"),
     ("models_auto", "perhaps", "coding_agents_models_auto is 'perhaps', which is not true or false"),
+    (
+        "models_schemas",
+        ["main.agents", "main"],
+        "coding_agents_models_schemas has 'main', which is no schema of Unity Catalog",
+    ),
+    ("models_schemas", ["main.agents/x"], "coding_agents_models_schemas has 'main.agents/x', which is no schema"),
     ("base_urls", "https://x.example", "coding_agents_base_urls is not a dictionary. Give base URLs by agent"),
     (
         "base_urls",
@@ -173,6 +179,7 @@ def test_every_wrong_option_is_named_at_once() -> None:
 
 TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"models_file": "m.yml"}, "coding_agents_models_file is set without coding_agents_models_auto"),
+    ({"models_schemas": ["a.b"]}, "coding_agents_models_schemas is set without coding_agents_models_auto"),
     ({"models_auto": True, "preflight": False}, "coding_agents_models_auto is true, but only the preflight can choose"),
     ({"no_proxy": "localhost"}, "coding_agents_no_proxy is set without coding_agents_proxy"),
     ({"identity": "service_principal", "client_id": "x"}, "coding_agents_client_secret is not set"),

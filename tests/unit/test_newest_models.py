@@ -53,6 +53,11 @@ def test_what_has_no_version_or_is_somebody_s_own_is_of_no_family(name: str) -> 
     assert newest([name, "databricks-claude-opus-4-6"], name) is None
 
 
+def test_a_model_service_of_a_named_schema_is_of_a_family_by_its_name() -> None:
+    assert read("main.ai.claude-opus-9", ["main.ai"]) == Named(("claude", "opus"), (9,))
+    assert newest(["main.ai.claude-opus-9", "other.ai.claude-opus-10"], OPUS, ["main.ai"]) == "main.ai.claude-opus-9"
+
+
 def test_every_agent_s_default_is_of_a_family() -> None:
     for agent in AGENTS.values():
         for default in agent.model_defaults.values():
@@ -140,6 +145,60 @@ def test_another_routing_knows_endpoints_only(workspace: Workspace) -> None:
     chosen = check(workspace, routing="serving_endpoints")["models_chosen"]["claude_code"]
     assert chosen["opus"] == "databricks-claude-opus-4-10"
     assert len([one for one in workspace.requests() if one["path"] == "/api/2.0/serving-endpoints"]) == 1
+
+
+OWN = "main.agents.claude-opus-4-7"
+
+
+def own_services(workspace: Workspace, *more: str) -> None:
+    workspace.control(new_service=[{"name": name, "like": OPUS} for name in (OWN, *more)])
+
+
+def test_model_services_of_named_schemas_are_chosen_in_the_order_of_their_naming(workspace: Workspace) -> None:
+    """Also where a later one has a newer model; what the first does not have is taken of the next."""
+    own_services(workspace, "main.agents.for-coding")
+    serve(workspace, claude_opus_4_10=OPUS)
+    assert check(workspace)["models_chosen"]["claude_code"]["opus"] == "system.ai.claude-opus-4-10", (
+        "unless it is named"
+    )
+    result = check(workspace, models_schemas=["main.agents", "system.ai"])
+    assert result["models_chosen"]["claude_code"] == {
+        "default": OWN,
+        "opus": OWN,
+        "sonnet": "system.ai.claude-sonnet-4-6",
+        "haiku": "system.ai.claude-haiku-4-5",
+    }
+    assert {one["status"] for one in result["models"]} == {"READY"} and result["warnings"] == []
+    last = check(workspace, models_schemas=["system.ai", "main.agents"])["models_chosen"]["claude_code"]
+    assert last["opus"] == "system.ai.claude-opus-4-10"
+
+
+def test_a_schema_that_lists_nothing_is_a_warning_and_the_next_is_asked(workspace: Workspace) -> None:
+    result = check(workspace, models_schemas=["main.agnets", "system.ai"])
+    assert result["models_chosen"]["claude_code"]["opus"] == "system.ai.claude-opus-4-6"
+    (warning,) = result["warnings"]
+    assert warning.startswith("coding_agents_models_schemas: no model service of main.agnets can be chosen")
+
+
+def test_only_the_gateway_is_asked_for_model_services_of_named_schemas(workspace: Workspace) -> None:
+    own_services(workspace)
+    chosen = check(workspace, routing="serving_endpoints", models_schemas=["main.agents"])["models_chosen"]
+    assert chosen["claude_code"]["opus"] == OPUS
+
+
+def test_a_model_service_of_any_schema_can_be_named_and_a_wrong_name_is_told(workspace: Workspace) -> None:
+    own_services(workspace, "main.agents.for-coding")
+    named = {"claude_code": {"opus": "main.agents.for-coding"}}
+    result = check(workspace, models_auto=False, models=named)
+    assert {"model": "main.agents.for-coding", "status": "READY"} in result["models"]
+    listed = "/api/2.1/unity-catalog/model-services"
+    assert [one["query_keys"] for one in workspace.requests(listed)] == 2 * [["page_size", "parent"]], (
+        "each schema by itself"
+    )
+    with pytest.raises(OperatorError, match=r"main\.agents\.for-codign .*did you mean main\.agents\.for-coding"):
+        check(workspace, models_auto=False, models={"claude_code": {"opus": "main.agents.for-codign"}})
+    with pytest.raises(OperatorError, match=r"main\.agents\.for-coding .* is served as .*but Codex speaks"):
+        check(workspace, agents=["codex"], models_auto=False, models={"codex": {"default": "main.agents.for-coding"}})
 
 
 def test_a_family_that_nobody_serves_is_the_default_s_error(workspace: Workspace) -> None:

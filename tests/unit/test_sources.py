@@ -143,7 +143,7 @@ def test_a_registry_that_never_answers_is_given_up(
 
 
 def test_silence_is_no_trouble_while_something_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_SILENCE_SECONDS", 1)
+    monkeypatch.setattr(sources, "_SILENCE_SECONDS", 2)
     script = f"for i in 1 2 3 4 5 6 7 8; do sleep 0.4; echo x >>{tmp_path}/growing; done"
     assert sources._watched(["/bin/sh", "-c", script], {"PATH": "/usr/bin:/bin"}, [str(tmp_path)]) == (0, "")
     with pytest.raises(sources._NothingComes):
@@ -246,7 +246,8 @@ def test_a_python_that_is_only_a_name_is_passed_over(
 def test_a_program_that_does_not_start_is_told(
     script: str | None, said: str, settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "START_SECONDS", 1)
+    if script == "sleep 60":
+        monkeypatch.setattr(sources, "START_SECONDS", 1)
     program = tmp_path / COMMAND
     program.write_bytes(b"\x7fELF nonsense" if script is None else f"#!/bin/sh\n{script}\n".encode())
     program.chmod(0o755)

@@ -184,6 +184,15 @@ def _new_endpoints(state: State, value: Any) -> Action:
     return act
 
 
+def _new_services(state: State, value: Any) -> Action:
+    wanted = value if isinstance(value, list) else [value]
+    fresh = {one.name: one for one in default_endpoints()}
+    if not all(str(item["name"]).count(".") == 2 for item in wanted):
+        raise ValueError("new_service needs a name with a catalog and a schema, such as main.agents.claude-opus-4-10")
+    added = {item["name"]: fresh[item["like"]] for item in wanted}
+    return lambda: state.services.update(added)
+
+
 def _expire_tokens(state: State) -> None:
     for credential in state.credentials.values():
         credential.expires = min(credential.expires or float("inf"), time.time() - 1)
@@ -220,6 +229,7 @@ _PARSERS: dict[str, Parser] = {
     "fail_next": _setting("fail_next", _failures),
     "federation_policies": _setting("federation_policies", _policies),
     "new_endpoint": _new_endpoints,
+    "new_service": _new_services,
     "endpoint_state": _endpoint_states,
 }
 

@@ -19,7 +19,7 @@ from .state import Credential, State
 #: Model services on one page, at most and when nothing is asked for. An unbounded listing makes a real workspace give
 #: up with HTTP 499, so clients have to page.
 PAGE_LIMIT = 100
-SYSTEM_SCHEMA = "schemas/system.ai"
+SYSTEM_SCHEMA = "system.ai"
 
 
 def _json(request: Request, body: Any) -> Response:
@@ -93,8 +93,12 @@ async def model_services(request: Request) -> Response:
     parent = query.get("parent", "")
     if not parent.startswith("schemas/") or parent.count(".") != 1:
         raise bad_parameter("parent is required in the form schemas/{catalog}.{schema}")
-    if parent != SYSTEM_SCHEMA or not state.control.model_services:
-        raise ApiError(404, "SCHEMA_DOES_NOT_EXIST", f"Schema '{parent.removeprefix('schemas/')}' does not exist.")
+    schema = parent.removeprefix("schemas/")
+    found = {name: e for name, e in state.services.items() if name.rpartition(".")[0] == schema}
+    if schema == SYSTEM_SCHEMA:
+        found |= {e.system_name: e for e in state.endpoints.values() if e.system_name}
+    if not found or not state.control.model_services:
+        raise ApiError(404, "SCHEMA_DOES_NOT_EXIST", f"Schema '{schema}' does not exist.")
     try:
         size = int(query.get("page_size", PAGE_LIMIT))
         start = int(base64.urlsafe_b64decode(query["page_token"])) if query.get("page_token") else 0
@@ -102,10 +106,10 @@ async def model_services(request: Request) -> Response:
         raise bad_parameter("page_size or page_token is not valid") from None
     if not 0 <= size <= PAGE_LIMIT:
         raise bad_parameter(f"page_size must be between 0 and {PAGE_LIMIT}")
-    served = [e for e in state.endpoints.values() if e.system_name and e.ready == "READY"]
+    served = [(name, e) for name, e in found.items() if e.ready == "READY"]
     end = start + (size or PAGE_LIMIT)
     full = query.get("view") == "FULL"
-    body: dict[str, Any] = {"model_services": [e.as_model_service(full) for e in served[start:end]]}
+    body: dict[str, Any] = {"model_services": [e.as_model_service(full, name) for name, e in served[start:end]]}
     if end < len(served):
         body["next_page_token"] = base64.urlsafe_b64encode(str(end).encode()).decode()
     return _json(request, body)

@@ -95,10 +95,12 @@ class Endpoint:
         detailed |= {"permission_level": "CAN_QUERY", "route_optimized": False}
         return detailed
 
-    def as_model_service(self, full: bool) -> dict[str, Any]:
-        """As in ``GET /api/2.1/unity-catalog/model-services``; destinations are shown only in the FULL view."""
+    def as_model_service(self, full: bool, name: str = "") -> dict[str, Any]:
+        """As in ``GET /api/2.1/unity-catalog/model-services``, under another name if one is given; destinations are shown only in
+        the FULL view.
+        """
         service: dict[str, Any] = {
-            "name": f"model-services/{self.system_name}",
+            "name": f"model-services/{name or self.system_name}",
             "comment": self.display_name,
             "created_by": "System-User",
             "effective_owner": "System-User",

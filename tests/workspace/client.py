@@ -7,7 +7,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +24,18 @@ from typing import Any
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _START_LIMIT = 60.0
+
+
+def lasting_port() -> int:
+    """A free port that nobody is given by chance: a workspace can be stopped, and started there again.
+
+    Ports that a system hands out by itself lie higher.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as trial:
+            trial.bind(("127.0.0.1", port))
+            return port
 
 
 class WorkspaceFailed(RuntimeError):

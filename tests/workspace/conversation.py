@@ -119,11 +119,13 @@ def rows(value: Any) -> list[dict[str, Any]]:
 
 
 def served(state: State, model: str, api_type: str) -> Endpoint:
-    """The endpoint a model id names: ``databricks-claude-...`` or ``system.ai.claude-...``.
+    """The endpoint a model id names: ``databricks-claude-...``, ``system.ai.claude-...``, or a model service of another schema.
 
     :raises ApiError: 404 if nothing of that name is ready, 400 if it does not speak this dialect, 501 if the workspace enforces
         its gateway and the name is that of an endpoint.
     """
+    if state.control.model_services and model in state.services and api_type in state.services[model].api_types:
+        return state.services[model]
     for endpoint in state.endpoints.values():
         if model in (endpoint.name, endpoint.system_name) and endpoint.ready == "READY":
             if state.control.enforces_gateway and model != endpoint.system_name and endpoint.system_name:

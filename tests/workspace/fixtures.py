@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .client import Workspace
+from .client import Workspace, lasting_port
 
 __all__ = ["workspace", "workspace_process"]
 
@@ -18,7 +18,7 @@ __all__ = ["workspace", "workspace_process"]
 @pytest.fixture(scope="session")
 def workspace_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """One simulated workspace for the whole run. Tests want ``workspace``."""
-    with Workspace(tmp_path_factory.mktemp("workspace")) as running:
+    with Workspace(tmp_path_factory.mktemp("workspace"), port=lasting_port()) as running:
         yield running
 
 

@@ -145,6 +145,7 @@ class State:
         """Back to the start: no tokens, no sign-ins, an empty log, every endpoint and switch as at the beginning."""
         self.control = Control()
         self.endpoints: dict[str, Endpoint] = {e.name: e for e in default_endpoints()}
+        self.services: dict[str, Endpoint] = {}  # model services in schemas of the company's own, by full name
         self.credentials: dict[str, Credential] = {}
         self.sign_ins: dict[str, SignIn] = {}
         self.refresh_tokens: dict[str, RefreshToken] = {}

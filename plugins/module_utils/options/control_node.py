@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .values import PREFIX, Spec, as_boolean, by_kind, shown
+from .values import PREFIX, Spec, as_boolean, as_list, by_kind, shown
+
+_SCHEMA = re.compile(r"[^\s./\x00-\x1f\x7f]{1,255}\.[^\s./\x00-\x1f\x7f]{1,255}")
 
 ASKING: Spec = {
     "preflight": {"type": "bool", "default": True},
     "preflight_ca_file": {"type": "path"},
     "auth_profile": {"type": "str"},
     "models_file": {"type": "path"},
+    "models_schemas": {"type": "list", "elements": "str"},
 }
 """How the control node asks the workspace, before a host is touched."""
 
@@ -35,6 +39,7 @@ EXAMPLES = {
     "config_url": "https://it.example.com/coding-agents.json",
     "hosts": "laptops",
     "models_file": "models.yml",
+    "models_schemas": "[main.agents, system.ai]",
     "report": "report.json",
 }
 USE = {"hosts": "usual", "auth_profile": "usual", "config": "usual", "report": "usual"}
@@ -53,7 +58,15 @@ def _sha256(value: Any, variable: str) -> list[str]:
     return [f"{variable} is {shown(value)}, which is no SHA-256. Give {EXAMPLES['config_sha256']}."]
 
 
-CHECKS = {"config_url": _url, "config_sha256": _sha256}
+def _schemas(value: Any, variable: str) -> list[str]:
+    return by_kind(variable, SPEC["models_schemas"], EXAMPLES["models_schemas"], value) or [
+        f"{variable} has {shown(one)}, which is no schema of Unity Catalog. Give CATALOG.SCHEMA, such as main.agents."
+        for one in as_list(value) or []
+        if not _SCHEMA.fullmatch(str(one))
+    ]
+
+
+CHECKS = {"config_url": _url, "config_sha256": _sha256, "models_schemas": _schemas}
 
 
 def together(given: Mapping[str, Any]) -> list[str]:
@@ -65,6 +78,8 @@ def together(given: Mapping[str, Any]) -> list[str]:
     chooses = as_boolean(given.get("models_auto")) is True
     if given.get("models_file") and not chooses:
         found.append(f"{PREFIX}models_file is set without {PREFIX}models_auto, whose choice it is to hold.")
+    if given.get("models_schemas") and not chooses:
+        found.append(f"{PREFIX}models_schemas is set without {PREFIX}models_auto, which would choose among them.")
     if chooses and as_boolean(given.get("preflight")) is False:
         found.append(
             f"{PREFIX}models_auto is true, but only the preflight can choose models. "

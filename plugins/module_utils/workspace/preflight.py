@@ -62,6 +62,8 @@ class _Options:
         }
         """Of those, the ones that nobody named."""
         self.chooses = as_boolean(given.get("models_auto")) is True and any(self.left_open.values())
+        self.schemas = as_list(given.get("models_schemas")) or [SYSTEM_SCHEMA]
+        """Whose model services may be chosen, in the order of preference."""
         self.base_urls = as_mapping(given.get("base_urls")) or {}
 
     def choose(self, models: Mapping[str, Mapping[str, str]]) -> None:
@@ -186,18 +188,24 @@ def _models_in_force(
     )
 
 
-def _chosen(options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str) -> _Models:
+def _chosen(
+    options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str, warnings: list[str]
+) -> _Models:
     """Return the newest model of each family, by agent and by each choice that nobody named; nothing for families that nobody serves.
 
     Services come first where requests go through the gateway, which may refuse the names of endpoints.
     """
     listings = []
-    if routing == "gateway":
+    for schema in options.schemas if routing == "gateway" else ():
         try:
-            listings.append(workspace.model_services(SYSTEM_SCHEMA, workspace_id))
+            services, why = workspace.model_services(schema, workspace_id), "it lists none to this identity"
         except WorkspaceError as error:
             if error.kind not in client.NOT_TOLD:
                 raise
+            services, why = {}, str(error)
+        listings.append(services)
+        if not services and schema != SYSTEM_SCHEMA:
+            warnings.append(f"coding_agents_models_schemas: no model service of {schema} can be chosen: {why}")
     found = _newest(options, listings)
     if sum(map(len, found.values())) < sum(map(len, options.left_open.values())):
         served = workspace.served((), every=True)
@@ -213,7 +221,8 @@ def _newest(options: _Options, listings: list[dict[str, list[str]]]) -> _Models:
         spoken = {API_TYPES[dialect] for dialect in AGENTS[agent].dialects}
         fit = [[name for name, types in one.items() if not types or spoken & set(types)] for one in listings]
         best = {
-            slot: next(filter(None, (newest.newest(one, like) for one in fit)), None) for slot, like in names.items()
+            slot: next(filter(None, (newest.newest(one, like, options.schemas) for one in fit)), None)
+            for slot, like in names.items()
         }
         found[agent] = {slot: model for slot, model in best.items() if model}
     return {agent: models for agent, models in found.items() if models}
@@ -328,7 +337,7 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         if signed is not None:
             if options.chooses:
-                chosen = _chosen(options, workspace, workspace_id, routing)
+                chosen = _chosen(options, workspace, workspace_id, routing, warnings)
                 options.choose(chosen)
             in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
             if chosen:

@@ -160,7 +160,7 @@ def test_silence_is_for_one_path(workspace: Workspace, call: Caller, setting: di
     workspace.control(**setting)
     token = workspace.mint()
     with pytest.raises(TimeoutError):
-        call("GET", ME, token=token, timeout=0.3)
+        call("GET", ME, token=token, timeout=3)
     assert call("GET", "/api/2.0/serving-endpoints", token=token).status == 200
     assert [e["status"] for e in workspace.requests("/api/")] == [None, 200]
 
