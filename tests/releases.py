@@ -8,10 +8,13 @@ import hashlib
 import io
 import platform
 import shutil
+import stat
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
+from tests.databricks_cli import install
 from tests.hosts.podman import cache_directory
 from tests.unit.package_registry import Registry
 
@@ -70,3 +73,16 @@ def hidden(*programs: str) -> list[str]:
     places = [path for one in programs if (path := shutil.which(one))]
     script = "".join(f'mount --bind /dev/null "{Path(place).resolve()}" && ' for place in places)
     return ["unshare", "--mount", "sh", "-c", f'{script}exec "$@"', "sh"]
+
+
+def publish_databricks_cli(server: Registry, version: str, directory: Path) -> str:
+    """The stand-in for the Databricks CLI, in a release as the vendor lays it out. Returns the archive's path."""
+    place, machine = f"/github.com/databricks/cli/releases/download/v{version}", {"x64": "amd64"}.get(MACHINE, MACHINE)
+    name, made = f"databricks_cli_{version}_{SYSTEM}_{machine}.zip", io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, mode in (("LICENSE", 0o644), ("databricks", 0o755)):
+            member = zipfile.ZipInfo(file)
+            member.external_attr = (stat.S_IFREG | mode) << 16
+            archive.writestr(member, Path(install(directory)).read_text() if file == "databricks" else "a licence\n")
+    publish(server, place, name, made.getvalue(), f"databricks_cli_{version}_SHA256SUMS")
+    return f"{place}/{name}"

@@ -12,12 +12,14 @@ options:
   mirror:
     description:
       - URL of a directory (https) that has what hosts fetch, in a directory for each vendor's host and laid out as that host
-        is, such as C(nodejs.org/dist/), C(registry.npmjs.org/) and C(pypi.org/simple/).
-      - O(npm_registry) and O(pip_index) rank over it, for what is theirs.
+        is, such as C(nodejs.org/dist/), C(github.com/databricks/cli/releases/download/), C(registry.npmjs.org/) and
+        C(pypi.org/simple/).
+      - For packages of npm and of Python, a registry and an index that are named themselves rank over it.
     type: str
   toolchain_sources:
     description:
-      - Where Node.js comes from on a host that has none that will do for its agents.
+      - Where Node.js comes from on a host that has none that will do for its agents, and the Databricks CLI on one that has
+        none for a person's sign-in.
       - V(vendor) is the vendor's own archive, proved by the release's SHA-256. V(already_present), alone, fetches none.
     type: list
     elements: str

@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner.files
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.databricks_oauth
+  - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.carried
 attributes:
   check_mode:
@@ -123,10 +124,10 @@ documents:
 """
 
 from ..module_utils import module
-from ..module_utils.options import databricks_oauth, owner, workspace
+from ..module_utils.options import databricks_oauth, owner, toolchain, workspace
 from ..module_utils.options.values import Spec
 
-SPEC: Spec = {**module.STATE, **owner.FILES, **workspace.SPEC, **databricks_oauth.SPEC}
+SPEC: Spec = {**module.STATE, **owner.FILES, **workspace.SPEC, **databricks_oauth.SPEC, **toolchain.SPEC}
 
 
 def main() -> None:

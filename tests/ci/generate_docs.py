@@ -225,7 +225,11 @@ def requirements() -> str:
                 _fetched_with(),
                 "where an agent's program has to be installed; a host without such a Node.js is given one",
             ),
-            ("hosts", f"Databricks CLI {user_sign_in.OLDEST_CLI} or newer", "for `coding_agents_identity: user`"),
+            (
+                "hosts",
+                f"Databricks CLI {user_sign_in.OLDEST_CLI} or newer",
+                "for `coding_agents_identity: user`; a host without one is given one",
+            ),
             (
                 "workspace",
                 f"for whoever the tokens are for: {GRANTS}",

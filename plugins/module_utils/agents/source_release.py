@@ -137,6 +137,18 @@ NODE = Release(
 NODE_VERSION = "22.23.3"
 """What is fetched: new enough for each version of an agent that we know."""
 
+DATABRICKS_CLI = Release(
+    "Databricks CLI",
+    "databricks",
+    "github.com/databricks/cli/releases/download/v{version}/",
+    "databricks_cli_{version}_{system}_{machine}.zip",
+    "databricks_cli_{version}_SHA256SUMS",
+    {"x86_64": "amd64", "arm64": "arm64"},
+    "databricks",
+)
+DATABRICKS_CLI_VERSION = "1.13.0"
+"""What is fetched: the one whose behaviour the sign-in was measured with."""
+
 
 class _Server:
     """Where one release stands: the vendor's own, or a mirror."""

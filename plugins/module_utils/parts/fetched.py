@@ -61,12 +61,12 @@ def name_of(package: str) -> str:
     return package.partition("/")[0]
 
 
-def directories(ledger: Ledger) -> list[str]:
-    """Those of agents and of what they run on; the Databricks CLI's is the sign-in's."""
+def directories(ledger: Ledger, of_sign_in: bool = False) -> list[str]:
+    """Those of agents and of what they run on, or else the sign-in's, which are the Databricks CLI's."""
     return [
         one["directory"]
         for package, one in ledger.packages.items()
-        if "directory" in one and name_of(package) != DATABRICKS_CLI
+        if "directory" in one and (name_of(package) == DATABRICKS_CLI) is of_sign_in
     ]
 
 
