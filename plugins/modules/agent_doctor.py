@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.control_node
 attributes:
   check_mode:
@@ -107,7 +108,16 @@ checks:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
+from ..module_utils.options import (
+    agent_cli,
+    agent_settings,
+    control_node,
+    databricks_oauth,
+    owner,
+    toolchain,
+    verbs,
+    workspace,
+)
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -116,6 +126,7 @@ SPEC: Spec = {
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
     **agent_cli.SPEC,
+    **toolchain.SPEC,
     **control_node.ASKING,
     **verbs.DOCTOR,
     "routing_reason": {"type": "str", "default": "as set"},

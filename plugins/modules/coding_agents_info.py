@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.agent_cli
+  - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.control_node
 notes:
   - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
@@ -117,7 +118,16 @@ programs:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_cli, agent_settings, control_node, databricks_oauth, owner, verbs, workspace
+from ..module_utils.options import (
+    agent_cli,
+    agent_settings,
+    control_node,
+    databricks_oauth,
+    owner,
+    toolchain,
+    verbs,
+    workspace,
+)
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -127,6 +137,7 @@ SPEC: Spec = {
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
     **agent_cli.SPEC,
+    **toolchain.SPEC,
     **control_node.ASKING,
 }
 

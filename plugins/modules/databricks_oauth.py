@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner.files
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.databricks_oauth
+  - fmapi.coding_agents.toolchain
 attributes:
   check_mode:
     support: full
@@ -122,10 +123,7 @@ documents:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import databricks_oauth, owner, verbs, workspace
-from ..module_utils.options.values import Spec
-
-SPEC: Spec = {**verbs.STATE, **owner.SPEC, **workspace.SPEC, **databricks_oauth.SPEC}
+from ..module_utils.options import databricks_oauth, owner, toolchain, verbs, workspace
 
 
 def main() -> None:

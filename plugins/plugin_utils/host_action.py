@@ -41,7 +41,9 @@ _NEEDS = ("needs_program", "needs_libraries")
 """What a host may answer instead of doing anything."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
 _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
-_OF_THE_OWNER = frozenset((*owner.OWNER, "sign_out", "npm_registry", "pip_index", "ca_file", "proxy", "no_proxy"))
+_OF_THE_OWNER = frozenset(
+    (*owner.OWNER, "sign_out", "npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy")
+)
 """What a way back may need: all else the host remembers."""
 
 

@@ -221,8 +221,16 @@ def requirements() -> str:
             ("control node", f"ansible-core {cores[0]} to {cores[-1]}, on Python {python} or newer", "always"),
             ("control node", packages, "to ask the workspace; `coding_agents_preflight: false` goes without"),
             ("hosts", f"Linux, macOS or WSL, Python {host} or newer", "always"),
-            ("hosts", _fetched_with(), "where an agent's program has to be installed"),
-            ("hosts", f"Databricks CLI {user_sign_in.OLDEST_CLI} or newer", "for `coding_agents_identity: user`"),
+            (
+                "hosts",
+                _fetched_with(),
+                "where an agent's program has to be installed; a host without such a Node.js is given one",
+            ),
+            (
+                "hosts",
+                f"Databricks CLI {user_sign_in.OLDEST_CLI} or newer",
+                "for `coding_agents_identity: user`; a host without one is given one",
+            ),
             (
                 "workspace",
                 f"for whoever the tokens are for: {GRANTS}",

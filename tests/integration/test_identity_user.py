@@ -10,10 +10,12 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
-from tests import homes
+from plugins.module_utils.agents.source_release import DATABRICKS_CLI_VERSION
+from tests import homes, releases
 from tests.control_node import Operator
 from tests.databricks_cli.fixtures import place, sign_in
 from tests.hosts.tree import differences, manifest
+from tests.unit.package_registry import Registry
 
 PROFILE = "fmapi-coding-agents"
 
@@ -41,6 +43,25 @@ def _home_with_cli(path: Path) -> Path:
     (home / ".local" / "bin").mkdir(parents=True, exist_ok=True)
     place(home / ".local" / "bin")
     return home
+
+
+def test_a_host_without_the_cli_is_given_one_and_a_person_signs_in_with_it(operator: Operator, tmp_path: Path) -> None:
+    home, mirror = homes.lived_in(tmp_path / "home"), Registry(tls=tmp_path)
+    releases.publish_databricks_cli(mirror, DATABRICKS_CLI_VERSION, tmp_path / "standin")
+    both = tmp_path / "both.pem"
+    both.write_text(Path(operator.workspace.ca_file).read_text() + (tmp_path / "ca.pem").read_text())
+    own = {"identity": "user", "mirror": mirror.url, "ca_file": str(both), "toolchain_sources": ["vendor"]}
+    before = manifest(str(home))
+    operator.rollout(home, "--check", **own).ok()
+    assert (differences(before, manifest(str(home))), mirror.asked) == ([], [])
+    assert operator.rollout(home, **own).ok().changed() == 1
+    mirror.close()
+    sign_in(home / ".local" / "bin", home, operator.workspace, PROFILE)
+    assert _helper(home).returncode == 0
+    again = operator.rollout(home, **own).ok()
+    assert (again.changed(), again.starts["host"]) == (0, 1)
+    operator.uninstall(home).ok()
+    assert not (home / ".local/bin/databricks").is_symlink() and not (home / ".local/lib/fmapi-coding-agents").exists()
 
 
 def test_a_person_signs_in_once_and_the_rollout_never_does(operator: Operator, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ LEFT_OUT = {
     "config_sha256",
     "npm_prefix",
     "npm_registry",
+    "mirror",
     "pip_index",
     "oidc_token_command",
     "users",

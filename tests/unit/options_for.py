@@ -24,11 +24,11 @@ URL = "https://dbc-1.cloud.databricks.com"
 def options_for(**own: Any) -> dict[str, Any]:
     """Every option by its default, as a module that carries the host program has them; ``own`` are set.
 
-    Routing is decided, as it is before a host is reached.
+    Routing is decided, as it is before a host is reached; no tool is fetched from its vendor.
     """
     filled = {name: copy.deepcopy(option.get("default")) for name, option in VARIABLES.items()}
     decided = {"workspace_url": URL, "routing": "gateway", "routing_reason": "as set", "carried": carried()}
-    return {**filled, **decided, **own}
+    return {**filled, **decided, "toolchain_sources": ["already_present"], **own}
 
 
 def carried(with_program: bool = True, **more: Any) -> dict[str, Any]:

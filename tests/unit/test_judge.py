@@ -159,6 +159,16 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("users", [7], "coding_agents_users is [7], which is not a list"),
     ("npm_registry", "npm.example.com", "coding_agents_npm_registry does not begin with https:// or http://"),
     ("pip_index", "pypi.example.com", "coding_agents_pip_index does not begin with https:// or http://"),
+    (
+        "mirror",
+        "http://ada:s3cret@mirror.example.com",
+        "coding_agents_mirror is no https:// URL of a directory. Give one",
+    ),
+    (
+        "toolchain_sources",
+        ["brew"],
+        "coding_agents_toolchain_sources names brew. Use one or more of: vendor, already_present",
+    ),
     ("config_url", "http://it.example.com/c.json", "coding_agents_config_url does not begin with https://. Give a URL"),
     ("config_sha256", "abc", "coding_agents_config_sha256 is 'abc', which is no SHA-256"),
     ("extra_settings", [1], "coding_agents_extra_settings is not a dictionary"),

@@ -1,6 +1,9 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An agent that a host's Node.js is too old for is refused before anything is fetched; npm would only warn, and it would not start."""
+"""An agent that a host's Node.js is too old for is refused before anything is fetched, where no other may be brought.
+
+npm would only warn, and it would not start.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def has_node(tmp_path: Path, version: str) -> Path:
 
 
 def wanted(name: str, **more: object) -> dict[str, object]:
-    return options_for(parts=["agent_cli"], agents=[name], **more)
+    return options_for(parts=["agent_cli"], agents=[name], **{"toolchain_sources": ["already_present"], **more})
 
 
 @pytest.mark.parametrize("how", [How(check=True), How()])

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,6 @@ from typing import IO, Any
 
 from .. import careful, processes
 from ..errors import OperatorError
-from .programs import search_path
 from .sources import (
     ANSWER_SECONDS,
     START_SECONDS,
@@ -30,6 +30,8 @@ from .sources import (
     Source,
     certificates_file,
     environment_for,
+    names_in,
+    registry_of,
     run,
     scratch_directory,
     text_of,
@@ -42,6 +44,10 @@ _LOOKED = "It was looked for on PATH, in the usual places and with nvm, fnm, vol
 _LONGEST_VERSION = 60
 _LONGEST_FIRST_LINE = 1 << 10
 _PART = 1 << 20
+_LONGEST_START = 1 << 14
+
+_START_MARK = "#!/bin/sh\n# Written by fmapi.coding_agents: this is started with a Node.js that need not be on PATH.\n"
+_START = _START_MARK + 'exec {node} {script} "$@"\n'
 
 
 class Npm(Source):
@@ -119,7 +125,22 @@ class Npm(Source):
             if version:
                 return version
             directory = os.path.dirname(directory)
-        return None
+        _node, script = started_by(program)
+        return self.version_of(script) if script else None
+
+    def is_startable(self, program: str) -> bool:
+        return super().is_startable(program) and os.access(started_by(program)[0] or program, os.X_OK)
+
+    def start_with(self, node: str, directory: str) -> None:
+        """Let the commands that were fetched start with this Node.js, whatever PATH says as they are typed."""
+        programs = os.path.join(directory, "bin")
+        for name in names_in(programs):
+            path = os.path.join(programs, name)
+            if _runs_on_node(path):
+                script = os.path.realpath(path)
+                os.unlink(path)
+                write(path, _START.format(node=shlex.quote(node), script=shlex.quote(script)))
+                os.chmod(path, 0o755)  # noqa: S103 # a command
 
     def _version_in(self, directory: str) -> str | None:
         try:
@@ -146,13 +167,33 @@ class Npm(Source):
             )
             raise OperatorError(f"cannot be fetched: {older}", package, way_out)
 
+    def runs_on(self, node: str, version: str) -> bool:
+        """Whether a version of Node.js will do for this version of the package."""
+        return _numbers(node) >= _numbers(self.oldest_node(version))
+
+    def node_for(self, version: str, settings: Settings) -> str | None:
+        """The directory of a Node.js that will do and has npm: empty for the one that is found first, None where there is none.
+
+        Another than the first must tell its version: what stands first is what the person has chosen.
+        """
+        for number, directory in enumerate(dict.fromkeys(settings.path.split(os.pathsep))):
+            npm = shutil.which("npm", path=directory)
+            if npm == self._program(settings) and npm is not None and not self._older_node(npm, version, settings):
+                return ""
+            node = shutil.which("node", path=directory)
+            if npm and node and number:
+                found = _version_of_node(node, {"PATH": directory, "HOME": settings.home})
+                if found and self.runs_on(found, version):
+                    return directory
+        return None
+
     def unfit(self, program: str, version: str, home: str, environment: Mapping[str, str]) -> str:
         node = shutil.which("node", path=environment.get("PATH", "")) if _runs_on_node(program) else None
         return self._judged(node, version, {"PATH": environment.get("PATH", ""), "HOME": home})
 
     def _older_node(self, npm: str, version: str, settings: Settings) -> str:
         """That the Node.js which npm belongs to is too old, as a sentence; empty where it is not, or does not tell."""
-        path = os.pathsep.join((os.path.dirname(npm), search_path(settings.home, settings.environment)))
+        path = os.pathsep.join((os.path.dirname(npm), settings.path))
         with scratch_directory() as scratch:
             environment = {**environment_for(settings, scratch), "PATH": path, "HOME": scratch}
             return self._judged(shutil.which("node", path=path), version, environment)
@@ -176,7 +217,7 @@ class Npm(Source):
 
     @staticmethod
     def _program(settings: Settings) -> str | None:
-        return shutil.which("npm", path=search_path(settings.home, settings.environment))
+        return shutil.which("npm", path=settings.path)
 
     def _npm(
         self,
@@ -188,7 +229,9 @@ class Npm(Source):
     ) -> None:
         package = f"{self.package}@{version}" if version else self.package
         npm = self._npm_program(package, settings)
-        registry = Registry("the npm registry", settings.npm_registry, "coding_agents_npm_registry")
+        registry = registry_of(
+            "the npm registry", settings.npm_registry, "coding_agents_npm_registry", settings, "registry.npmjs.org/"
+        )
         with scratch_directory() as scratch:
             cache = os.path.join(scratch, "cache")
             command = [npm, *does, "--cache", cache, "--include=optional"]
@@ -282,6 +325,28 @@ def _runs_on_node(program: str) -> bool:
             return re.match(rb"#![^\n]*\bnode\b", stream.readline(_LONGEST_FIRST_LINE)) is not None
     except OSError:
         return False
+
+
+def started_by(program: str) -> tuple[str, str]:
+    """The Node.js and the script that a command of ours starts; both empty for any other program."""
+    if os.path.islink(program):
+        program = os.path.realpath(program)
+    text = _beginning(program)
+    if not text.startswith(_START_MARK):
+        return "", ""
+    with contextlib.suppress(ValueError):
+        words = shlex.split(text[len(_START_MARK) :])
+        if len(words) == 4 and words[0] == "exec":
+            return words[1], words[2]
+    return "", ""
+
+
+def _beginning(path: str) -> str:
+    try:
+        with os.fdopen(careful.open_regular(path, follow=True), "rb") as stream:
+            return stream.read(_LONGEST_START).decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,16 +15,15 @@ from typing import Any
 
 from .. import processes
 from ..errors import OperatorError
-from .programs import search_path
 from .sources import (
     ANSWER_SECONDS,
     START_SECONDS,
-    Registry,
     Settings,
     Source,
     certificates_file,
     environment_for,
     names_in,
+    registry_of,
     run,
     scratch_directory,
     text_of,
@@ -46,7 +45,9 @@ class Pip(Source):
 
     def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
         what = f"{self.package} {version}"
-        registry = Registry("the Python index", settings.pip_index, "coding_agents_pip_index")
+        registry = registry_of(
+            "the Python index", settings.pip_index, "coding_agents_pip_index", settings, "pypi.org/simple/"
+        )
         with scratch_directory() as scratch:
             # pip starts any rustc that it finds, and the first start of one that rustup manages leaves files in the home.
             environment = {**environment_for(settings, scratch), "RUSTUP_HOME": os.path.join(scratch, "rustup")}
@@ -62,7 +63,7 @@ class Pip(Source):
             # Not on the command line, which every user of the machine can read: an index may be named with a password.
             requirements = os.path.join(scratch, "requirements.txt")
             extras = f"[{','.join(self.extras)}]" if self.extras else ""
-            index = [f"--index-url {settings.pip_index}"] if settings.pip_index else []
+            index = [f"--index-url {registry.named}"] if registry.named else []
             write(requirements, "\n".join((*index, *(lock or (f"{self.package}{extras}=={version}",)), "")))
             command = [os.path.join(directory, "bin", "python"), "-I", "-m", "pip", "install", "--no-input", "--quiet"]
             command += ["--disable-pip-version-check", "--cache-dir", os.path.join(scratch, "cache")]
@@ -71,6 +72,17 @@ class Pip(Source):
             command += ["--no-deps", "--require-hashes", "--only-binary=:all:"] if lock else []
             run(self.name, command, environment, what, registry, (scratch, directory))
         self._require(version, directory)
+
+    def needed(self, version: str, settings: Settings) -> str:
+        try:
+            self.require(version, settings)
+        except OperatorError as error:
+            return error.way_out
+        return ""
+
+    def require(self, version: str, settings: Settings) -> None:
+        with scratch_directory() as scratch:
+            self._python(f"{self.package} {version}", environment_for(settings, scratch), settings)
 
     def installed_version(self, directory: str) -> str | None:
         return next((version for version, _information in self._installed(directory)), None)
@@ -98,7 +110,7 @@ class Pip(Source):
 
     def _python(self, what: str, environment: Mapping[str, str], settings: Settings) -> str:
         """A Python that makes virtual environments. Some that are found answer with an error only (a shim, a part of a package)."""
-        path = search_path(settings.home, settings.environment)
+        path = settings.path
         named = [shutil.which(f"python{version}", path=path) for version in self.pythons]
         for python in (*named, sys.executable, shutil.which("python3", path=path)):
             version = _version_of_python(python, environment) if python else ""

@@ -99,6 +99,16 @@ class Settings(NamedTuple):
     no_proxy: str | None = None
     certificates: str | None = None
     """Authorities, as PEM text, that are trusted beside the system's."""
+    mirror: str | None = None
+    """A URL below which each vendor's host has a directory by its name, laid out as that host is."""
+    node: str = ""
+    """The directory of a Node.js, with its npm, that comes before those that are found."""
+
+    @property
+    def path(self) -> str:
+        """Where programs are looked for."""
+        found = search_path(self.home, self.environment)
+        return os.pathsep.join((self.node, found)) if self.node else found
 
 
 class Source:
@@ -138,6 +148,10 @@ class Source:
         Changes nothing, and starts no more than what has to tell its version.
         """
 
+    def is_startable(self, program: str) -> bool:
+        """Whether a program of ours is whole, as far as files tell."""
+        return os.access(program, os.X_OK)
+
     def unfit(self, program: str, version: str, home: str, environment: Mapping[str, str]) -> str:
         """Why a program that stands cannot run with what this environment has, as a sentence; empty where nothing is known of it."""
         return ""
@@ -170,6 +184,7 @@ class Registry:
     """Where packages come from, for messages: without the user name and the password that its URL may hold."""
 
     def __init__(self, title: str, url: str | None, variable: str) -> None:
+        self.named = url
         parts = urlsplit(url or "")
         credentials, _at, host = parts.netloc.rpartition("@")
         self.url = urlunsplit(parts._replace(netloc=host))
@@ -185,6 +200,21 @@ class Registry:
         for secret in self._secrets:
             text = text.replace(secret, "********")
         return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
+MIRROR = "coding_agents_mirror"
+
+
+def below_mirror(settings: Settings, place: str) -> str:
+    """The URL of a vendor's place (host and path), in the mirror where one is named."""
+    return f"{settings.mirror.rstrip('/')}/{place}" if settings.mirror else f"https://{place}"
+
+
+def registry_of(title: str, named: str | None, variable: str, settings: Settings, place: str) -> Registry:
+    """The one that the operator names, else that of the mirror, else what the program is set to."""
+    if named or not settings.mirror:
+        return Registry(title, named, variable)
+    return Registry(title, below_mirror(settings, place), MIRROR)
 
 
 def run(
@@ -282,7 +312,7 @@ def environment_for(settings: Settings, scratch: str) -> dict[str, str]:
             environment.update({name: value, name.upper(): value})
     return {
         **environment,
-        "PATH": search_path(settings.home, settings.environment),
+        "PATH": settings.path,
         "HOME": settings.home,
         "TMPDIR": scratch,
     }
@@ -312,7 +342,9 @@ def scratch_directory() -> Iterator[str]:
 
 
 def write(path: str, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+    with open(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", errors="surrogateescape"
+    ) as stream:
         stream.write(text)
 
 

@@ -98,6 +98,12 @@ def find_cli(config: Config, environment: Mapping[str, str]) -> str | None:
     return next((path for path in found if path in known and not known[path].problem), next(iter(found), None))
 
 
+def may_do(config: Config, environment: Mapping[str, str]) -> bool:
+    """Whether there is one of which it is not known that it will not do. Starts nothing."""
+    known = _known(config)
+    return any(path not in known or not known[path].problem for path in clis(config.home, environment))
+
+
 def examined(config: Config, environment: Mapping[str, str]) -> list[Cli]:
     """Those that will not do, and, as the last one, the first that will: another program of that name may come first on PATH."""
     known, found = _known(config), []

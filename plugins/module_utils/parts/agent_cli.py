@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..agents import AGENTS, Agent, FoundCli, check_versions
-from ..agents.source_npm import Npm
+from ..agents.base import version_key
+from ..agents.source_npm import Npm, started_by
 from ..agents.sources import Settings
 from ..engine import files, obstacles, traces
 from ..engine.documents.libraries import module as library
@@ -26,11 +27,13 @@ from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from . import fetched
 from .base import NOTHING, Done, Options, Part
-from .context import brought_ca
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
 
-_TREE = ("lib", "fmapi-coding-agents")
+_TREE = fetched.TREE
+_NODE = "node"
+"""Whose directory of ours is that of the Node.js which agents run on, where the host has none that will do."""
 _NEWER_NODE = "Install a newer Node.js, and put it first on this user's PATH"
 
 
@@ -66,9 +69,10 @@ class AgentCli(Part):
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
         check_versions(options["cli_versions"], AGENTS)
         for one in _to_fetch(owner, options):
-            one.agent.source.require(one.version, _settings(owner, options))
-            files.check_reachable(one.directory)
-            obstacles.check_directory(one.directory)
+            node = _node_for(one, options, _ledger(owner), fetched.settings(owner, options))
+            for directory in (one.directory, *([os.path.dirname(node)] if node else [])):
+                files.check_reachable(directory)
+                obstacles.check_directory(directory)
         return [
             Wanted(one.link, "link", self.name, values={(): one.target}, summary=one.title)
             for one in _programs(owner, options, _ledger(owner))
@@ -79,8 +83,12 @@ class AgentCli(Part):
         """What is linked to already, but not whole, or is linked to no more. All else shows in the link."""
         ledger = _ledger(owner)
         wanted = [one.directory for one in _programs(owner, options, ledger) if one.version]
-        again = [one for one in _to_fetch(owner, options) if _is_linked(one.directory, one.link)]
+        to_fetch = _to_fetch(owner, options)
+        again = [one for one in to_fetch if _is_linked(one.directory, one.link)]
+        nodes = _nodes_for(to_fetch, owner, options, ledger)
+        wanted += nodes
         return [
+            *(f"Node.js {os.path.basename(one)} fetched" for one in nodes if not _node_stands(ledger, one)),
             *(f"{one.title} fetched again" for one in again),
             *(f"{one}: removed, nothing leads to it" for one in _unlinked(ledger) if one not in wanted),
         ]
@@ -89,30 +97,34 @@ class AgentCli(Part):
         """Fetch what is missing. Returns the directories that were made for it."""
         if not _to_fetch(owner, options):
             return []
-        settings = _settings(owner, options)
+        settings = fetched.settings(owner, options)
         _locks()  # before anything is written: where they have not travelled they are asked for
-        fetched: list[str] = []
+        made: list[str] = []
         with locked(owner):
             try:
                 for one in _to_fetch(owner, options):
-                    fetched.append(one.directory)
-                    _fetch(owner, one, settings)
+                    node = _node_for(one, options, _ledger(owner), settings)
+                    if _is_ours(node, one) and not _node_stands(_ledger(owner), os.path.dirname(node)):
+                        made.append(os.path.dirname(node))
+                        _fetch_node(owner, os.path.dirname(node), settings)
+                    made.append(one.directory)
+                    _fetch(owner, one, settings._replace(node=node))
             except BaseException:
-                _remove(Ledger.load(owner), fetched)
+                fetched.remove(Ledger.load(owner), made)
                 raise
-        return fetched
+        return made
 
     def abandon(self, owner: Owner, options: Options, prepared: Any) -> None:
         if prepared:
             with locked(owner):
-                _remove(Ledger.load(owner), [directory for directory in prepared if not _is_linked(directory)])
+                fetched.remove(Ledger.load(owner), [directory for directory in prepared if not _is_linked(directory)])
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         """Remove the versions that nothing leads to any more."""
         if _unlinked(Ledger.load(owner)):
             with locked(owner):
                 ledger = Ledger.load(owner)
-                _remove(ledger, _unlinked(ledger))
+                fetched.remove(ledger, _unlinked(ledger))
 
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         programs = _programs(owner, options, _ledger(owner))
@@ -120,27 +132,26 @@ class AgentCli(Part):
 
     def after_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         ledger = _ledger(owner)
-        if not ledger.packages:
+        packages = _packages(ledger)
+        if not packages:
             return NOTHING
         if check:
-            fates = [
-                (_fate(name, record)[0], _away(ledger, record)) for name, record in sorted(ledger.packages.items())
-            ]
+            fates = [(_fate(name, record)[0], fetched.away(ledger, record)) for name, record in packages]
             return Done(
                 [said for said, away in fates if not away], [], tuple(away.told for _said, away in fates if away)
             )
         changes, errors = [], []
         with locked(owner):
             ledger = _ledger(owner)
-            for name, record in sorted(ledger.packages.items()):
+            for name, record in _packages(ledger):
                 said, previous = _fate(name, record)
                 try:
                     if "directory" in record:
-                        _remove(ledger, [record["directory"]])
+                        fetched.remove(ledger, [record["directory"]])
                     else:
-                        _give_back(name, record, previous, _settings(owner, options))
+                        _give_back(name, record, previous, fetched.settings(owner, options))
                         del ledger.packages[name]
-                        _finish(ledger, ledger.directories)
+                        fetched.finish(ledger, ledger.directories)
                     changes.append(said)
                 except OperatorError as error:
                     errors.append(error.told)
@@ -167,7 +178,7 @@ class AgentCli(Part):
         _trace_directories(ledger)
         for agent in AGENTS.values():
             link = os.path.join(ledger.owner.home, ".local", "bin", agent.command)
-            if any(_is_linked(directory, link) for directory in _directories(ledger)):
+            if any(_is_linked(directory, link) for directory in fetched.directories(ledger)):
                 traces.whole_file(ledger, self.name, link, "link")
 
 
@@ -203,7 +214,9 @@ def _programs(owner: Owner, options: Options, ledger: Ledger) -> list[_Program]:
 
 def _program(agent: Agent, owner: Owner, prefix: str, versions: Mapping[str, Any], ledger: Ledger) -> _Program:
     found = agent.find_cli(owner, prefix, os.environ)
-    ours = found is not None and any(_is_below(found.path, directory) for directory in _directories(ledger))
+    ours = found is not None and any(
+        fetched.is_below(found.path, directory) for directory in fetched.directories(ledger)
+    )
     version = wanted_version(agent, versions, None if ours and found and not found.version else found)
     if version is None and found and ours:
         version = found.version  # stays, and stays ours; where another prefix is named now, it moves there
@@ -218,26 +231,51 @@ def _to_fetch(owner: Owner, options: Options) -> list[_Program]:
 
 def _stands(one: _Program, ledger: Ledger) -> bool:
     """Whether it was fetched to the end, and is still whole as far as files tell."""
-    records = [record for record in ledger.packages.values() if record.get("directory") == one.directory]
-    complete = any(record.get("complete") for record in records)
     whole = one.agent.source.installed_version(one.directory) == one.version
-    return complete and whole and os.access(one.program, os.X_OK)
+    return fetched.is_complete(ledger, one.directory) and whole and one.agent.source.is_startable(one.program)
 
 
-def _settings(owner: Owner, options: Options) -> Settings:
-    """Raises OperatorError for certificates that cannot be read."""
-    certificates = brought_ca(options) if options.get("ca_file") else None
-    if options.get("ca_file") and certificates is None:
-        certificates = (files.read(options["ca_file"]).content or b"").decode("utf-8", "replace")
-    return Settings(
-        owner.home,
-        dict(os.environ),
-        npm_registry=options.get("npm_registry") or None,
-        pip_index=options.get("pip_index") or None,
-        proxy=options.get("proxy") or None,
-        no_proxy=options.get("no_proxy") or None,
-        certificates=certificates or None,
-    )
+def _node_for(one: _Program, options: Options, ledger: Ledger, settings: Settings) -> str:
+    """Where the Node.js is that a program is fetched and started with: empty for the one that the host has first on its PATH.
+
+    One of ours need not stand there yet. Raises OperatorError where nothing can be fetched, or nothing will do.
+    """
+    source = one.agent.source
+    found = source.node_for(one.version, settings) if isinstance(source, Npm) else ""
+    if not isinstance(source, Npm) or found is not None:
+        source.require(one.version, settings._replace(node=found or ""))
+        return found or ""
+    from ..agents.source_release import NODE, NODE_VERSION  # who only looks need not pay for it
+
+    tree = os.path.join(fetched.prefix_of(one.directory), *_TREE, _NODE)
+    standing = [
+        directory
+        for directory in fetched.directories(ledger)
+        if os.path.dirname(directory) == tree
+        and _node_stands(ledger, directory)
+        and source.runs_on(os.path.basename(directory), one.version)
+    ]
+    if standing:
+        return os.path.join(max(standing, key=lambda one: version_key(os.path.basename(one))), "bin")
+    if not fetched.may_fetch_tools(options) or not source.runs_on(NODE_VERSION, one.version):
+        source.require(one.version, settings)
+    NODE.require(NODE_VERSION, settings)
+    return os.path.join(tree, NODE_VERSION, "bin")
+
+
+def _node_stands(ledger: Ledger, directory: str) -> bool:
+    return fetched.is_complete(ledger, directory) and os.access(os.path.join(directory, "bin", "node"), os.X_OK)
+
+
+def _is_ours(node: str, one: _Program) -> bool:
+    tree = os.path.join(fetched.prefix_of(one.directory), *_TREE, _NODE, "")
+    return node.startswith(tree)
+
+
+def _nodes_for(to_fetch: list[_Program], owner: Owner, options: Options, ledger: Ledger) -> list[str]:
+    """The directories of ours with a Node.js for these, each once; those, too, that do not stand yet."""
+    nodes = [(one, _node_for(one, options, ledger, fetched.settings(owner, options))) for one in to_fetch]
+    return list(dict.fromkeys(os.path.dirname(node) for one, node in nodes if _is_ours(node, one)))
 
 
 # -- directories -------------------------------------------------------------------------------------------------------
@@ -253,46 +291,47 @@ def _ledger(owner: Owner) -> Ledger:
 
 def _trace_directories(ledger: Ledger) -> None:
     tree = os.path.join(ledger.owner.home, ".local", *_TREE)
-    for name, agent in AGENTS.items():
-        for version in _names(os.path.join(tree, name)):
+    for name in (*AGENTS, _NODE):
+        for version in fetched.names_in(os.path.join(tree, name)):
             directory = os.path.join(tree, name, version)
-            if directory not in _directories(ledger):
+            if directory not in fetched.directories(ledger):
                 # Nothing is linked to before it is complete.
-                whole = _is_linked(directory) and agent.source.installed_version(directory) == version
-                ledger.packages[_key(ledger, name, version)] = _record(version, directory, whole)
+                whole = _is_linked(directory) and (
+                    name == _NODE or AGENTS[name].source.installed_version(directory) == version
+                )
+                ledger.packages[fetched.key(ledger, name, version)] = fetched.record(version, directory, whole)
 
 
-def _record(version: str, directory: str, complete: bool) -> dict[str, Any]:
-    return {"version": version, "directory": directory, "complete": complete}
+def _packages(ledger: Ledger) -> list[tuple[str, dict[str, Any]]]:
+    """What the ledger has of this part's."""
+    return [
+        (name, one) for name, one in sorted(ledger.packages.items()) if fetched.name_of(name) != fetched.DATABRICKS_CLI
+    ]
 
 
-def _key(ledger: Ledger, agent: str, version: str) -> str:
-    """A free name in the ledger: one agent may have several versions there, and a version several directories."""
-    names = [f"{agent}/{version}", *(f"{agent}/{version}/{number}" for number in range(2, len(ledger.packages) + 3))]
-    return next(name for name in names if name not in ledger.packages)
+def _fetch_node(owner: Owner, directory: str, settings: Settings) -> None:
+    from ..agents.source_release import NODE
 
+    version = os.path.basename(directory)
 
-def _directories(ledger: Ledger) -> list[str]:
-    return [record["directory"] for record in ledger.packages.values() if "directory" in record]
+    def get() -> None:
+        NODE.fetch(version, directory, settings)
+        NODE.try_out(NODE.command_path(directory), settings)
+
+    fetched.fetch(_ledger(owner), _NODE, version, directory, get)
 
 
 def _fetch(owner: Owner, one: _Program, settings: Settings) -> None:
     """Raises OperatorError. The ledger knows the directory then, which must be removed."""
-    ledger = _ledger(owner)
-    if os.path.lexists(one.directory):
-        _remove(ledger, [one.directory])
-    parent = os.path.dirname(one.directory)
-    ledger.directories.extend(path for path in _not_there(parent) if path not in ledger.directories)
-    key = _key(ledger, one.agent.name, one.version)
-    ledger.packages[key] = _record(one.version, one.directory, complete=False)
-    ledger.save()
-    files.make_directories(parent, owner)
-    one.agent.source.fetch(
-        one.version, one.directory, settings, _locks().get(f"{one.agent.source.package}@{one.version}")
-    )
-    one.agent.source.try_out(one.program, settings)
-    ledger.packages[key]["complete"] = True
-    ledger.save()
+    source, lock = one.agent.source, _locks().get(f"{one.agent.source.package}@{one.version}")
+
+    def get() -> None:
+        source.fetch(one.version, one.directory, settings, lock)
+        if settings.node and isinstance(source, Npm):
+            source.start_with(os.path.join(settings.node, "node"), one.directory)
+        source.try_out(one.program, settings._replace(node=""))
+
+    fetched.fetch(_ledger(owner), one.agent.name, one.version, one.directory, get)
 
 
 def _locks() -> Mapping[str, Any]:
@@ -301,71 +340,25 @@ def _locks() -> Mapping[str, Any]:
     return locks
 
 
-def _remove(ledger: Ledger, directories: list[str]) -> None:
-    """Remove directories of ours, and what was made above them and is empty now."""
-    for directory in directories:
-        record = {key: one for key, one in ledger.packages.items() if one.get("directory") == directory}
-        away = _away(ledger, {"directory": directory})
-        if away is not None:
-            raise away
-        if any(one.get("complete") for one in record.values()):
-            for one in record.values():
-                one["complete"] = False
-            ledger.save()  # a run that is killed from here on leaves a part of it
-        try:
-            if os.path.lexists(directory):
-                shutil.rmtree(directory)
-        except OSError as error:
-            raise files.unusable(error, error.filename or directory, "removed") from None
-        for key in record:
-            del ledger.packages[key]
-        agent = os.path.dirname(directory)
-        above = [one for one in ledger.directories if _is_below(path=directory, directory=one)]
-        _finish(ledger, [*above, agent, os.path.dirname(agent)])
-
-
-def _away(ledger: Ledger, record: Mapping[str, Any]) -> files.Away | None:
-    """Why a directory of ours that is not there may still be somewhere."""
-    directory = record.get("directory")
-    return None if directory is None or os.path.lexists(directory) else ledger.away(directory)
-
-
-def _finish(ledger: Ledger, emptied: list[str]) -> None:
-    ledger.remove_directories(emptied)
-    ledger.save()
-
-
 def _unlinked(ledger: Ledger) -> list[str]:
-    return [directory for directory in _directories(ledger) if not _is_linked(directory)]
+    return [directory for directory in fetched.directories(ledger) if not _is_linked(directory)]
 
 
 def _is_linked(directory: str, link: str = "") -> bool:
-    """Whether the command beside it (or this link) leads into a directory of ours."""
-    prefix, name = directory, os.path.basename(os.path.dirname(directory))
-    for _level in range(len(_TREE) + 2):
-        prefix = os.path.dirname(prefix)
+    """Whether the command beside it (or this link) leads into a directory of ours; of a Node.js, whether such a command starts it."""
+    prefix, name = fetched.prefix_of(directory), os.path.basename(os.path.dirname(directory))
+    if name == _NODE:
+        links = [os.path.join(prefix, "bin", agent.command) for agent in AGENTS.values()]
+        tree = os.path.join(prefix, *_TREE)
+        return any(
+            os.path.islink(one)
+            and fetched.is_below(one, tree)
+            and fetched.is_below(started_by(one)[0] or one, directory)
+            for one in links
+        )
     if not link and name in AGENTS:
         link = os.path.join(prefix, "bin", AGENTS[name].command)
-    return os.path.islink(link) and _is_below(link, directory)
-
-
-def _is_below(path: str, directory: str) -> bool:
-    return os.path.realpath(path).startswith(os.path.join(os.path.realpath(directory), ""))
-
-
-def _not_there(directory: str) -> list[str]:
-    missing = []
-    while not os.path.isdir(directory) and directory != os.path.dirname(directory):
-        missing.append(directory)
-        directory = os.path.dirname(directory)
-    return missing
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
+    return os.path.islink(link) and fetched.is_below(link, directory)
 
 
 # -- the way back of what npm had installed globally, before there were directories of our own -------------------------
@@ -374,7 +367,8 @@ def _names(directory: str) -> list[str]:
 def _fate(name: str, record: Mapping[str, Any]) -> tuple[str, str]:
     """What becomes of a package, in words, and the version that is brought back."""
     agent = AGENTS.get(name.partition("/")[0])
-    title, version = (agent.title if agent else name), record["version"]
+    title = agent.title if agent else "Node.js" if fetched.name_of(name) == _NODE else name
+    version = record["version"]
     if "directory" in record or agent is None:
         return f"{title} {version}: removed", ""
     now = agent.source.installed_version(record["prefix"])
@@ -403,7 +397,9 @@ def _give_back(name: str, record: Mapping[str, Any], previous: str, settings: Se
 def _way_to(agent: Agent, examination: Examination) -> str:
     """What brings the program: a rollout cannot where what it fetches with is not there."""
     version = examination.options["cli_versions"].get(agent.name) or agent.pinned_version
-    needed = agent.source.needed(str(version), _settings(examination.owner, examination.options))
+    if isinstance(agent.source, Npm) and fetched.may_fetch_tools(examination.options):
+        return ROLL_OUT
+    needed = agent.source.needed(str(version), fetched.settings(examination.owner, examination.options))
     return f"{needed}, then run the rollout" if needed else ROLL_OUT
 
 

@@ -29,6 +29,7 @@ from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
 from ..places import COMPILED
 from ..version import VERSION
+from . import databricks_oauth_cli
 from .base import NOTHING, Done, Options, Part
 from .context import CA_NAME, bare_config, brought_ca, config_of
 from .databricks_oauth_checks import checks
@@ -71,6 +72,7 @@ class DatabricksOauth(Part):
         )
         authority = brought_ca(options)
         return [
+            *databricks_oauth_cli.wanted(owner, config, options, self.name),
             *([in_profile] if config.owns_profile else []),
             *(
                 [_file(os.path.join(owner.data, CA_NAME), authority.encode(), 0o644, "certificate authority")]
@@ -87,15 +89,19 @@ class DatabricksOauth(Part):
         """The interpreter for the command, on a host that has all else: another host that shares the home may have brought it."""
         config = config_of(owner, options)
         known = not os.path.lexists(config.front) or is_python_known(config)
-        return [] if known else [f"the interpreter {sys.executable} is noted for this host"]
+        noted = [] if known else [f"the interpreter {sys.executable} is noted for this host"]
+        return [*noted, *databricks_oauth_cli.missing(owner, config, options)]
 
-    def prepare(self, owner: Owner, options: Options) -> Token | None:
-        """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing."""
+    def prepare(self, owner: Owner, options: Options) -> Token | list[str] | None:
+        """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing.
+
+        For a person, fetch what they sign in with; returns the directories that were made for it.
+        """
         config = config_of(owner, options)
         if not _has_program(config, options) and "program" not in (options.get("carried") or {}):
             raise OperatorError("was there when this run began, and is not any more", config.program, "Run again")
         if config.identity == "user":
-            return None
+            return databricks_oauth_cli.fetch(owner, config, options)
         try:
             secret = _secret(config, options)
         except TokenError:
@@ -111,6 +117,10 @@ class DatabricksOauth(Part):
             stream.flush()
             return session.request_with(config._replace(ca_file=stream.name), secret)
 
+    def abandon(self, owner: Owner, options: Options, prepared: Any) -> None:
+        if isinstance(prepared, list):
+            databricks_oauth_cli.abandon(owner, prepared)
+
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
         if not is_python_known(config):
@@ -119,8 +129,9 @@ class DatabricksOauth(Part):
         _forget_tokens(owner, keep=config.cache_file)
         for path in [] if config.log else _logs(owner):
             files.remove(path)
-        if prepared is not None:
+        if isinstance(prepared, Token):
             token_cache.store(config, prepared)
+        databricks_oauth_cli.tidy(owner)
 
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         config = config_of(owner, options)
@@ -142,11 +153,15 @@ class DatabricksOauth(Part):
             shutil.rmtree(user_sign_in.cli_cache(owner.cache), ignore_errors=True)
         return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
 
+    def after_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
+        return databricks_oauth_cli.give_back(owner, check)
+
     def checks(self, examination: Examination) -> Iterator[Check]:
         return checks(examination)
 
     def traces(self, ledger: Ledger) -> None:
         """What stands in our own directory says which profile is ours."""
+        databricks_oauth_cli.trace(ledger, self.name)
         config = bare_config(ledger.owner)
         try:
             told = Config.load(config.config_file)._replace(home=ledger.owner.home)

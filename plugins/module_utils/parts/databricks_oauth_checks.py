@@ -11,7 +11,8 @@ from .. import careful
 from ..engine.owner import Owner
 from ..host_program import profile, session, user_sign_in, workspace
 from ..host_program.config import Config
-from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
+from . import fetched
+from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
 
 
 def checks(examination: Examination) -> Iterator[Check]:
@@ -61,7 +62,8 @@ def _databricks_cli(examination: Examination) -> Check:
         return Check(*check, SKIP, f"identity {identity} does not need it")
     config, environment = examination.config, examination.environment
     if not user_sign_in.clis(config.home, environment):
-        return Check(*check, FAIL, "is not installed", user_sign_in.INSTALL_CLI)
+        way_out = ROLL_OUT if fetched.may_fetch_tools(examination.options) else user_sign_in.INSTALL_CLI
+        return Check(*check, FAIL, "is not installed", way_out)
     if examination.offline:
         return Check(*check, PASS, user_sign_in.find_cli(config, environment) or "")
     *passed_over, last = user_sign_in.examined(config, environment)

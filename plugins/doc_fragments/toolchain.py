@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the tools come from that agents need, and everything else that hosts fetch."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  mirror:
+    description:
+      - URL of a directory (https) that has what hosts fetch, in a directory for each vendor's host and laid out as that host
+        is, such as C(nodejs.org/dist/), C(github.com/databricks/cli/releases/download/), C(registry.npmjs.org/) and
+        C(pypi.org/simple/).
+      - For packages of npm and of Python, a registry and an index that are named themselves rank over it.
+    type: str
+  toolchain_sources:
+    description:
+      - Where Node.js comes from on a host that has none that will do for its agents, and the Databricks CLI on one that has
+        none for a person's sign-in.
+      - V(vendor) is the vendor's own archive, proved by the release's SHA-256. V(already_present), alone, fetches none.
+    type: list
+    elements: str
+    choices: [vendor, already_present]
+    default: [vendor]
+"""

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Databricks CLI, with which a person signs in: fetched where a host has none that will do.
+
+It stands below ``~/.local``, whatever prefix agents have: there the host program looks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+from ..engine import files, obstacles, traces
+from ..engine.ledger import Ledger
+from ..engine.ledger_lock import locked
+from ..engine.owner import Owner
+from ..engine.ownership import Wanted
+from ..errors import OperatorError
+from ..host_program import user_sign_in
+from ..host_program.config import Config
+from . import fetched
+from .base import NOTHING, Done, Options
+
+_TITLE = "Databricks CLI"
+
+
+def wanted(owner: Owner, config: Config, options: Options, component: str) -> list[Wanted]:
+    """The link to it; nothing where no person signs in, and where one of the person's own will do."""
+    directory = _directory(owner, config, options)
+    if not directory:
+        return []
+    if not _stands(_ledger(owner), directory):
+        from ..agents.source_release import DATABRICKS_CLI  # who only looks need not pay for it
+
+        DATABRICKS_CLI.require(os.path.basename(directory), fetched.settings(owner, options))
+        files.check_reachable(directory)
+        obstacles.check_directory(directory)
+    summary = f"{_TITLE} {os.path.basename(directory)}"
+    return [Wanted(_link(owner), "link", component, values={(): _target(owner, directory)}, summary=summary)]
+
+
+def missing(owner: Owner, config: Config, options: Options) -> list[str]:
+    """What is linked to already and not whole, or is linked to no more."""
+    directory, ledger = _directory(owner, config, options), _ledger(owner)
+    again = bool(directory) and _is_linked(owner, directory) and not _stands(ledger, directory)
+    unlinked = [one for one in _unlinked(owner, ledger) if one != directory]
+    return [
+        *([f"{_TITLE} {os.path.basename(directory)} fetched again"] if again else []),
+        *(f"{one}: removed, nothing leads to it" for one in unlinked),
+    ]
+
+
+def fetch(owner: Owner, config: Config, options: Options) -> list[str]:
+    """Fetch it if it is missing. Returns the directories that were made for it."""
+    directory = _directory(owner, config, options)
+    if not directory or _stands(_ledger(owner), directory):
+        return []
+    from ..agents.source_release import DATABRICKS_CLI
+
+    settings, version = fetched.settings(owner, options), os.path.basename(directory)
+
+    def get() -> None:
+        DATABRICKS_CLI.fetch(version, directory, settings)
+        DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
+
+    with locked(owner):
+        try:
+            fetched.fetch(_ledger(owner), fetched.DATABRICKS_CLI, version, directory, get)
+        except BaseException:
+            fetched.remove(_ledger(owner), [directory])
+            raise
+    return [directory]
+
+
+def abandon(owner: Owner, made: Sequence[str]) -> None:
+    """Something that came later has failed."""
+    if made:
+        with locked(owner):
+            fetched.remove(_ledger(owner), [one for one in made if not _is_linked(owner, one)])
+
+
+def tidy(owner: Owner) -> None:
+    """Remove what nothing leads to any more."""
+    if _unlinked(owner, _ledger(owner)):
+        with locked(owner):
+            ledger = _ledger(owner)
+            fetched.remove(ledger, _unlinked(owner, ledger))
+
+
+def give_back(owner: Owner, check: bool) -> Done:
+    directories = fetched.directories(_ledger(owner), of_sign_in=True)
+    if not directories:
+        return NOTHING
+    changes, errors = [], []
+    with contextlib.nullcontext() if check else locked(owner):
+        for directory in directories:
+            try:
+                ledger = _ledger(owner)
+                away = fetched.away(ledger, {"directory": directory})
+                if away is not None:
+                    raise away
+                if not check:
+                    fetched.remove(ledger, [directory])
+                changes.append(f"{_TITLE} {os.path.basename(directory)}: removed")
+            except OperatorError as error:
+                errors.append(error.told)
+    return Done(changes, [], tuple(errors))
+
+
+def trace(ledger: Ledger, component: str) -> None:
+    """Fill a ledger that was lost."""
+    _trace_directories(ledger)
+    if any(_is_linked(ledger.owner, one) for one in fetched.directories(ledger, of_sign_in=True)):
+        traces.whole_file(ledger, component, _link(ledger.owner), "link")
+
+
+def _trace_directories(ledger: Ledger) -> None:
+    tree = _tree(ledger.owner)
+    for version in fetched.names_in(tree):
+        directory = os.path.join(tree, version)
+        if directory not in fetched.directories(ledger, of_sign_in=True):
+            # Nothing is linked to before it is complete.
+            name, whole = fetched.DATABRICKS_CLI, _is_linked(ledger.owner, directory)
+            ledger.packages[fetched.key(ledger, name, version)] = fetched.record(version, directory, whole)
+
+
+def _directory(owner: Owner, config: Config, options: Options) -> str:
+    """Where the one that is to be ours stands, or is to stand; empty where none is to be."""
+    if config.identity != "user":
+        return ""
+    tree, link = _tree(owner), _link(owner)
+    if os.path.islink(link) and fetched.is_below(link, tree):
+        return os.path.join(tree, os.path.relpath(os.path.realpath(link), os.path.realpath(tree)).split(os.sep)[0])
+    if user_sign_in.may_do(config, dict(os.environ)) or not fetched.may_fetch_tools(options):
+        return ""
+    if os.path.lexists(link) and not os.path.islink(link):
+        return ""  # a person's own program, whatever it is: the doctor says what is wrong with it
+    from ..agents.source_release import DATABRICKS_CLI_VERSION
+
+    return os.path.join(tree, DATABRICKS_CLI_VERSION)
+
+
+def _tree(owner: Owner) -> str:
+    return os.path.join(owner.home, ".local", *fetched.TREE, fetched.DATABRICKS_CLI)
+
+
+def _link(owner: Owner) -> str:
+    return os.path.join(owner.home, ".local", "bin", "databricks")
+
+
+def _target(owner: Owner, directory: str) -> str:
+    """As it is, if it leads there by another name: a home may have several."""
+    link = _link(owner)
+    return os.readlink(link) if _is_linked(owner, directory) else os.path.join(directory, "databricks")
+
+
+def _is_linked(owner: Owner, directory: str) -> bool:
+    return os.path.islink(_link(owner)) and fetched.is_below(_link(owner), directory)
+
+
+def _stands(ledger: Ledger, directory: str) -> bool:
+    return fetched.is_complete(ledger, directory) and os.access(os.path.join(directory, "databricks"), os.X_OK)
+
+
+def _ledger(owner: Owner) -> Ledger:
+    """To read, with our directories in it even when it was lost."""
+    ledger = Ledger.load(owner)
+    if ledger.is_new:
+        _trace_directories(ledger)
+    return ledger
+
+
+def _unlinked(owner: Owner, ledger: Ledger) -> list[str]:
+    return [one for one in fetched.directories(ledger, of_sign_in=True) if not _is_linked(owner, one)]
