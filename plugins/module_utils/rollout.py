@@ -127,6 +127,12 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     return result
 
 
+def leave(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Give back what another scope than the wanted one holds; in check mode, for a look too, what that would be."""
+    result = withdraw(owner, {**options, "sign_out": False}, how)
+    return {**result, "drifted": result["changed"]} if how.check else result
+
+
 def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """What the option ``state`` says."""
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)

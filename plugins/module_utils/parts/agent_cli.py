@@ -166,7 +166,7 @@ class AgentCli(Part):
         """Only the usual prefix is known then."""
         _trace_directories(ledger)
         for agent in AGENTS.values():
-            link = os.path.join(ledger.owner.home, ".local", "bin", agent.command)
+            link = os.path.join(ledger.owner.prefix, "bin", agent.command)
             if any(_is_linked(directory, link) for directory in _directories(ledger)):
                 traces.whole_file(ledger, self.name, link, "link")
 
@@ -193,7 +193,7 @@ def describe(found: FoundCli | None, wanted: str) -> dict[str, Any]:
 
 
 def _prefix(owner: Owner, options: Options) -> str:
-    return os.path.normpath(options.get("npm_prefix") or os.path.join(owner.home, ".local"))
+    return os.path.normpath(options.get("npm_prefix") or owner.prefix)
 
 
 def _programs(owner: Owner, options: Options, ledger: Ledger) -> list[_Program]:
@@ -252,7 +252,7 @@ def _ledger(owner: Owner) -> Ledger:
 
 
 def _trace_directories(ledger: Ledger) -> None:
-    tree = os.path.join(ledger.owner.home, ".local", *_TREE)
+    tree = os.path.join(ledger.owner.prefix, *_TREE)
     for name, agent in AGENTS.items():
         for version in _names(os.path.join(tree, name)):
             directory = os.path.join(tree, name, version)
