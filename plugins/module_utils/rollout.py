@@ -194,6 +194,8 @@ def _sign_in_state(config: Config, check: bool) -> tuple[str, str]:
     environment = dict(os.environ)
     if config.identity != "user":
         return "no_person_needed", f"identity {config.identity}"
+    if config.is_machine:
+        return "no_person_needed", f"each user of this host signs in by {config.sign_in_command()}"
     if check:
         found = session.look(config, environment)
         return "signed_in" if found["state"] == session.ACTIVE else "unknown", found["detail"]

@@ -140,10 +140,10 @@ class Agent:
     """What was measured with which version, in one sentence."""
     owns_machine_file = False
     """Whether its vendor has a directory for files of several managers: then the machine's main document, JSON, is ours as a whole."""
-    no_machine_scope = ""
-    """Why it cannot be set for all users of a host at once, as a clause; empty where it can."""
     machine_scope = ""
-    """What there is to know of it for all users of a host, in one or two sentences, for the documentation."""
+    """What there is to know of it where it is set for all users of a host, in one or two sentences; empty where it cannot be."""
+    no_machine_scope = "nobody has tried it"
+    """Why it cannot, as a clause."""
     own_options: Mapping[str, Mapping[str, Any]] = {}
     """Options that only this agent knows, by a name without the agent's: an argument specification each, with ``description`` (a
     list of sentences) and ``example`` (a value as it stands in YAML).

@@ -91,7 +91,9 @@ class Codex(Agent):
         "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With 0.171.0: the first answer."
     )
 
-    machine_scope = "It reads C(managed_config.toml) for every user: that wins over a user's own and over the command line."
+    machine_scope = (
+        "It reads C(managed_config.toml) for every user: that wins over a user's own and over the command line."
+    )
 
     shape = SETTINGS
     misfit_effect = "does not start"

@@ -114,7 +114,12 @@ def together(given: Mapping[str, Any]) -> list[str]:
                 f"{PREFIX}identity is service_principal, but {' and '.join(missing)} is not set. "
                 f"Give it from a vault, a lookup or a credential of the automation platform."
             )
-    found += _machine(given) if given.get("scope") == MACHINE else []
+    if given.get("scope") == MACHINE:
+        found += _machine(given)
+    elif given.get("secret_group"):
+        found.append(
+            f"{PREFIX}secret_group is set without {PREFIX}scope machine, whose secret it is to read. Take it out."
+        )
     sources = [name for name in OIDC_SOURCES if given.get(name)]
     if given.get("identity") == "workload_identity" and len(sources) != 1:
         names = ", ".join(f"{PREFIX}{name}" for name in OIDC_SOURCES)

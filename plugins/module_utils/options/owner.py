@@ -60,7 +60,7 @@ def _machine(given: Mapping[str, Any]) -> list[str]:
         )
     for name in as_list(given.get("agents")) or ():
         agent = AGENTS.get(name)
-        if agent is not None and agent.no_machine_scope:
+        if agent is not None and not agent.machine_scope:
             found.append(
                 f"{PREFIX}agents names {name}. {agent.title} has no machine scope: {agent.no_machine_scope}. "
                 f"Take it out, or set {PREFIX}scope to user."
