@@ -34,6 +34,10 @@ options:
     description:
       - OAuth secret of the service principal. It stands on the host in the profile, with mode 0600, and nowhere else.
     type: str
+  secret_group:
+    description:
+      - Group of the host that may read the service principal's secret where O(ignore:scope=machine). Its members can spend it.
+    type: str
   oidc_token_file:
     description:
       - With O(identity=workload_identity), the file on the host that holds the workload's OIDC token, such as a projected service

@@ -9,6 +9,15 @@ from __future__ import annotations
 class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
+  scope:
+    description:
+      - Whose agents are set. V(user) writes into the home of one user, or of those in O(users).
+      - V(machine) writes what every user of the host gets, also who is added later, and needs root. Each user has their own
+        sign-in and their own tokens.
+      - One host has one scope. Where the other one was rolled out, the same run gives that back.
+    type: str
+    choices: [user, machine]
+    default: user
   home:
     description:
       - Home directory of the owner of the files, on the host. It must belong to the user that the task runs as.

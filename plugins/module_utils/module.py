@@ -13,9 +13,18 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from . import loading
-from .engine.owner import Done, Owner, check_home, current_owner, each, owner_named
+from .engine.owner import (
+    Done,
+    Owner,
+    check_home,
+    current_owner,
+    each,
+    machine_owner,
+    owner_named,
+    owners_of_other_scope,
+)
 from .errors import OperatorError
-from .places import How
+from .places import MACHINE, How
 
 OLDEST_PYTHON = (3, 9)
 """Of a host. Up to the check that says so, the code has to run on 3.8, on which ansible-core 2.18 still starts modules: hence the
@@ -31,7 +40,10 @@ SPEC = {
 _EXPECTED = (OperatorError, ValueError)
 _NO_PROGRAM = {"needs_program": True, "drifted": True}
 _NO_LIBRARIES = {"needs_libraries": True}
+_CALLED_AGAIN = ("needs_program", "needs_libraries")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
+_SCOPED = ("look", *_CHANGING)
+"""Of these, what the other scope holds is a part: no key is in both."""
 _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
 
 
@@ -64,10 +76,16 @@ def run() -> None:
     how = How(module.check_mode, module._diff, module._verbosity > 0)
     try:
         owners, missing = _owners(options)
-        done = _lacking(owners, carried) if not finds_failures else []
+        leaving = _leaving(owners, options) if verb in _SCOPED else []
+        done = _lacking([*owners, *leaving], carried) if not finds_failures else []
         if not done and verb in _CHANGING:
-            done = _unread(owners, options, how)
-        done = done or each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
+            done = _unread(owners, options, how) or _unread(leaving, {**options, "state": "absent"}, how)
+        if not done:
+            done = each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
+            # What is new stands before what it replaces goes; where it could not be brought, the old one stays.
+            if not any(one.error or not one.result.keys().isdisjoint(_CALLED_AGAIN) for one in done):
+                looked = How(how.check or finds_failures, how.diff, how.verbose)
+                done += each(leaving, lambda one: _work(check_home(one), "leave", options, looked), _EXPECTED)
         done += missing
     except OperatorError as error:
         module.fail_json(msg=error.told)
@@ -90,6 +108,8 @@ def run() -> None:
 
 def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done]]:
     """The owners that this host has, and what is to be said of those that it has not: their lack is nobody else's."""
+    if options["scope"] == MACHINE:
+        return [machine_owner()], []
     if not options["users"]:
         return [current_owner(options["home"])], []
     owners: list[Owner] = []
@@ -106,6 +126,14 @@ def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done]]:
             else:
                 missing.append(Done(unknown, {}, error.told))
     return owners, missing
+
+
+def _leaving(owners: list[Owner], options: dict[str, Any]) -> list[Owner]:
+    """Who has what the wanted scope replaces. A way back that names nobody takes along what is the machine's, as far as it may."""
+    if options.get("state") != "absent":
+        return owners_of_other_scope(owners)
+    everything = options["scope"] != MACHINE and not options["users"] and not options["home"] and os.geteuid() == 0
+    return owners_of_other_scope(owners) if everything else []
 
 
 def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
@@ -132,6 +160,8 @@ def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done
 
 def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str, Any]:
     """One owner's part of the result. Raises OperatorError for what an operator or the owner can mend."""
+    if one.is_machine:
+        os.umask(0o022)  # what it makes is for everybody to read
     program = loading.load(one, options["carried"])
     if program is None:
         return {**_NO_PROGRAM}

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where our own files are, below the owner's home, and the few words that modules and the host program share.
+"""Where our own files are, below the owner's home or for a whole machine, and the few words that modules and the host program share.
 
 XDG variables are not asked: a desktop session and an ssh session may disagree about them.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 DATA_DIRECTORY = (".local", "share", "fmapi-coding-agents")
@@ -15,6 +16,38 @@ LAUNCHERS = "bin"
 """Below the data directory: commands of ours that come before the agents' own on PATH."""
 CACHE_DIRECTORY = (".cache", "fmapi-coding-agents")
 STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
+
+LEDGER_NAME = "ledger.json"
+
+USER, MACHINE = "user", "machine"
+"""Scopes: files in a home, or files that every user of the host gets."""
+
+
+class MachinePlaces(NamedTuple):
+    """Where ours is that every user of a host starts and reads; only root can change it."""
+
+    data: str
+    state: str
+    cache: str
+    prefix: str
+    """Below which agents' programs are installed: its directory ``bin`` is on everybody's PATH."""
+
+
+_LIBRARY = "/Library/Application Support/fmapi-coding-agents"
+_MACHINE_PLACES = {
+    "linux": MachinePlaces(
+        "/opt/fmapi-coding-agents",
+        "/var/lib/fmapi-coding-agents",
+        "/var/cache/fmapi-coding-agents",
+        "/usr/local",
+    ),
+    "darwin": MachinePlaces(
+        _LIBRARY,
+        f"{_LIBRARY}/state",
+        "/Library/Caches/fmapi-coding-agents",
+        "/usr/local",
+    ),
+}
 
 PROGRAM_NAME = "coding-agents.pyz"
 """The host program, in the data directory."""
@@ -32,3 +65,8 @@ class How(NamedTuple):
     check: bool = False
     diff: bool = False
     verbose: bool = False
+
+
+def machine_places() -> MachinePlaces:
+    """Those of the system that we are on."""
+    return _MACHINE_PLACES.get(sys.platform, _MACHINE_PLACES["linux"])

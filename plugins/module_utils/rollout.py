@@ -127,6 +127,12 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     return result
 
 
+def leave(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """Give back what another scope than the wanted one holds; in check mode, for a look too, what that would be."""
+    result = withdraw(owner, {**options, "sign_out": False}, how)
+    return {**result, "drifted": result["changed"]} if how.check else result
+
+
 def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """What the option ``state`` says."""
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
@@ -188,6 +194,8 @@ def _sign_in_state(config: Config, check: bool) -> tuple[str, str]:
     environment = dict(os.environ)
     if config.identity != "user":
         return "no_person_needed", f"identity {config.identity}"
+    if config.is_machine:
+        return "no_person_needed", f"each user of this host signs in by {config.sign_in_command()}"
     if check:
         found = session.look(config, environment)
         return "signed_in" if found["state"] == session.ACTIVE else "unknown", found["detail"]

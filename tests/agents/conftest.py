@@ -22,11 +22,12 @@ from tests.agents.claude import Claude
 from tests.agents.network import Network, Unavailable
 from tests.control_node import ControlNode, Operator
 from tests.fixtures import control
+from tests.hosts.fixtures import start_fleet
 from tests.hosts.podman import cache_directory
 from tests.workspace.client import Workspace
 from tests.workspace.fixtures import workspace, workspace_process
 
-__all__ = ["control", "workspace", "workspace_process"]
+__all__ = ["control", "start_fleet", "workspace", "workspace_process"]
 
 _PLAY = """\
 - hosts: all

@@ -36,6 +36,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values import PREFIX  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import GRANTS  # noqa: E402
 
 from tests.ci.terminal_picture import picture  # noqa: E402
@@ -47,6 +48,8 @@ PICTURES = ROOT / "tests" / "ci" / "pictures"
 
 _COLLECTION = "ansible_collections.fmapi.coding_agents.plugins"
 _SAYS_MORE = {
+    "scope": "machine-scope.md",
+    "secret_group": "machine-scope.md#whose-token",
     "identity": "sign-in.md#identities",
     "client_id": "workspace.md#a-service-principal",
     "client_secret": "secrets.md",
@@ -179,6 +182,9 @@ def _options(**given: Any) -> dict[str, Any]:
 _WORKSPACE_ID = "1234567890123456"
 _REGISTRIES = {"npm": "the npm registry", "pip": "a Python index"}
 _OWNER = Owner("ada", 1000, 1000, "/home/ada")
+
+
+_MACHINE = Owner(MACHINE, 0, 0, "/root", MACHINE)
 
 
 def _documents(name: str, **given: Any) -> list[Wanted]:
@@ -334,6 +340,7 @@ def agent_page(name: str) -> str:
         ("wire dialect", ", ".join(agent.dialects)),
         ("token renewal", markdown(getattr(agent, "renewal", ""))),
         ("measured", markdown(getattr(agent, "measured", ""))),
+        (f"[all users of a host]({PAGES}/machine-scope.md)", _for_all_users(agent)),
     ]
     blocks = [_table(("fact", "value"), [fact for fact in facts if fact[1]])]
     blocks += [
@@ -347,6 +354,24 @@ def agent_page(name: str) -> str:
     if agent.own_options:
         blocks += ["## Options of its own", _own_options(name)]
     return "\n\n".join(blocks)
+
+
+def _for_all_users(agent: Agent) -> str:
+    """What its file says of machine scope, or why it has none."""
+    return markdown(agent.machine_scope) if agent.machine_scope else f"No: {agent.no_machine_scope}."
+
+
+def machine() -> str:
+    """Agent by agent: what is written for all users of a host."""
+    rows = []
+    for name, agent in AGENTS.items():
+        options = agent_options(_MACHINE, _options(scope=MACHINE), name)
+        places = [one.path for one in agent.documents(options)] if agent.machine_scope else []
+        if agent.machine_scope and agent.launch(options) is not None:
+            places.append(os.path.join(_MACHINE.launchers, agent.command))
+        page = f"[{agent.title}](agents/{name}.md)"
+        rows.append((page, ", ".join(f"`{one}`" for one in places), _for_all_users(agent)))
+    return _table(("agent", "what is written", "what there is to know"), rows)
 
 
 def _models(agent: Agent) -> str:
@@ -481,6 +506,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "parts": parts(),
         },
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
+        ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "README.md": {
             "agents": "\n".join(f"- [{one.title}](agents/{name}.md)" for name, one in AGENTS.items())
         },

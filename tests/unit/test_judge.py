@@ -205,6 +205,23 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         {"config": "a.json", "config_sha256": "0" * 64},
         "coding_agents_config_sha256 is set without coding_agents_config_url",
     ),
+    (
+        {"scope": "machine", "users": ["ada"]},
+        "coding_agents_scope is machine, which is for all users of a host, and coding_agents_users",
+    ),
+    ({"scope": "machine", "home": "/home/ada"}, "and coding_agents_home names some. Take it out"),
+    (
+        {"scope": "machine", "login_at_start": "yes"},
+        "coding_agents_login_at_start is true, and coding_agents_scope machine",
+    ),
+    ({"scope": "machine", "agents": "pi"}, "coding_agents_agents names pi. Pi has no machine scope: it reads"),
+    ({"scope": "machine", "agents": ["hermes"]}, "Hermes has no machine scope: it finds a plugin"),
+    ({"scope": "machine", "identity": "pat"}, "one person's token would be everybody's. Use identity user"),
+    (
+        {"scope": "machine", "identity": "service_principal", "client_id": "x", "client_secret": "y"},
+        "every user of the host could spend the secret. Set coding_agents_secret_group",
+    ),
+    ({"secret_group": "agents"}, "coding_agents_secret_group is set without coding_agents_scope machine"),
     ({"routing": "auto", "preflight": "no"}, "coding_agents_routing is auto, which only the preflight can decide"),
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -73,6 +74,11 @@ class Launch(NamedTuple):
     """What a shell may export, and would outrank the rest."""
 
 
+def machine_directory(linux: str, darwin: str) -> str:
+    """Where an agent reads what is for all users, on the system that we are on."""
+    return darwin if sys.platform == "darwin" else linux
+
+
 def network_variables(options: AgentOptions, authority: str = NODE_AUTHORITY) -> dict[str, str]:
     """How a program finds its way to the workspace, where more is named than the URL. ``authority``: its variable for that."""
     named = {authority: options.ca_file, "HTTPS_PROXY": options.proxy, "NO_PROXY": options.no_proxy}
@@ -132,6 +138,12 @@ class Agent:
     """How it comes to a new token, in one sentence."""
     measured = ""
     """What was measured with which version, in one sentence."""
+    owns_machine_file = False
+    """Whether its vendor has a directory for files of several managers: then the machine's main document, JSON, is ours as a whole."""
+    machine_scope = ""
+    """What there is to know of it where it is set for all users of a host, in one or two sentences; empty where it cannot be."""
+    no_machine_scope = "nobody has tried it"
+    """Why it cannot, as a clause."""
     own_options: Mapping[str, Mapping[str, Any]] = {}
     """Options that only this agent knows, by a name without the agent's: an argument specification each, with ``description`` (a
     list of sentences) and ``example`` (a value as it stands in YAML).
@@ -225,9 +237,14 @@ class Agent:
 
     def find_cli(self, owner: Owner, prefix: str, environment: Mapping[str, str]) -> FoundCli | None:
         """The agent's program: in our prefix, else on PATH, in the usual places and those of version managers. Never starts it."""
-        ours = [os.path.join(prefix, "bin"), os.path.join(owner.home, ".local", "bin"), os.path.join(owner.home, "bin")]
-        managed = directories_of_managers(owner.home, environment)
-        directories = [*ours, *given_directories(environment), *USUAL_DIRECTORIES, *managed]
+        if owner.is_machine:
+            # What root has on PATH or at home is nothing that everybody can start.
+            directories = [os.path.join(prefix, "bin"), *USUAL_DIRECTORIES]
+        else:
+            own = [os.path.join(owner.home, ".local", "bin"), os.path.join(owner.home, "bin")]
+            managed = directories_of_managers(owner.home, environment)
+            given = given_directories(environment)
+            directories = [os.path.join(prefix, "bin"), *own, *given, *USUAL_DIRECTORIES, *managed]
         directories = [one for one in directories if os.path.normpath(one) != owner.launchers]
         program = shutil.which(self.command, path=os.pathsep.join(directories))
         return None if program is None else self.found_at(program)

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import careful
 from ..engine.documents import MISSING, Document, KeyPath
+from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
@@ -29,6 +30,7 @@ from .base import (
     AgentOptions,
     FoundCli,
     Problem,
+    machine_directory,
     network_reasons,
     network_variables,
 )
@@ -74,6 +76,7 @@ So it is 4 (2.1.197) or 9 seconds (2.1.331), and three refusals in a row of a bu
 """
 
 _HOME = "home"
+_MACHINE_NAME = "50-fmapi-coding-agents.json"
 _NOISE = re.compile(r"doesn't recognize the model|^\[claude-code:unrecognized_model\]")
 """It knows the names of its vendor's models only: what it says of others is no reason."""
 
@@ -164,6 +167,12 @@ class ClaudeCode(Agent):
         },
     }
 
+    owns_machine_file = True
+    machine_scope = (
+        "It reads C(managed-settings.d/50-fmapi-coding-agents.json) for every user; that wins over a user's own settings. "
+        "Before its first session in a terminal, it asks each user for a theme."
+    )
+
     shape = SETTINGS
     element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
 
@@ -188,7 +197,7 @@ class ClaudeCode(Agent):
             forget=_databricks_token,
             mode=0o644,
         )
-        return [state, settings]
+        return [settings] if options.owner.is_machine else [state, settings]
 
     def _values(self, options: AgentOptions) -> dict[KeyPath, Any]:
         return {
@@ -220,6 +229,8 @@ class ClaudeCode(Agent):
 
     def _settings_file(self, options: AgentOptions) -> str:
         """Raises OperatorError for a place that is not there: a whole tree by a mistyped name would help nobody."""
+        if options.owner.is_machine:
+            return _machine_file()
         directory, home = str(self.own(options, "settings_location")), options.owner.home
         if directory == _HOME:
             return os.path.join(home, ".claude", "settings.json")
@@ -236,9 +247,13 @@ class ClaudeCode(Agent):
         return os.path.join(directory, ".claude", "settings.json")
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
+        if owner.is_machine:
+            return {_machine_file(): "file"}
         return {os.path.join(owner.home, ".claude", "settings.json"): "json"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if isinstance(document, WholeFile):
+            return [WHOLE]  # by its name: nobody else's
         if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
             return []
         # Without a proxy: that is the same for the person's other programs, and may have been theirs.
@@ -284,6 +299,10 @@ class ClaudeCode(Agent):
         version = os.path.basename(os.path.realpath(program))
         known = re.fullmatch(r"\d+\.\d+\.\d+", version) is not None
         return FoundCli(program, version, "installer") if known else super()._other_install(program)
+
+
+def _machine_file() -> str:
+    return os.path.join(machine_directory(*claude_code_managed.DIRECTORIES), "managed-settings.d", _MACHINE_NAME)
 
 
 def _refuse_hostile(directory: str, owner: Owner, where: str) -> None:

@@ -43,6 +43,9 @@ _TIME = re.compile(r"^\S+Z +(?=ERROR )")
 _ERROR = re.compile(r"error\b", re.IGNORECASE)
 
 
+_MACHINE_FILE = "/etc/codex/managed_config.toml"
+
+
 class Codex(Agent):
     name = "codex"
     title = "Codex"
@@ -88,6 +91,10 @@ class Codex(Agent):
         "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With 0.171.0: the first answer."
     )
 
+    machine_scope = (
+        "It reads C(managed_config.toml) for every user: that wins over a user's own and over the command line."
+    )
+
     shape = SETTINGS
     misfit_effect = "does not start"
 
@@ -111,6 +118,8 @@ class Codex(Agent):
 
     @staticmethod
     def _config(owner: Owner) -> str:
+        if owner.is_machine:
+            return _MACHINE_FILE
         return os.path.join(owner.home, ".codex", "config.toml")
 
     @staticmethod

@@ -54,6 +54,8 @@ class Copilot(Agent):
         "No variable changes that."
     )
 
+    machine_scope = "It takes all from our command: who starts the program by its path has nothing of it."
+
     def documents(self, options: AgentOptions) -> list[Wanted]:
         return []
 

@@ -19,7 +19,16 @@ from .. import careful
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
+from .base import (
+    COMPONENT,
+    Agent,
+    AgentOptions,
+    Launch,
+    Problem,
+    machine_directory,
+    network_reasons,
+    network_variables,
+)
 from .shapes import TEXT, Either, one_of, or_null, section
 from .source_npm import Npm
 
@@ -137,6 +146,11 @@ class Gemini(Agent):
         },
     }
 
+    machine_scope = (
+        "It reads C(settings.json) there for every user, which wins over a user's own. The URL and the token come from our command "
+        "only: who starts the program by its path has neither."
+    )
+
     shape = _SETTINGS
     misfit_effect = "does not start"
 
@@ -237,6 +251,9 @@ _REPORT = re.compile(r"Full report available at: \S+ ")
 
 
 def _settings_file(owner: Owner) -> str:
+    if owner.is_machine:
+        directory = machine_directory("/etc/gemini-cli", "/Library/Application Support/GeminiCli")
+        return os.path.join(directory, "settings.json")
     return os.path.join(owner.home, ".gemini", "settings.json")
 
 

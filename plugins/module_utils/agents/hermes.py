@@ -171,6 +171,8 @@ class Hermes(Agent):
         },
     }
 
+    no_machine_scope = "it finds a plugin, which gets its tokens, in the user's home only"
+
     shape = _SETTINGS
     misfit_effect = "does not answer"
 

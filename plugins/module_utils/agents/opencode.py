@@ -29,6 +29,7 @@ from .base import (
     AgentOptions,
     Launch,
     Problem,
+    machine_directory,
     network_reasons,
     network_variables,
 )
@@ -100,6 +101,11 @@ class OpenCode(Agent):
         "haiku": "The model for titles and other small tasks, C(databricks/haiku).",
     }
     reasons = {
+        ("plugin",): "For all users of a host: where the plugin stands.",
+        (
+            "npm_config_offline",
+        ): "For all users of a host: else, having a plugin, it asks the npm registry as it starts.",
+        ("npm_config_fetch_retries",): "Instead, where C(coding_agents_opencode_downloads) is true: it asks once.",
         WHOLE: "The plugin: it asks the token helper before every request.",
         ("OPENCODE_DISABLE_MODELS_FETCH",): "Else it asks for a list of all vendors' models as it starts.",
         ("OPENCODE_DISABLE_LSP_DOWNLOAD",): "Else it fetches language servers.",
@@ -154,18 +160,21 @@ class OpenCode(Agent):
         },
     }
 
+    machine_scope = (
+        "It reads C(opencode.json) there for every user, which wins over a user's own; a project's own file wins over both. What "
+        "keeps it from asking the npm registry comes from our command only."
+    )
+
     shape = SETTINGS
     misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
-        directory = os.path.join(options.owner.home, *_DIRECTORY)
+        directory = _directory(options.owner)
         npm = Wanted(
             path=os.path.join(directory, ".npmrc"),
             format="dotenv",
             component=COMPONENT,
-            values={
-                (name,): _NPM[name] for name in ("fetch-retries" if self.own(options, "downloads") else "offline",)
-            },
+            values={(name,): value for name, value in self._npm(options).items()},
             mode=0o600,
         )
         text = _plugin(options.token_helper, _base_url(options))
@@ -182,7 +191,14 @@ class OpenCode(Agent):
             },
             mode=0o600,
         )
+        if options.owner.is_machine:
+            # For npm, only a user's own file or the environment counts: our command has it there.
+            return [plugin, settings.replaced(elements={("plugin",): (_plugin_file(options.owner),)})]
         return [npm, plugin, settings]
+
+    def _npm(self, options: AgentOptions) -> dict[str, str]:
+        name = "fetch-retries" if self.own(options, "downloads") else "offline"
+        return {name: _NPM[name]}
 
     def _values(self, options: AgentOptions) -> dict[KeyPath, Any]:
         values: dict[KeyPath, Any] = {
@@ -204,8 +220,10 @@ class OpenCode(Agent):
 
     def launch(self, options: AgentOptions) -> Launch:
         """Its files cannot say these: the authority, the proxy, and that it asks nobody for lists of models and language servers."""
+        npm = self._npm(options) if options.owner.is_machine else {}
         return Launch(
             {
+                **{f"npm_config_{name.replace('-', '_')}": value for name, value in npm.items()},
                 "OPENCODE_DISABLE_MODELS_FETCH": "1",
                 "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
                 **network_variables(options),
@@ -214,7 +232,7 @@ class OpenCode(Agent):
         )
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
-        directory = os.path.join(owner.home, *_DIRECTORY)
+        directory = _directory(owner)
         settings = {os.path.join(directory, name): "jsonc" for name in ("opencode.json", "opencode.jsonc")}
         return {**settings, _plugin_file(owner): "file", os.path.join(directory, ".npmrc"): "dotenv"}
 
@@ -250,15 +268,26 @@ class OpenCode(Agent):
     prompt_environment = {"OPENCODE_DISABLE_PROJECT_CONFIG": "1", "OPENCODE_PERMISSION": '{"*":"deny"}'}
 
 
+def _directory(owner: Owner) -> str:
+    if owner.is_machine:
+        return machine_directory("/etc/opencode", "/Library/Application Support/opencode")
+    return os.path.join(owner.home, *_DIRECTORY)
+
+
 def _settings_file(owner: Owner) -> str:
     """Of the two names that it reads, the one that outranks the other if it is there."""
-    directory = os.path.join(owner.home, *_DIRECTORY)
+    directory = _directory(owner)
     outranking = os.path.join(directory, "opencode.jsonc")
     return outranking if os.path.lexists(outranking) else os.path.join(directory, "opencode.json")
 
 
 def _plugin_file(owner: Owner) -> str:
-    return os.path.join(owner.home, *_DIRECTORY, "plugin", "fmapi-coding-agents.js")
+    name = "fmapi-coding-agents.js"
+    return (
+        os.path.join(owner.data, "opencode", name)
+        if owner.is_machine
+        else os.path.join(_directory(owner), "plugin", name)
+    )
 
 
 def _base_url(options: AgentOptions) -> str:

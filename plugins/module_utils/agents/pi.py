@@ -83,6 +83,8 @@ class Pi(Agent):
         "Node.js 22: the first answer."
     )
 
+    no_machine_scope = "it reads its providers from the user's home only"
+
     shape = _SETTINGS
     misfit_effect = "does not start"
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The ledger: on the host, per owner, what we wrote and what stood there before. It is the journal too.
 
-``~/.local/state/fmapi-coding-agents/ledger.json``, 0600 in a directory 0700::
+``~/.local/state/fmapi-coding-agents/ledger.json``, 0600 in a directory 0700 (of the machine
+``/var/lib/fmapi-coding-agents/ledger.json``)::
 
     {"schema": 2, "collection_version": ..., "written_at": UTC, "salt": hex, "documents": {path: entry},
      "pending": {path: {"before": digest or null, "after": digest or null, "entry": entry or null}},
@@ -34,7 +35,7 @@ from typing import Any, Iterable  # noqa: UP035
 
 from .. import careful
 from ..errors import OperatorError
-from ..places import STATE_DIRECTORY
+from ..places import LEDGER_NAME, STATE_DIRECTORY
 from ..version import VERSION
 from . import files
 from .documents import LinkDocument
@@ -59,7 +60,7 @@ class Ledger:
         """``data`` is what the file holds."""
         self.owner = owner
         self.directory = owner.state
-        self.path = os.path.join(self.directory, "ledger.json")
+        self.path = os.path.join(self.directory, LEDGER_NAME)
         self.is_new = not data
         """There was no ledger file."""
         self._homes = [os.path.join(home, "") for home in (owner.home, os.path.realpath(owner.home))]
@@ -351,6 +352,9 @@ class Ledger:
 
 def _early_paths(owner: Owner) -> list[str]:
     """Where the ledger may stand while the directories for it are made or go."""
+    if owner.is_machine:
+        above = os.path.dirname(owner.state)
+        return [os.path.join(one, EARLY_NAME) for one in (os.path.dirname(above), above)]
     return [os.path.join(owner.home, *STATE_DIRECTORY[:depth], EARLY_NAME) for depth in range(len(STATE_DIRECTORY))]
 
 

@@ -19,7 +19,16 @@ import time
 from typing import Any, Callable, NamedTuple, NoReturn
 
 from ..errors import OperatorError
-from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, LAUNCHERS, STATE_DIRECTORY
+from ..places import (
+    CACHE_DIRECTORY,
+    DATA_DIRECTORY,
+    LAUNCHERS,
+    LEDGER_NAME,
+    MACHINE,
+    STATE_DIRECTORY,
+    USER,
+    machine_places,
+)
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 """Of root's environment, beside what every program gets: how this host trusts its network."""
@@ -31,18 +40,25 @@ _LONGEST_ANSWER = 1 << 26
 
 
 class Owner(NamedTuple):
-    """Whose files are managed: one user, whose files are below one home. Another scope than ``user`` is known to nobody yet."""
+    """Whose files are managed: one user, whose files are below one home, or the machine, whose files root alone can change.
+
+    The home of the machine is root's: programs that are started for it find it in their environment, and nothing is written there.
+    """
 
     user: str
     uid: int
     gid: int
     home: str
-    scope: str = "user"
+    scope: str = USER
+
+    @property
+    def is_machine(self) -> bool:
+        return self.scope == MACHINE
 
     @property
     def data(self) -> str:
         """What the rollout puts there for agents and people to start: the token helper and the host program."""
-        return os.path.join(self.home, *DATA_DIRECTORY)
+        return machine_places().data if self.is_machine else os.path.join(self.home, *DATA_DIRECTORY)
 
     @property
     def launchers(self) -> str:
@@ -52,12 +68,17 @@ class Owner(NamedTuple):
     @property
     def state(self) -> str:
         """The ledger, and the token helper's log."""
-        return os.path.join(self.home, *STATE_DIRECTORY)
+        return machine_places().state if self.is_machine else os.path.join(self.home, *STATE_DIRECTORY)
 
     @property
     def cache(self) -> str:
-        """Access tokens."""
-        return os.path.join(self.home, *CACHE_DIRECTORY)
+        """Access tokens; for the machine only what modules keep there: each user's tokens are in their home."""
+        return machine_places().cache if self.is_machine else os.path.join(self.home, *CACHE_DIRECTORY)
+
+    @property
+    def prefix(self) -> str:
+        """Below which agents' programs are installed where no other place is named."""
+        return machine_places().prefix if self.is_machine else os.path.join(self.home, ".local")
 
 
 class Done(NamedTuple):
@@ -88,8 +109,46 @@ def current_owner(home: str | None) -> Owner:
     return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, home or entry.pw_dir)
 
 
+def machine_owner() -> Owner:
+    """The machine. Raises OperatorError for whoever is not root: what every user starts must be root's."""
+    if os.geteuid() != 0:
+        raise OperatorError(
+            "needs root", "coding_agents_scope machine", "Use become: true, or coding_agents_scope: user"
+        )
+    return Owner(MACHINE, 0, 0, pwd.getpwuid(0).pw_dir, MACHINE)
+
+
+def owners_of_other_scope(owners: list[Owner]) -> list[Owner]:
+    """Who has something of ours by their ledger that these owners' scope replaces. Raises OperatorError where only root could give it
+    back.
+    """
+    machine = Owner(MACHINE, 0, 0, "/", MACHINE)
+    if any(one.is_machine for one in owners):
+        people = (Owner(one.pw_name, one.pw_uid, one.pw_gid, one.pw_dir) for one in pwd.getpwall())
+        return [one for one in people if _has_ledger(one)]
+    if not owners or not _has_ledger(machine):
+        return []
+    if os.geteuid() != 0:
+        raise OperatorError(
+            "the agents of this host are set for all its users",
+            machine.state,
+            "Use coding_agents_scope: machine, or become: true with coding_agents_users to give that back",
+        )
+    return [machine_owner()]
+
+
+def _has_ledger(owner: Owner) -> bool:
+    """Several users may have one home: it is about the one whose ledger stands there."""
+    try:
+        return os.lstat(os.path.join(owner.state, LEDGER_NAME)).st_uid == owner.uid
+    except OSError:
+        return False
+
+
 def check_home(owner: Owner) -> Owner:
     """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError."""
+    if owner.is_machine:
+        return owner
     where = f"home {owner.home}"
     if not os.path.isabs(owner.home):
         raise OperatorError(

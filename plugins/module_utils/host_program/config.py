@@ -13,14 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import careful
-from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, PROGRAM_NAME, STATE_DIRECTORY
+from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, MACHINE, PROGRAM_NAME, STATE_DIRECTORY, USER, machine_places
 
 HELPER_NAME = "token-helper"
 FRONT_NAME = "coding-agents"
 CONFIG_NAME = "config.json"
 LOG_NAME = "token-helper.log"
 STORAGE_NAME = "sign-in-"
-"""How the name of a file in the data directory begins; see :attr:`Config.storage_note`."""
+"""How the name of a file begins; see :attr:`Config.storage_note`."""
+MACHINE_PROFILE_NAME = "databrickscfg"
+"""In the machine's data directory: the profile that holds a service principal's secret."""
 
 MARGIN_SECONDS = 15 * 60
 """A token handed out lives at least the agent's TTL plus this: Claude Code uses the old one once more while it asks anew, and at 403
@@ -29,7 +31,7 @@ a pause that outlasts it costs the user a prompt (docs/tokens.md has the figures
 
 
 class Config(NamedTuple):
-    """Where tokens come from for one owner.
+    """Where tokens come from for one owner. In the machine's configuration, the home is that of the user who runs the program.
 
     No dataclass: to import those is a quarter of the work of a token helper that waits for another's refresh.
     """
@@ -56,10 +58,15 @@ class Config(NamedTuple):
     proxy: str | None = None
     no_proxy: str | None = None
     """The way to the workspace; what the caller's environment says counts where these are not set."""
+    scope: str = USER
+
+    @property
+    def is_machine(self) -> bool:
+        return self.scope == MACHINE
 
     @property
     def data_directory(self) -> str:
-        return os.path.join(self.home, *DATA_DIRECTORY)
+        return machine_places().data if self.is_machine else os.path.join(self.home, *DATA_DIRECTORY)
 
     @property
     def helper(self) -> str:
@@ -79,6 +86,8 @@ class Config(NamedTuple):
 
     @property
     def databrickscfg(self) -> str:
+        if self.is_machine and self.identity == "service_principal":
+            return os.path.join(self.data_directory, MACHINE_PROFILE_NAME)
         return os.path.join(self.home, ".databrickscfg")
 
     @property
@@ -103,7 +112,8 @@ class Config(NamedTuple):
     @property
     def storage_note(self) -> str:
         """Where it stands which store of the Databricks CLI this person's sign-in went into."""
-        return os.path.join(self.data_directory, STORAGE_NAME + os.path.basename(self.cache_file))
+        directory = os.path.join(self.home, *STATE_DIRECTORY) if self.is_machine else self.data_directory
+        return os.path.join(directory, STORAGE_NAME + os.path.basename(self.cache_file))
 
     def sign_in_command(self, *arguments: str) -> str:
         """The command that signs this person in, as one types it."""
@@ -118,13 +128,15 @@ class Config(NamedTuple):
         return {**kept, **{name: value for name, value in ours.items() if value}}
 
     def to_json(self) -> str:
-        return json.dumps(self._asdict(), indent=1, sort_keys=True) + "\n"
+        told = {**self._asdict(), **({"home": ""} if self.is_machine else {})}
+        return json.dumps(told, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def load(cls, path: str) -> Config:
         """Raises OSError, ValueError, TypeError for a file that is not there or not ours."""
         try:
-            return cls._checked(json.loads(careful.read(path)))
+            found = cls._checked(json.loads(careful.read(path)))
+            return found._replace(home=_own_home()) if found.is_machine else found
         except RecursionError:
             raise ValueError("is nested too deeply") from None
 
@@ -134,7 +146,7 @@ class Config(NamedTuple):
         if not isinstance(told, dict):
             raise ValueError("holds no JSON object")
         found = cls(**told)
-        texts = (found.home, found.workspace_url, found.profile, found.identity)
+        texts = (found.home, found.workspace_url, found.profile, found.identity, found.scope)
         more = (found.ca_file, found.client_id, found.oidc_token_file, found.oidc_token_env, found.token_audience)
         command = found.oidc_token_command
         fits = (
@@ -152,3 +164,19 @@ class Config(NamedTuple):
             if b"\0" in os.fsencode(one or ""):
                 raise ValueError("holds a NUL")
         return found
+
+
+def _own_home() -> str:
+    """The home of whoever runs this: ``HOME``, as agents and their helpers have it, if it is theirs. Raises ValueError for none."""
+    home = os.environ.get("HOME", "")
+    try:
+        if os.path.isabs(home) and os.stat(home).st_uid == os.geteuid():
+            return home
+    except OSError:
+        pass
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        raise ValueError(f"uid {os.geteuid()} is no user of this host") from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ def read(config: Config, environment: Mapping[str, str]) -> str:
     """The OIDC token that the source has now. Raises TokenError where it has none; its text is in no message."""
     source = source_of(config)
     if config.oidc_token_file:
-        text = _file(config.oidc_token_file, source)
+        text = _file(_in_home(config, config.oidc_token_file), source)
     elif config.oidc_token_env:
         if config.oidc_token_env not in environment:
             raise _problem(source, "is not set in this process")
@@ -55,6 +56,11 @@ def read(config: Config, environment: Mapping[str, str]) -> str:
         return token_text(lines[0])
     except ValueError:
         raise _problem(source, f"{source.holds} something that is no token") from None
+
+
+def _in_home(config: Config, path: str) -> str:
+    """Of a machine's configuration, the home is known only now."""
+    return os.path.join(config.home, path[2:]) if path.startswith("~/") else path
 
 
 def _file(path: str, source: Source) -> str:

@@ -354,6 +354,7 @@ def remember_storage(config: Config, store: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(config.storage_note)
         return
+    os.makedirs(os.path.dirname(config.storage_note), mode=0o700, exist_ok=True)
     temporary = f"{config.storage_note}.{os.getpid()}"
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as stream:
         stream.write(f"{store}\n")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import routing
+from ..places import MACHINE
 from .values import NOT_IN_PROFILES, PREFIX, Spec, as_list, by_kind, is_plain
 
 IDENTITIES = ("user", "service_principal", "workload_identity", "pat")
@@ -20,6 +21,7 @@ SPEC: Spec = {
     "identity": {"type": "str", "choices": list(IDENTITIES), "default": "user"},
     "client_id": {"type": "str"},
     "client_secret": {"type": "str", "no_log": True},
+    "secret_group": {"type": "str", "no_log": False},
     "oidc_token_file": {"type": "str", "no_log": False},
     "oidc_token_env": {"type": "str", "no_log": False},
     "oidc_token_command": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -35,6 +37,7 @@ EXAMPLES = {
     "identity": "user",
     "client_id": "7c1e0a52-6a53-4f0c-9a1e-0d7f0c2f4b11",
     "client_secret": '"{{ vault_coding_agents_client_secret }}"',
+    "secret_group": "coding-agents",
     "oidc_token_file": "/run/secrets/oidc-token",
     "oidc_token_env": "CI_JOB_JWT",
     "oidc_token_command": "[/usr/local/bin/oidc-token]",
@@ -111,6 +114,12 @@ def together(given: Mapping[str, Any]) -> list[str]:
                 f"{PREFIX}identity is service_principal, but {' and '.join(missing)} is not set. "
                 f"Give it from a vault, a lookup or a credential of the automation platform."
             )
+    if given.get("scope") == MACHINE:
+        found += _machine(given)
+    elif given.get("secret_group"):
+        found.append(
+            f"{PREFIX}secret_group is set without {PREFIX}scope machine, whose secret it is to read. Take it out."
+        )
     sources = [name for name in OIDC_SOURCES if given.get(name)]
     if given.get("identity") == "workload_identity" and len(sources) != 1:
         names = ", ".join(f"{PREFIX}{name}" for name in OIDC_SOURCES)
@@ -118,3 +127,19 @@ def together(given: Mapping[str, Any]) -> list[str]:
             f"{PREFIX}identity is workload_identity, which needs exactly one of {names}, and has {len(sources)}."
         )
     return found
+
+
+def _machine(given: Mapping[str, Any]) -> list[str]:
+    """Of a whole machine: a secret that every user could spend would be everybody's."""
+    identity = given.get("identity")
+    if identity == "pat":
+        return [
+            f"{PREFIX}identity is pat, and {PREFIX}scope is machine: one person's token would be everybody's. "
+            f"Use identity user, with which each person signs in, or set {PREFIX}scope to user."
+        ]
+    if identity == "service_principal" and not given.get("secret_group"):
+        return [
+            f"{PREFIX}identity is service_principal, and {PREFIX}scope is machine: every user of the host could spend the secret. "
+            f"Set {PREFIX}secret_group to the group that may read it, or use identity user."
+        ]
+    return []

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .values import PREFIX, Spec, as_list, by_kind
+from ..places import MACHINE, USER
+from .values import PREFIX, Spec, as_boolean, as_list, by_kind, registry
+
+AGENTS = registry("agents", "AGENTS")
 
 OWNER: Spec = {
+    "scope": {"type": "str", "choices": [USER, MACHINE], "default": USER},
     "home": {"type": "str"},  # no path: Ansible would replace what looks like a variable in its name
     "users": {"type": "list", "elements": "str", "default": []},
 }
 FILES: Spec = {"on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"}}
 SPEC: Spec = {**OWNER, **FILES}
-EXAMPLES = {"home": "/home/ada", "users": "[ada, grace]", "on_unreadable": "fail"}
-USE = {"users": "usual", "home": "rare"}
+EXAMPLES = {"scope": "machine", "home": "/home/ada", "users": "[ada, grace]", "on_unreadable": "fail"}
+USE = {"scope": "usual", "users": "usual", "home": "rare"}
 
 
 def _users(value: Any, variable: str) -> list[str]:
@@ -33,6 +37,32 @@ CHECKS = {"users": _users}
 
 
 def together(given: Mapping[str, Any]) -> list[str]:
+    if given.get("scope") == MACHINE:
+        return _machine(given)
     if given.get("users") and given.get("home"):
         return [f"{PREFIX}users and {PREFIX}home are both set. Leave one of them out."]
     return []
+
+
+def _machine(given: Mapping[str, Any]) -> list[str]:
+    """What cannot be for all users of a host at once."""
+    of_one = [f"{PREFIX}{name}" for name in ("users", "home") if given.get(name)]
+    found = []
+    if of_one:
+        found.append(
+            f"{PREFIX}scope is machine, which is for all users of a host, and {' and '.join(of_one)} names some. "
+            f"Take it out, or set {PREFIX}scope to user."
+        )
+    if as_boolean(given.get("login_at_start")) is True:
+        found.append(
+            f"{PREFIX}login_at_start is true, and {PREFIX}scope machine writes into no home, where a login item stands. "
+            f"Take it out: each person signs in once, by coding-agents login."
+        )
+    for name in as_list(given.get("agents")) or ():
+        agent = AGENTS.get(name)
+        if agent is not None and not agent.machine_scope:
+            found.append(
+                f"{PREFIX}agents names {name}. {agent.title} has no machine scope: {agent.no_machine_scope}. "
+                f"Take it out, or set {PREFIX}scope to user."
+            )
+    return found

@@ -177,7 +177,7 @@ class AgentCli(Part):
         """Only the usual prefix is known then."""
         _trace_directories(ledger)
         for agent in AGENTS.values():
-            link = os.path.join(ledger.owner.home, ".local", "bin", agent.command)
+            link = os.path.join(ledger.owner.prefix, "bin", agent.command)
             if any(_is_linked(directory, link) for directory in fetched.directories(ledger)):
                 traces.whole_file(ledger, self.name, link, "link")
 
@@ -204,7 +204,7 @@ def describe(found: FoundCli | None, wanted: str) -> dict[str, Any]:
 
 
 def _prefix(owner: Owner, options: Options) -> str:
-    return os.path.normpath(options.get("npm_prefix") or os.path.join(owner.home, ".local"))
+    return os.path.normpath(options.get("npm_prefix") or owner.prefix)
 
 
 def _programs(owner: Owner, options: Options, ledger: Ledger) -> list[_Program]:
@@ -290,7 +290,7 @@ def _ledger(owner: Owner) -> Ledger:
 
 
 def _trace_directories(ledger: Ledger) -> None:
-    tree = os.path.join(ledger.owner.home, ".local", *_TREE)
+    tree = os.path.join(ledger.owner.prefix, *_TREE)
     for name in (*AGENTS, _NODE):
         for version in fetched.names_in(os.path.join(tree, name)):
             directory = os.path.join(tree, name, version)

@@ -22,7 +22,7 @@ from ..engine import files, traces
 from ..engine.documents import FORMATS, MISSING, KeyPath, WholeFile
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted
+from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
 from ..routing import named_base_urls
 from . import person
@@ -34,6 +34,7 @@ PROMPT = "Reply with one short sentence that says hello."
 _PROMPT_SECONDS = 90
 """Longer than a model takes for one sentence, and than an agent takes to give up (see Agent.prompt_environment)."""
 _MOST_PAGES = 20
+_FOR_EVERYBODY = 0o644
 _NAMED_BY_OURS = b"fmapi"
 """In a file that holds something of ours, by the token helper's path or a plugin's name."""
 
@@ -44,13 +45,17 @@ class AgentSettings(Part):
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
         extra = parse(options["extra_settings"], AGENTS)
         replace_unreadable = options["on_unreadable"] == "backup_and_replace"
-        return [
-            wanted.replaced(replace_unreadable=replace_unreadable)
-            for name in options["agents"]
-            for wanted in merged(
-                AGENTS[name].documents(agent_options(owner, options, name)), extra.get(name, {}), AGENTS[name]
-            )
-        ]
+        found = []
+        for name in options["agents"]:
+            agent = AGENTS[name]
+            documents = merged(agent.documents(agent_options(owner, options, name)), extra.get(name, {}), agent)
+            if owner.is_machine:
+                # Read by everybody: what nobody else can read would be no settings for them.
+                documents = [one.replaced(private=False, mode=_FOR_EVERYBODY) for one in documents]
+            if owner.is_machine and agent.owns_machine_file:
+                documents[-1] = _owned(documents[-1], agent)
+            found += [one.replaced(replace_unreadable=replace_unreadable) for one in documents]
+        return found
 
     def warnings(self, owner: Owner, options: Options) -> list[str]:
         """What of the person's own in an agent's settings keeps it from answering."""
@@ -97,6 +102,23 @@ class AgentSettings(Part):
                 elif values:
                     parents = list(dict.fromkeys(key[:-1] for key in values if key[:-1]))
                     traces.keys(ledger, self.name, path, kind, values, parents)
+
+
+def _owned(wanted: Wanted, agent: Agent) -> Wanted:
+    """A JSON document as a file that is ours from its first byte to its last.
+
+    It is made as a whole and read back before it is put in place: a broken one would stop the agent for every user of the host.
+    """
+    settings: dict[str, Any] = {}
+    for key, value in (*wanted.values.items(), *((key, [*members]) for key, members in wanted.elements.items())):
+        inside = settings
+        for name in key[:-1]:
+            inside = inside.setdefault(name, {})
+        inside[key[-1]] = value
+    text = json.dumps(settings, indent=2, allow_nan=False) + "\n"
+    if json.loads(text) != settings:
+        raise OperatorError("cannot be written as JSON", wanted.path, "Correct coding_agents_extra_settings")
+    return whole_file(wanted.path, wanted.component, text.encode(), f"{agent.title} settings", wanted.mode)
 
 
 def _troubles(owner: Owner, options: Options, agent: Agent, parse_all: bool = False) -> Iterator[tuple[str, Problem]]:
@@ -165,7 +187,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
 
 
 def _found(examination: Examination, agent: Agent) -> FoundCli | None:
-    prefix = examination.options["npm_prefix"] or os.path.join(examination.owner.home, ".local")
+    prefix = examination.options["npm_prefix"] or examination.owner.prefix
     return agent.find_cli(examination.owner, prefix, examination.environment)
 
 

@@ -33,7 +33,10 @@ def config_of(owner: Owner, options: Mapping[str, Any]) -> Config:
         login_at_start=options["login_at_start"],
         proxy=options["proxy"] or None,
         no_proxy=options["no_proxy"] or None,
+        scope=owner.scope,
     )
+    if owner.is_machine and config.identity != "service_principal":
+        config = config._replace(owns_profile=False)  # each user's profile comes with their own sign-in
     if config.identity == "service_principal":
         return config._replace(client_id=options["client_id"])
     if config.identity == "workload_identity":
@@ -49,7 +52,7 @@ def config_of(owner: Owner, options: Mapping[str, Any]) -> Config:
 
 def bare_config(owner: Owner) -> Config:
     """A configuration of which nothing but the places is known."""
-    return Config(owner.home, "", "", "", 0)
+    return Config(owner.home, "", "", "", 0, scope=owner.scope)
 
 
 def ca_file_of(owner: Owner, options: Mapping[str, Any]) -> str | None:
@@ -104,7 +107,7 @@ def brought_ca(options: Mapping[str, Any]) -> str | None:
 
 
 def _in_home(owner: Owner, path: str | None) -> str | None:
-    """``~/`` is the owner's: Ansible, which may run as somebody else, does not expand it."""
-    if not path:
-        return None
+    """``~/`` is the owner's: Ansible, which may run as somebody else, does not expand it. Of a machine, it is each user's."""
+    if not path or owner.is_machine:
+        return path or None
     return os.path.join(owner.home, path[2:]) if path.startswith("~/") else path

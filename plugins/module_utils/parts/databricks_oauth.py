@@ -40,6 +40,8 @@ _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "datab
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
 _SECRETS = ("client_secret", "token")
+_SECRET = 0o640
+"""Of a machine's secret, which one group may read."""
 _LARGEST_PROFILE = 1 << 20
 
 _SIGN_OUT_SECONDS = 30.0
@@ -56,17 +58,20 @@ class DatabricksOauth(Part):
         config = config_of(owner, options)
         if config.owns_profile:
             _refuse_foreign_profile(owner, config)
-        else:
+        elif not owner.is_machine:
             _require_own_token(owner, config)
-        _require_places(config)
+        if owner.is_machine:
+            _secret_group(options)
+        _require_places(owner, config)
         _require_ours(owner)
+        mode, started = (0o644, 0o755) if owner.is_machine else (PRIVATE, 0o700)
         in_profile = Wanted(
             path=config.databrickscfg,
             format="ini",
             component=self.name,
             values={(config.profile, key): value for key, value in _profile(config, options).items()},
-            mode=PRIVATE,
-            private=True,
+            mode=_SECRET if owner.is_machine else PRIVATE,
+            private=not owner.is_machine,
             leftovers=_ADDED_BY_THE_CLI,
             replace_unreadable=options["on_unreadable"] == "backup_and_replace",
         )
@@ -79,10 +84,10 @@ class DatabricksOauth(Part):
                 if authority
                 else []
             ),
-            _file(config.program, _program(config, options), 0o700, f"host program {VERSION}"),
-            _file(config.config_file, config.to_json().encode(), PRIVATE, "host program's configuration"),
-            _file(config.front, front_script(config), 0o700, "command coding-agents"),
-            _file(config.helper, helper_script(config), 0o700, "token helper"),
+            _file(config.program, _program(config, options), started, f"host program {VERSION}"),
+            _file(config.config_file, config.to_json().encode(), mode, "host program's configuration"),
+            _file(config.front, front_script(config), started, "command coding-agents"),
+            _file(config.helper, helper_script(config), started, "token helper"),
         ]
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
@@ -90,6 +95,8 @@ class DatabricksOauth(Part):
         config = config_of(owner, options)
         known = not os.path.lexists(config.front) or is_python_known(config)
         noted = [] if known else [f"the interpreter {sys.executable} is noted for this host"]
+        if _group_differs(config, options):
+            noted.append(f"{config.databrickscfg}: readable by the group {options['secret_group']}")
         return [*noted, *databricks_oauth_cli.missing(owner, config, options)]
 
     def prepare(self, owner: Owner, options: Options) -> Token | list[str] | None:
@@ -124,22 +131,22 @@ class DatabricksOauth(Part):
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
         if not is_python_known(config):
-            files.replace(python_record(config), f"{sys.executable}\n".encode(), PRIVATE)
+            files.replace(python_record(config), f"{sys.executable}\n".encode(), 0o644 if owner.is_machine else PRIVATE)
+        if _group_differs(config, options):
+            _give_to_group(config, _secret_group(options))
         _make_directories(owner, config)
         _forget_tokens(owner, keep=config.cache_file)
         for path in [] if config.log else _logs(owner):
             files.remove(path)
-        if isinstance(prepared, Token):
+        if isinstance(prepared, Token) and not owner.is_machine:
             token_cache.store(config, prepared)
         databricks_oauth_cli.tidy(owner)
 
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         config = config_of(owner, options)
-        return {
-            "session": _session_of(config, asking),
-            "profile": config.profile,
-            "token_helper": config.helper,
-        }
+        found = {"profile": config.profile, "token_helper": config.helper}
+        # A machine has no session: each user has their own.
+        return found if owner.is_machine else {"session": _session_of(config, asking), **found}
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
@@ -326,14 +333,47 @@ def _logs(owner: Owner) -> list[str]:
     return [one for one in (path, path + ".1") if os.path.lexists(one)]
 
 
-def _written_directories(config: Config) -> list[str]:
-    """Those that the host program writes into."""
-    return [config.cache_directory, *([os.path.dirname(config.log_file)] if config.log else [])]
+def _written_directories(owner: Owner, config: Config) -> list[str]:
+    """Those that the host program writes into. For a machine, what it writes is in the home of whoever runs it."""
+    return [owner.cache, *([os.path.dirname(config.log_file)] if config.log and not owner.is_machine else [])]
 
 
-def _require_places(config: Config) -> None:
+def _secret_group(options: Options) -> int | None:
+    """The group that may read a service principal's secret, None where there is no secret. Raises OperatorError for an unknown one."""
+    name = options["secret_group"]
+    if not name or options["identity"] != "service_principal":
+        return None
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OperatorError(
+            "is no group of this host",
+            f"coding_agents_secret_group {name}",
+            "Correct the name, or make the group first",
+        ) from None
+
+
+def _group_differs(config: Config, options: Options) -> bool:
+    """Whether the secret's file stands, and is not yet its group's."""
+    group = _secret_group(options) if config.is_machine else None
+    try:
+        return group is not None and os.stat(config.databrickscfg).st_gid != group
+    except FileNotFoundError:
+        return False  # shows as a document
+
+
+def _give_to_group(config: Config, group: int | None) -> None:
+    try:
+        os.chown(config.databrickscfg, 0, -1 if group is None else group)
+    except OSError as error:
+        raise files.unusable(error, config.databrickscfg, "given to its group") from None
+
+
+def _require_places(owner: Owner, config: Config) -> None:
     """Raise OperatorError where they cannot be made or written into: before anything is written, and in a dry run, too."""
-    for directory in _written_directories(config):
+    for directory in _written_directories(owner, config):
         files.check_reachable(directory)
         obstacles.check_directory(os.path.join(directory, "a file"))
 
@@ -342,17 +382,19 @@ def _require_ours(owner: Owner) -> None:
     """Raise OperatorError where others can put another program in the place of those that agents start."""
     directory = owner.data
     with contextlib.suppress(FileNotFoundError):
-        if careful.is_of_others(directory, owner.uid):
+        weak = careful.weak_spot(directory, owner.uid) if owner.is_machine else None
+        weak = weak or (directory if careful.is_of_others(directory, owner.uid) else None)
+        if weak:
             raise OperatorError(
-                f"is not to be trusted: {careful.told(directory, owner.uid)}, who could change what agents start",
+                f"is not to be trusted: {careful.told(weak, owner.uid)}, who could change what agents start",
                 directory,
-                f"Run: {careful.way_out(directory, owner.uid)}. Then run the rollout again",
+                f"Run: {careful.way_out(weak, owner.uid)}. Then run the rollout again",
             )
 
 
 def _make_directories(owner: Owner, config: Config) -> None:
     """Made here, so that the ledger knows which directories go on uninstall."""
-    missing = [one for one in _written_directories(config) if not os.path.isdir(one)]
+    missing = [one for one in _written_directories(owner, config) if not os.path.isdir(one)]
     if not missing:
         return
     with locked(owner):
@@ -404,7 +446,7 @@ def _sign_out(owner: Owner, check: bool) -> Done:
         config = Config.load(bare_config(owner).config_file)
     except (OSError, ValueError, TypeError):
         return NOTHING  # nothing is set up (any more), so no sign-in is known
-    if config.identity != "user":
+    if config.identity != "user" or owner.is_machine:
         return NOTHING
     reason = None if check else _log_out(config, dict(os.environ))
     if reason:

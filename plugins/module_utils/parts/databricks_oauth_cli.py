@@ -143,11 +143,11 @@ def _directory(owner: Owner, config: Config, options: Options) -> str:
 
 
 def _tree(owner: Owner) -> str:
-    return os.path.join(owner.home, ".local", *fetched.TREE, fetched.DATABRICKS_CLI)
+    return os.path.join(owner.prefix, *fetched.TREE, fetched.DATABRICKS_CLI)
 
 
 def _link(owner: Owner) -> str:
-    return os.path.join(owner.home, ".local", "bin", "databricks")
+    return os.path.join(owner.prefix, "bin", "databricks")
 
 
 def _target(owner: Owner, directory: str) -> str:

@@ -81,5 +81,8 @@ def is_python_known(config: Config) -> bool:
 
 
 def helper_script(config: Config) -> bytes:
-    """The command for agents: the cache first, which needs no Python."""
-    return _HELPER.format(cache=shlex.quote(config.cache_file), front=shlex.quote(config.front)).encode()
+    """The command for agents: the cache first, which needs no Python. The machine's has that of whoever runs it."""
+    cache = shlex.quote(config.cache_file)
+    if config.is_machine:
+        cache = f'"$HOME"/{shlex.quote(os.path.relpath(config.cache_file, config.home))}'
+    return _HELPER.format(cache=cache, front=shlex.quote(config.front)).encode()

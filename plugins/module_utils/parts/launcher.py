@@ -103,6 +103,13 @@ _FISH_DIRECTORY = (".config", "fish")
 _FISH_FILE = (*_FISH_DIRECTORY, "conf.d", "fmapi-coding-agents.fish")
 
 
+_MACHINE_PROFILE = "/etc/profile.d/fmapi-coding-agents.sh"
+_MACHINE_SH = "/etc/profile"
+"""Where there is no directory for files of several managers."""
+_MACHINE_ZSH = ("/etc/zsh/zprofile", "/etc/zsh/zshrc", "/etc/zprofile", "/etc/zshrc")
+_MACHINE_FISH = "/etc/fish/conf.d/fmapi-coding-agents.fish"
+
+
 class Launcher(Part):
     name = "launcher"
 
@@ -134,6 +141,8 @@ class Launcher(Part):
             )
             for command, agent in older.commands.items()
         ]
+        if owner.is_machine:
+            return [*entries, *_machine_start_files(owner)]
         return [*entries, *older.start_files(start_files(owner, _login_shell(owner)))]
 
     def warnings(self, owner: Owner, options: Options) -> list[str]:
@@ -169,16 +178,20 @@ class Launcher(Part):
         for agent in AGENTS.values():
             for command in (agent.command, *agent.other_commands):
                 traces.whole_file(ledger, self.name, os.path.join(owner.launchers, command))
-        traces.whole_file(ledger, self.name, os.path.join(owner.home, *_FISH_FILE))
-        for shell in _SHELLS:
-            for name in (*shell.login, *shell.interactive):
-                path = os.path.join(owner.home, name)
-                try:
-                    block = FORMATS["block"](traces.content(path) or b"").get(BLOCK)
-                except OperatorError:
-                    continue
-                if block is not MISSING:
-                    traces.keys(ledger, self.name, path, "block", {BLOCK: block})
+        names = [name for shell in _SHELLS for name in (*shell.login, *shell.interactive)]
+        if owner.is_machine:
+            whole, blocks = [_MACHINE_PROFILE, _MACHINE_FISH], [_MACHINE_SH, *_MACHINE_ZSH]
+        else:
+            whole, blocks = [os.path.join(owner.home, *_FISH_FILE)], [os.path.join(owner.home, one) for one in names]
+        for path in whole:
+            traces.whole_file(ledger, self.name, path)
+        for path in blocks:
+            try:
+                block = FORMATS["block"](traces.content(path) or b"").get(BLOCK)
+            except OperatorError:
+                continue
+            if block is not MISSING:
+                traces.keys(ledger, self.name, path, "block", {BLOCK: block})
 
 
 class _Older:
@@ -192,6 +205,8 @@ class _Older:
         """Those that a command of ours is wanted for, and the agent that each starts."""
         self.left: list[OlderFunction] = []
         self._superseded: dict[str, list[KeyPath]] = {}
+        if owner.is_machine:
+            return  # functions stand in a person's own files
         ledger: Ledger | None = None
         for agent in (AGENTS[name] for name in options["agents"] if AGENTS[name].other_commands):
             ledger = ledger or Ledger.load(owner)
@@ -252,7 +267,7 @@ def _as_good(owner: Owner, options: Options, agent: Agent, helper: str, usual: l
 
 def _prefixes(owner: Owner, options: Options) -> list[str]:
     named = [options.get("npm_prefix")] if options.get("npm_prefix") else []
-    return [*map(str, named), os.path.join(owner.home, ".local")]
+    return [*map(str, named), owner.prefix]
 
 
 def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[str]) -> bytes:
@@ -295,6 +310,24 @@ def start_files(owner: Owner, login_shell: str) -> list[Wanted]:
         text = _FISH.format(directory=_fish_quoted(owner.launchers))
         path = os.path.join(owner.home, *_FISH_FILE)
         wanted.append(whole_file(path, Launcher.name, text.encode(), "PATH for fish"))
+    return wanted
+
+
+def _machine_start_files(owner: Owner) -> list[Wanted]:
+    """The same for all users. zsh reads no profile.d: it has a block in each of the files that it has."""
+    directory = shlex.quote(owner.launchers)
+    block = _BLOCK.format(directory=directory, pattern=directory)
+    wanted = [
+        Wanted(path, "block", Launcher.name, values={BLOCK: block}) for path in _MACHINE_ZSH if os.path.lexists(path)
+    ]
+    if os.path.isdir(os.path.dirname(_MACHINE_PROFILE)):
+        text = f"# Written by fmapi.coding_agents: its commands come first.\n{block}\n"
+        wanted.append(whole_file(_MACHINE_PROFILE, Launcher.name, text.encode(), "PATH for all users"))
+    else:
+        wanted.append(Wanted(_MACHINE_SH, "block", Launcher.name, values={BLOCK: block}))
+    if os.path.isdir(os.path.dirname(os.path.dirname(_MACHINE_FISH))):
+        text = _FISH.format(directory=_fish_quoted(owner.launchers))
+        wanted.append(whole_file(_MACHINE_FISH, Launcher.name, text.encode(), "PATH for fish"))
     return wanted
 
 

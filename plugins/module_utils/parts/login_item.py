@@ -59,9 +59,11 @@ class LoginItem(Part):
     name = "login_item"
 
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
-        return documents(config_of(owner, options), platform.system(), platform.release())
+        return [] if owner.is_machine else documents(config_of(owner, options), platform.system(), platform.release())
 
     def traces(self, ledger: Ledger) -> None:
+        if ledger.owner.is_machine:
+            return
         home = ledger.owner.home
         for path in (launch_agent(home), desktop_entry(home)):
             traces.whole_file(ledger, self.name, path)
