@@ -124,6 +124,15 @@ documents:
 
 from ..module_utils import by_action
 from ..module_utils.options import databricks_oauth, owner, toolchain, verbs, workspace
+from ..module_utils.options.values import Spec
+
+SPEC: Spec = {
+    **verbs.STATE,
+    **owner.SPEC,
+    **workspace.SPEC,
+    **databricks_oauth.SPEC,
+    **toolchain.SPEC,
+}
 
 
 def main() -> None:

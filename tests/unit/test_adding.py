@@ -207,6 +207,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Added:
         "second_colour": "blue",
         "greeting": "good evening",
         "npm_prefix": str(prefix),
+        "toolchain_sources": ["already_present"],
     }
     return Added(collections, touched, {f"coding_agents_{name}": value for name, value in variables.items()})
 

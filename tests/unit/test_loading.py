@@ -319,7 +319,12 @@ def call(
     check: bool = False,
 ) -> dict[str, Any]:
     """The module host_call in a process of its own, which does a verb of a program."""
-    options = {"home": None, "users": [], **{name: value for name, value in arguments.items() if name != "carried"}}
+    options = {
+        "scope": "user",
+        "home": None,
+        "users": [],
+        **{name: value for name, value in arguments.items() if name != "carried"},
+    }
     carried = {**arguments["carried"], "verb": verb, "options": options, "paths": [], "finds_failures": False}
     given = {
         "arguments": {"carried": json.dumps(carried), "_ansible_check_mode": check},
