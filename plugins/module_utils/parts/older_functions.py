@@ -72,6 +72,8 @@ def found(owner: Owner, agent: Agent) -> Iterator[OlderFunction]:
 
 
 def _found_in(document: BlockDocument, path: str, name: str, is_own: bool) -> Iterator[OlderFunction]:
+    if name not in document.text:
+        return  # before an expression is compiled for it: every look asks
     marker = re.compile(rf"^# (?:>>>|<<<) {re.escape(name)} {WRAPPER} (?:>>>|<<<)", re.MULTILINE)
     marked = marker.search(document.text)
     # By the agent's own name many have a function of their own: of those, only the script's is ours to judge.
