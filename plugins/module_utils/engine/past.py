@@ -22,8 +22,6 @@ _FORMER_KEYS = 64
 """So many keys (and so many elements) of a document that are not ours any more are remembered."""
 _PRIOR = ("prior", "prior_text")
 
-NOTHING: Mapping[KeyPath, tuple[Any, ...]] = {}
-
 
 def digest(content: bytes | None) -> str | None:
     """SHA-256 of a file's bytes, hexadecimal; None for no file."""
@@ -72,11 +70,11 @@ class Past:
         ]
 
     def is_back(
-        self, document: Document, values: Container[KeyPath] = (), elements: Mapping[KeyPath, tuple[Any, ...]] = NOTHING
+        self, document: Document, values: Container[KeyPath] = (), elements: Mapping[KeyPath, tuple[Any, ...]] | None = None
     ) -> bool:
         """Whether anything of it stands in the document, other than these values and elements."""
         others = (key for key in self.digests if key not in values)
-        members = (one for one in self.elements if not is_among(*one, elements))
+        members = (one for one in self.elements if not is_among(*one, elements or {}))
         return any(self.is_ours(key, value_at(document, key)) for key in others) or any(
             has_element(document, *one) for one in members
         )
