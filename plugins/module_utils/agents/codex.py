@@ -88,7 +88,8 @@ class Codex(Agent):
         "looked up for one prompt, the way back. Started in a terminal, it asks C(raw.githubusercontent.com) for an announcement. A "
         "busy workspace (HTTP 429) it asks again where that says C(Retry-After), 5 times; without it the prompt ends at once, with "
         "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With an MCP server that is "
-        "C(required) and cannot start it begins no session. With 0.171.0: the first answer."
+        "C(required) and cannot start it begins no session. With 0.171.0: the first answer, "
+        "a busy workspace and a model that is gone."
     )
 
     shape = SETTINGS
