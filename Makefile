@@ -42,7 +42,7 @@ molecule: ## the Molecule scenario "default" on real separate hosts
 agents: ## the real command-line agents against the simulated workspace
 	@tests/ci/pytest.sh -m "not soak" tests/agents
 
-newest: ## the newest version of each agent, as tests/agents/test_newest_versions.py lists them: the first answer
+newest: ## the newest version of each agent, as tests/agents/test_newest_versions.py lists them: the first answer, HTTP 429 and 404
 	@tests/ci/pytest.sh tests/agents/test_newest_versions.py
 
 matrix: ## unit, rollout, bad input, secrets, Molecule with every supported ansible-core

@@ -35,6 +35,14 @@ ASKED = {
 REFUSALS = [403, pytest.param(401, marks=pytest.mark.soak)]
 """With what a workspace refuses a token that has ended. Most agents repeat what is refused with 401, so the other tells more."""
 
+REFUSAL = "The simulated workspace was told to fail."
+GONE = {
+    **dict.fromkeys(AGENTS, REFUSAL),
+    "claude_code": "There's an issue with the selected model",
+    "copilot": "not found on provider",
+}
+"""What an agent says of a model that the workspace does not serve any more (HTTP 404)."""
+
 
 def asked(name: str) -> str:
     """What the path of an agent's prompts begins with."""

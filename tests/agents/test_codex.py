@@ -152,6 +152,18 @@ def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator,
     assert found["Prompt", "Codex"]["detail"].startswith("exit status 1: ERROR:"), "no banner, no echo of the prompt"
 
 
+def test_a_required_server_that_cannot_start_keeps_it_from_answering_and_the_doctor_says_so(
+    operator: Operator, home: Path
+) -> None:
+    operator.rollout(home).ok()
+    with (home / CONFIG).open("a") as file:
+        file.write('\n[mcp_servers.corp]\ncommand = "/nowhere/corp"\nrequired = true\n')
+    done = typed(home, f"{EXEC} hello")
+    assert done.returncode == 1 and "required MCP servers failed to initialize: corp" in done.stderr
+    found = checks(operator.doctor(home, report=REPORT), "FAIL")
+    assert [(one["category"], "server corp is required" in one["detail"]) for one in found] == [("Configuration", True)]
+
+
 def test_the_way_back_is_exact(operator: Operator, home: Path) -> None:
     before = manifest(str(home))
     operator.rollout(home).ok()

@@ -19,7 +19,7 @@ from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.base import version_key
 from tests import homes
 from tests.agents.conftest import installed, missing
-from tests.agents.prompts import asked, prompted, reply
+from tests.agents.prompts import GONE, asked, prompted, reply
 from tests.control_node import ControlNode, Operator
 from tests.hosts.podman import cache_directory
 from tests.workspace.client import Workspace
@@ -103,3 +103,25 @@ def test_the_first_answer_by_its_bare_name(
     assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
     assert 200 in {one["status"] for one in workspace.requests(asked(name))}
     assert operator.rollout(home).ok().changed() == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", [name for name, version in NEWEST.items() if version != AGENTS[name].pinned_version])
+def test_a_busy_workspace_costs_no_prompt_and_a_model_that_is_gone_is_told(
+    control: ControlNode,
+    workspace: Workspace,
+    name: str,
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """As of the pinned versions in test_trouble.py."""
+    prefix = installed(NEWEST[name], tmp_path_factory, name)
+    Operator(control, workspace, prefix, agents=[name]).rollout(home).ok()
+    refused = {"path_prefix": asked(name), "method": "POST"}
+    workspace.control(fail_next={**refused, "status": 429, "retry_after": 1})
+    done = prompted(home, prefix, name)
+    assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
+    assert 429 in {one["status"] for one in workspace.requests(asked(name))}
+    workspace.control(fail_next={**refused, "status": 404, "count": 999})
+    done = prompted(home, prefix, name)
+    assert done.returncode != 0 and GONE[name] in done.stdout + done.stderr, done.stdout + done.stderr

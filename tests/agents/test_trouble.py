@@ -15,7 +15,7 @@ import pytest
 
 from plugins.module_utils.agents import AGENTS
 from tests import homes
-from tests.agents.prompts import asked, prompted, reply
+from tests.agents.prompts import GONE, REFUSAL, asked, prompted, reply
 from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.workspace.client import Workspace
@@ -23,14 +23,8 @@ from tests.written_reports import REPORT, checks
 
 pytestmark = pytest.mark.agents
 
-REFUSAL = "The simulated workspace was told to fail."
 BUSY = {**dict.fromkeys(AGENTS, REFUSAL), "codex": "exceeded retry limit, last status: 429 Too Many Requests"}
 """What tells the cause. Codex has words of its own for it."""
-GONE = {
-    **dict.fromkeys(AGENTS, REFUSAL),
-    "claude_code": "There's an issue with the selected model",
-    "copilot": "not found on provider",
-}
 MOST_TRIES = 12
 SLOW = ("gemini", "pi")
 """They take no notice of ``Retry-After``: half a minute until they give up."""

@@ -307,6 +307,27 @@ def _versions(agent: Agent) -> str:
     return f"{agent.minimum_version} or newer{refused}; {agent.pinned_version} is installed where there is none"
 
 
+_EVERYWHERE = {"npm": "every platform that its maker serves", "pip": "Linux and macOS, x86-64 and ARM"}
+_SYSTEMS = {"linux": "Linux", "darwin": "macOS", "x64": "x86-64", "arm64": "ARM"}
+
+
+def programs() -> str:
+    """Whose scripts run as npm installs it, and for which platforms its lock holds the program."""
+    rows = []
+    locks = json.loads((ROOT / "plugins" / "plugin_utils" / "locks.json").read_text())
+    for agent in AGENTS.values():
+        source = agent.source
+        lock = locks[f"{source.package}@{agent.pinned_version}"]
+        own = isinstance(source, Npm) and source.needs_scripts
+        locked = _EVERYWHERE[source.name]
+        if isinstance(source, Npm) and lock[f"node_modules/{source.package}"].get("lacksPlatforms"):
+            fitting = {(one["os"][0], one["cpu"][0]) for place, one in lock.items() if one.get("optional")}
+            named = (f"{_SYSTEMS[system]} on {_SYSTEMS[machine]}" for system, machine in sorted(fitting))
+            locked = f"{', '.join(named)} alone: its registry had no other when the lock was made"
+        rows.append((agent.title, f"`{source.package}` {agent.pinned_version}", "its own" if own else "none", locked))
+    return _table(("agent", "package", "scripts that run", "in the lock for"), rows)
+
+
 def parts() -> str:
     rows = []
     for name, part in PARTS.items():
@@ -505,6 +526,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "variables": variables(),
             "parts": parts(),
         },
+        ROOT / "docs" / "secrets.md": {"programs": programs()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "README.md": {

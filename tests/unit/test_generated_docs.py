@@ -80,6 +80,14 @@ def test_ansible_s_markup_becomes_markdown(text: str, shown: str) -> None:
     assert generate_docs.markdown(text) == shown
 
 
+def test_the_table_of_programs_tells_whose_scripts_run_and_what_the_lock_lacks() -> None:
+    rows = {row.split(" | ")[0].strip("| "): row for row in generate_docs.programs().splitlines()[2:]}
+    assert rows.keys() == {agent.title for agent in AGENTS.values()}
+    own = {title for title, row in rows.items() if "| its own |" in row}
+    assert own == {agent.title for agent in AGENTS.values() if getattr(agent.source, "needs_scripts", False)} != set()
+    assert "Linux on x86-64 alone" in rows["OpenCode"]
+
+
 def test_a_terminal_s_picture_holds_its_text_and_colours_within_its_width() -> None:
     text = f"$ command <x>\n\x1b[0;31mred & bold\x1b[0m plain\n\n{'w' * (COLUMNS + 5)}\n"
     drawn = ElementTree.fromstring(picture(text, "a title"))  # noqa: S314 - our own

@@ -98,6 +98,25 @@ def test_a_version_without_a_lock_is_installed_as_ever(registry: Registry, tmp_p
     assert (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("here", [True, False])
+def test_a_lock_without_the_program_for_this_platform_is_not_held_against_it(
+    registry: Registry, tmp_path: Path, here: bool
+) -> None:
+    """The same version is installed, as the registry gives it; a lock that has the program is obeyed."""
+    published = publish(registry, tmp_path / "ran")
+    lock = lock_of(published)
+    lock[f"node_modules/{NAME}"]["lacksPlatforms"] = True
+    lock[f"node_modules/{PLATFORM}"]["os"] = [sys.platform if here else "aix"]
+    publish(registry, tmp_path / "ran", "another")
+    settings = Settings(str(tmp_path), {"PATH": os.environ["PATH"]}, f"{registry.url}/")
+    if here:
+        with pytest.raises(OperatorError, match="is not what its maker published"):
+            Npm(NAME).fetch("1.0.0", str(tmp_path / "x"), settings, lock)
+    else:
+        Npm(NAME).fetch("1.0.0", str(tmp_path / "x"), settings, lock)
+        assert Npm(NAME).installed_version(str(tmp_path / "x")) == "1.0.0"
+
+
 @pytest.mark.parametrize("which", [NAME, PLATFORM])
 def test_a_mirror_that_gives_something_else_is_found_out_before_anything_has_run(
     registry: Registry, tmp_path: Path, which: str

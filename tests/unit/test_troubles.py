@@ -28,10 +28,16 @@ STANDS = {
     "a key of a variable": ("codex", "[model_providers.databricks]\n", 'env_key = "X"\n', "env_key"),
     "a catalog that is gone": ("codex", "# >", '\nmodel_catalog_json = "/nowhere/models.json"\n', "model_catalog_json"),
     "half of the permissions": ("codex", "# >", '\ndefault_permissions = "mine"\n', "default_permissions"),
+    "a required server that is gone": (
+        "codex",
+        "# <",
+        '\n[mcp_servers.corp]\ncommand = "/nowhere/corp"\nrequired = true\n',
+        "the MCP server corp is required",
+    ),
     "our plugin switched off": ("hermes", "plugins:\n", "  disabled:\n    - fmapi_coding_agents\n", "plugins.disabled"),
     "another dialect": ("hermes", "  databricks:\n", "    api_mode: anthropic_messages\n", "api_mode"),
 }
-"""Which agent, behind which text something is put, and what the doctor says."""
+"""Which agent, behind which text something is put (``# >`` before all, ``# <`` after all), and what the doctor says."""
 
 
 @pytest.fixture
@@ -48,14 +54,18 @@ def wanted(agent: str) -> dict[str, object]:
 def put_in(owner: Owner, agent: str, behind: str, text: str) -> None:
     path = Path(owner.home, CODEX if agent == "codex" else HERMES)
     stood = path.read_text()
-    path.write_text(text + stood if behind == "# >" else stood.replace(behind, behind + text, 1))
+    edited = {"# >": text + stood, "# <": stood + text}
+    path.write_text(edited.get(behind) or stood.replace(behind, behind + text, 1))
     assert text in path.read_text()
 
 
-def failed(owner: Owner, agent: str) -> list[Check]:
+def checked(owner: Owner, agent: str) -> list[Check]:
     config = Config(owner.home, "https://w.example.com", "p", "user", 15)
-    checks = AgentSettings().checks(Examination(owner, wanted(agent), config, dict(os.environ), offline=True))
-    return [one for one in checks if one.status == "FAIL"]
+    return [*AgentSettings().checks(Examination(owner, wanted(agent), config, dict(os.environ), offline=True))]
+
+
+def failed(owner: Owner, agent: str) -> list[Check]:
+    return [one for one in checked(owner, agent) if one.status == "FAIL"]
 
 
 @pytest.mark.parametrize("what", STANDS)
@@ -66,6 +76,27 @@ def test_what_keeps_an_agent_from_answering_is_said_with_the_way_out(owner: Owne
     put_in(owner, agent, behind, text)
     (check,) = failed(owner, agent)
     assert said in check.detail and owner.home in check.detail and check.fix
+
+
+SERVER = "\n[mcp_servers.corp]\nrequired = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (f'{SERVER}command = "corp-search"\n', "WARN"),  # a terminal may find it where this login does not
+        (f'{SERVER}command = "/nowhere/corp"\nenabled = false\n', ""),
+        (f'{SERVER}command = "/bin/sh"\n', ""),
+        (f'{SERVER}command = "sh"\n', ""),
+        (f'{SERVER}url = "https://corp.example.com/mcp"\n', ""),
+        ('\n[mcp_servers.corp]\ncommand = "/nowhere/corp"\n', ""),
+    ],
+)
+def test_a_server_that_codex_can_do_without_or_may_find_is_no_failure(owner: Owner, text: str, status: str) -> None:
+    rollout.apply(owner, wanted("codex"), How())
+    put_in(owner, "codex", "# <", text)
+    found = [one for one in checked(owner, "codex") if one.check == "Codex settings"]
+    assert [one.status for one in found] == ([status] if status else [])
 
 
 @pytest.mark.parametrize("agent", ["codex", "hermes"])

@@ -136,7 +136,7 @@ class ClaudeCode(Agent):
     measured = (
         "With 2.1.331: first answer, expired tokens in a long session at 401 and 403, refused models. With 2.1.197, too: "
         "first answer, an expired token, what a shell exports, settings that are dropped, managed files. "
-        "With 2.1.332: the first answer."
+        "With 2.1.332: the first answer, a busy workspace and a model that is gone."
     )
 
     own_options = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
 from .codex_settings import SETTINGS
+from .programs import search_path
 from .source_npm import Npm
 
 _PROVIDER = "databricks"
@@ -88,7 +90,9 @@ class Codex(Agent):
         "With 0.169.0: first answer by its bare name, tokens that end between two prompts and in a session at 401 and 403, no name "
         "looked up for one prompt, the way back. Started in a terminal, it asks C(raw.githubusercontent.com) for an announcement. A "
         "busy workspace (HTTP 429) it asks again where that says C(Retry-After), 5 times; without it the prompt ends at once, with "
-        "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With 0.171.0: the first answer."
+        "C(last status: 429). A model that is gone (404) it asks for 6 times, 7 seconds in all. With an MCP server that is "
+        "C(required) and cannot start it begins no session. With 0.171.0: the first answer, "
+        "a busy workspace and a model that is gone."
     )
 
     machine_scope = (
@@ -173,12 +177,13 @@ class Codex(Agent):
         if ("permissions" in settings) is not ("default_permissions" in settings):
             what = "of permissions and default_permissions it has one without the other: Codex does not start"
             found.append(Problem("FAIL", what, "Set both, or none"))
-        return found
+        return found + _servers_that_cannot_start(settings, options.owner.home)
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
-        # Nothing of a project, no server, and nothing that could be changed: a reply is all that is wanted.
+        # Nothing of a project, and nothing that could be changed: a reply is all that is wanted. The person's own servers are started,
+        # as in each session of theirs: no argument leaves all of them out.
         own = ["--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--sandbox", "read-only"]
-        own += ["--config", "project_doc_max_bytes=0", "--config", "mcp_servers={}", "--disable", "shell_tool"]
+        own += ["--config", "project_doc_max_bytes=0", "--disable", "shell_tool"]
         return [program, "exec", *own, prompt]
 
     def reason(self, stdout: str, stderr: str) -> str:
@@ -186,6 +191,27 @@ class Codex(Agent):
         lines = [_TIME.sub("", line) for line in f"{stdout}\n{stderr}".splitlines()]
         first = next((number for number, line in enumerate(lines) if _ERROR.match(line)), 0)
         return " ".join(" ".join(dict.fromkeys(lines[first:])).split())
+
+
+def _servers_that_cannot_start(settings: Mapping[str, Any], home: str) -> list[Problem]:
+    """Without a server that is ``required`` Codex begins no session. Where a name is looked for depends on who starts it."""
+    servers = settings.get("mcp_servers")
+    found = []
+    for name, server in servers.items() if isinstance(servers, dict) else ():
+        needed = isinstance(server, dict) and server.get("required") is True and server.get("enabled") is not False
+        command = server.get("command") if needed else None
+        if not isinstance(command, str) or shutil.which(command, path=search_path(home, os.environ)):
+            continue
+        known = os.path.isabs(command)
+        what = f"the MCP server {name} is required, and its command {command} is not there to be started"
+        found.append(
+            Problem(
+                "FAIL" if known else "WARN",
+                f"{what}: Codex does not start" if known else f"{what} by this login: without it Codex does not start",
+                f"Install it, correct mcp_servers.{name}.command, or take mcp_servers.{name}.required out",
+            )
+        )
+    return found
 
 
 AGENT = Codex()

@@ -80,7 +80,7 @@ class Pi(Agent):
     measured = (
         "With 0.74.2: first answer by its bare name, expired tokens in a session at 401 and 403, the way back. A busy workspace "
         "(HTTP 429) it gives up after 12 tries and 25 seconds; a model that is gone (404) at once. With 1.6.0 and "
-        "Node.js 22: the first answer."
+        "Node.js 22: the first answer, a busy workspace and a model that is gone."
     )
 
     no_machine_scope = "it reads its providers from the user's home only"
