@@ -24,7 +24,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.unit.homes import imports, shared_directory, tree
-from tests.unit.options_for import URL, carried, options_for, owner_of, packed
+from tests.unit.options_for import NO_TOOLS, URL, carried, options_for, owner_of, packed
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users and to give files away")
 NOBODY = 65534
@@ -445,7 +445,13 @@ def test_nobody_s_work_begins_while_one_of_them_lacks_the_program(shared: Path) 
 
 
 def arguments(owner: Owner, with_program: bool = False, **own: Any) -> dict[str, Any]:
-    chosen = {"workspace_url": URL, "parts": ["databricks_oauth", "agent_settings"], "home": owner.home, **own}
+    chosen = {
+        "workspace_url": URL,
+        "parts": ["databricks_oauth", "agent_settings"],
+        "home": owner.home,
+        **NO_TOOLS,
+        **own,
+    }
     agents = {name: options_for()[name] for name in ("claude_code_settings_location", "claude_code_experimental_betas")}
     return {**chosen, "carried": {**carried(with_program), "own": agents}}
 

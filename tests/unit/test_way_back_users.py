@@ -17,7 +17,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
 from tests.unit.homes import shared_directory, tree
-from tests.unit.options_for import URL, carried, options_for
+from tests.unit.options_for import NO_TOOLS, URL, carried, options_for
 from tests.unit.test_loading import call
 
 NOBODY = "fmapi-no-such-user"
@@ -46,7 +46,13 @@ def owners(shared: Path) -> dict[str, Owner]:
 def run(owners: dict[str, Owner], *users: str, check: bool = False, **own: Any) -> dict[str, Any]:
     """coding_agents for these users, with the program at hand."""
     agents = {name: options_for()[name] for name in ("claude_code_settings_location", "claude_code_experimental_betas")}
-    chosen = {"workspace_url": URL, "parts": ["databricks_oauth", "agent_settings"], "users": list(users), **own}
+    chosen = {
+        "workspace_url": URL,
+        "parts": ["databricks_oauth", "agent_settings"],
+        "users": list(users),
+        **NO_TOOLS,
+        **own,
+    }
     return call({**chosen, "carried": {**carried(), "own": agents}}, owners=owners, check=check)
 
 

@@ -44,7 +44,10 @@ _LARGEST_CONTENT = 1 << 30
 _MOST_MEMBERS = 30_000
 _PART = 1 << 20
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
-_CHECK_NETWORK = "Check coding_agents_mirror, coding_agents_proxy and the network"
+_CHECK_NETWORK = (
+    "Check coding_agents_mirror, coding_agents_proxy and the network, "
+    "or install it and set coding_agents_toolchain_sources to [already_present]"
+)
 _NOT_PUBLISHED = (
     "it is not what its maker published: {where} gives something else under this name",
     "Nothing of it was run. Check coding_agents_mirror, and who can write to it",
