@@ -29,6 +29,12 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import version_key  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_release import (  # noqa: E402
+    DATABRICKS_CLI,
+    DATABRICKS_CLI_VERSION,
+    NODE,
+    NODE_VERSION,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in  # noqa: E402
@@ -57,6 +63,8 @@ _SAYS_MORE = {
     "login_at_start": "sign-in.md#at-the-start-of-a-session",
     "sign_out": "sign-in.md#signing-out",
     "helper_log": "tokens.md#the-log",
+    "mirror": "toolchain.md#a-mirror",
+    "toolchain_sources": "toolchain.md",
     "token_ttl_minutes": "tokens.md#how-long-a-pause-may-be",
     "extra_settings": "input.md#your-own-agent-settings",
     "config": "input.md#the-json-config-file",
@@ -214,6 +222,19 @@ def _fetched_with() -> str:
 
 
 # Sections
+
+
+def fetched() -> str:
+    """What hosts fetch, and where from."""
+    rows = [
+        (f"{one.package} {version}", f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`")
+        for one, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION))
+    ]
+    rows += [
+        ("agents from npm", f"`https://{Npm.place}`", "as npm asks"),
+        ("agents from a Python index", f"`https://{Pip.place}`", "as pip asks"),
+    ]
+    return _table(("what", "where from", "files"), rows)
 
 
 def requirements() -> str:
@@ -527,6 +548,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "parts": parts(),
         },
         ROOT / "docs" / "secrets.md": {"programs": programs()},
+        ROOT / "docs" / "toolchain.md": {"fetched": fetched()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "README.md": {

@@ -17,6 +17,7 @@ from tests.databricks_cli.fixtures import place, sign_in
 from tests.hosts.tree import differences, manifest
 from tests.unit.package_registry import Registry
 
+MIRROR_PASSWORD = "s3cret-of-the-mirror"
 PROFILE = "fmapi-coding-agents"
 
 
@@ -46,15 +47,24 @@ def _home_with_cli(path: Path) -> Path:
 
 
 def test_a_host_without_the_cli_is_given_one_and_a_person_signs_in_with_it(operator: Operator, tmp_path: Path) -> None:
-    home, mirror = homes.lived_in(tmp_path / "home"), Registry(tls=tmp_path)
+    home, mirror = homes.lived_in(tmp_path / "home"), Registry(tls=tmp_path, user=("ada", MIRROR_PASSWORD))
     releases.publish_databricks_cli(mirror, DATABRICKS_CLI_VERSION, tmp_path / "standin")
     both = tmp_path / "both.pem"
     both.write_text(Path(operator.workspace.ca_file).read_text() + (tmp_path / "ca.pem").read_text())
-    own = {"identity": "user", "mirror": mirror.url, "ca_file": str(both), "toolchain_sources": ["vendor"]}
+    own = {
+        "identity": "user",
+        "mirror": mirror.url.replace("://", f"://ada:{MIRROR_PASSWORD}@"),
+        "ca_file": str(both),
+        "toolchain_sources": ["vendor"],
+    }
     before = manifest(str(home))
-    operator.rollout(home, "--check", **own).ok()
+    assert MIRROR_PASSWORD not in operator.rollout(home, "--check", "--diff", "-vvv", **own).ok().output
     assert (differences(before, manifest(str(home))), mirror.asked) == ([], [])
-    assert operator.rollout(home, **own).ok().changed() == 1
+    refused = operator.rollout(home, "-vvv", **{**own, "mirror": own["mirror"] + "/nothing"})
+    assert "does not have databricks_cli_" in refused.message() and MIRROR_PASSWORD not in refused.output
+    assert differences(before, manifest(str(home))) == []
+    first = operator.rollout(home, "-vvv", **own).ok()
+    assert first.changed() == 1 and MIRROR_PASSWORD not in first.output
     mirror.close()
     sign_in(home / ".local" / "bin", home, operator.workspace, PROFILE)
     assert _helper(home).returncode == 0

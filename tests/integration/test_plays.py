@@ -290,6 +290,7 @@ def test_the_role_works_in_somebody_s_own_playbook_and_a_module_is_the_way_back(
                 "coding_agents_preflight_ca_file": operator.workspace.ca_file,
                 "coding_agents_routing": "serving_endpoints",
                 "coding_agents_preflight": False,
+                "coding_agents_toolchain_sources": ["already_present"],
             },
             "when": "wanted == 'present'",
         },

@@ -63,6 +63,7 @@ def _run(control: ControlNode, fleet: Fleet, playbook: str, keywords: dict[str, 
         # No workspace is in reach of this host; a person signs in later.
         "coding_agents_workspace_url": "https://w.example.com",
         "coding_agents_preflight": False,
+        "coding_agents_toolchain_sources": ["already_present"],
         **keywords,
     }
     skip = ["--tags", "databricks_oauth,login_item,agent_settings"] if playbook == "rollout" else []

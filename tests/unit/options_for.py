@@ -15,10 +15,13 @@ from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import program
 
 from tests.unit.homes import owner_of
 
-__all__ = ["URL", "carried", "options_for", "owner_of", "packed"]
+__all__ = ["NO_TOOLS", "URL", "carried", "options_for", "owner_of", "packed"]
 
 URL = "https://dbc-1.cloud.databricks.com"
 """Of a workspace that nothing is asked of."""
+
+NO_TOOLS = {"toolchain_sources": ["already_present"]}
+"""No test asks a vendor for what a host lacks."""
 
 
 def options_for(**own: Any) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def options_for(**own: Any) -> dict[str, Any]:
     """
     filled = {name: copy.deepcopy(option.get("default")) for name, option in VARIABLES.items()}
     decided = {"workspace_url": URL, "routing": "gateway", "routing_reason": "as set", "carried": carried()}
-    return {**filled, **decided, "toolchain_sources": ["already_present"], **own}
+    return {**filled, **decided, **NO_TOOLS, **own}
 
 
 def carried(with_program: bool = True, **more: Any) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def _bare(home: Path, /, **own: Any) -> dict[str, Any]:
         "coding_agents_workspace_url": URL,
         "coding_agents_home": str(home),
         "coding_agents_preflight": False,
+        "coding_agents_toolchain_sources": ["already_present"],
         **{f"coding_agents_{name}": value for name, value in own.items()},
     }
 

@@ -85,6 +85,22 @@ def test_exactly_the_version_that_was_asked_for_is_there_afterwards(
 
 
 @SOURCES
+def test_a_mirror_gives_it_and_a_registry_that_is_named_ranks_over_it(
+    source: Source, settings: Callable[..., Settings], registry: Registry, tmp_path: Path
+) -> None:
+    registry.asked.clear()
+    mirror = settings()._replace(npm_registry=None, pip_index=None, mirror=f"{registry.url}/")
+    source.fetch("1.2.3", str(tmp_path / "x"), mirror)
+    assert source.installed_version(str(tmp_path / "x")) == "1.2.3"
+    (first, *_more) = registry.asked
+    assert first.startswith(f"/{source.place}"), "what stands at a vendor's host is below the host's name"  # type: ignore[attr-defined]
+    source.fetch("1.0.0", str(tmp_path / "y"), settings()._replace(mirror=f"http://{CLOSED_PORT}"))
+    assert source.installed_version(str(tmp_path / "y")) == "1.0.0"
+    with pytest.raises(OperatorError, match=rf"http://{CLOSED_PORT}/\S* is not reachable\. Check coding_agents_mirror"):
+        source.fetch("1.0.0", str(tmp_path / "z"), mirror._replace(mirror=f"http://ada:s3cret@{CLOSED_PORT}"))
+
+
+@SOURCES
 def test_a_program_of_another_package_has_no_version_here(source: Source, tmp_path: Path) -> None:
     program = tmp_path / "bin" / COMMAND
     program.parent.mkdir()

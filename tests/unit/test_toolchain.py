@@ -16,6 +16,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -274,6 +275,19 @@ def test_where_nothing_may_be_fetched_the_lack_is_said_and_nothing_is_done(host:
     before = tree(host.home)
     with pytest.raises(OperatorError, match=r"npm is not installed\n?.*Install Node\.js 20 or newer with npm"):
         host.roll_out(toolchain_sources=["already_present"])
+    assert tree(host.home) == before and host.mirror.asked == []
+
+
+def test_an_agent_in_python_says_which_one_it_needs_before_anything_is_done(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+    before = tree(host.home)
+    for how in (CHECK, RUN):
+        with pytest.raises(
+            OperatorError, match=r"needs Python 3\.13 or 3\.12 or 3\.11, which is not there\. Install Python"
+        ):
+            host.roll_out(agents=["hermes"], how=how)
     assert tree(host.home) == before and host.mirror.asked == []
 
 

@@ -61,6 +61,8 @@ class Npm(Source):
     """
 
     name = "npm"
+    place = "registry.npmjs.org/"
+    """Of the vendor's own registry: so it is called in a mirror."""
 
     def __init__(self, package: str, needs_scripts: bool = False, node: Mapping[str, str] | None = None) -> None:
         super().__init__(package)
@@ -230,7 +232,7 @@ class Npm(Source):
         package = f"{self.package}@{version}" if version else self.package
         npm = self._npm_program(package, settings)
         registry = registry_of(
-            "the npm registry", settings.npm_registry, "coding_agents_npm_registry", settings, "registry.npmjs.org/"
+            "the npm registry", settings.npm_registry, "coding_agents_npm_registry", settings, self.place
         )
         with scratch_directory() as scratch:
             cache = os.path.join(scratch, "cache")

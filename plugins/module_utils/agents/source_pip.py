@@ -35,6 +35,8 @@ class Pip(Source):
     """A package of a Python index, in a virtual environment. ``pythons`` are the versions that it runs on, the best one first."""
 
     name = "pip"
+    place = "pypi.org/simple/"
+    """Of the vendor's own index: so it is called in a mirror."""
     _SETTINGS = re.compile(r"PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)")
     """Of pip's own variables, those that say where packages come from; others say where they go."""
 
@@ -45,9 +47,7 @@ class Pip(Source):
 
     def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
         what = f"{self.package} {version}"
-        registry = registry_of(
-            "the Python index", settings.pip_index, "coding_agents_pip_index", settings, "pypi.org/simple/"
-        )
+        registry = registry_of("the Python index", settings.pip_index, "coding_agents_pip_index", settings, self.place)
         with scratch_directory() as scratch:
             # pip starts any rustc that it finds, and the first start of one that rustup manages leaves files in the home.
             environment = {**environment_for(settings, scratch), "RUSTUP_HOME": os.path.join(scratch, "rustup")}

@@ -44,7 +44,10 @@ _LARGEST_CONTENT = 1 << 30
 _MOST_MEMBERS = 30_000
 _PART = 1 << 20
 _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
-_CHECK_NETWORK = "Check coding_agents_mirror, coding_agents_proxy and the network"
+_CHECK_NETWORK = (
+    "Check coding_agents_mirror, coding_agents_proxy and the network, "
+    "or install it and set coding_agents_toolchain_sources to [already_present]"
+)
 _NOT_PUBLISHED = (
     "it is not what its maker published: {where} gives something else under this name",
     "Nothing of it was run. Check coding_agents_mirror, and who can write to it",
@@ -70,7 +73,7 @@ class Release(Source):
     ) -> None:
         super().__init__(title)
         self.command = command
-        self._place, self._archive, self._sums = place, archive, sums
+        self.place, self.name_of_archive, self.sums = place, archive, sums
         self._machines = machines
         self._program = program
         self._top = top
@@ -96,17 +99,17 @@ class Release(Source):
                 f"{self.package} {version}",
                 f"Install {self.package} on this host, then run again",
             )
-        return self._archive.format(version=version, system=system, machine=self._machines[machine])
+        return self.name_of_archive.format(version=version, system=system, machine=self._machines[machine])
 
     def require(self, version: str, settings: Settings) -> None:
         self.archive(version)
 
     def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
         what, name = f"{self.package} {version}", self.archive(version)
-        server = _Server(what, below_mirror(settings, self._place.format(version=version)), settings)
+        server = _Server(what, below_mirror(settings, self.place.format(version=version)), settings)
         with scratch_directory() as scratch:
             sums = os.path.join(scratch, "sums")
-            server.download(self._sums.format(version=version), sums, _LARGEST_SUMS)
+            server.download(self.sums.format(version=version), sums, _LARGEST_SUMS)
             wanted = _sum_of(name, sums)
             if wanted is None:
                 raise server.problem(f"{{where}} tells no SHA-256 for {name}", "Check coding_agents_mirror")
