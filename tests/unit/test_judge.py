@@ -214,8 +214,10 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         {"scope": "machine", "login_at_start": "yes"},
         "coding_agents_login_at_start is true, and coding_agents_scope machine",
     ),
-    ({"scope": "machine", "agents": "pi"}, "coding_agents_agents names pi. Pi has no machine scope: it reads"),
-    ({"scope": "machine", "agents": ["hermes"]}, "Hermes has no machine scope: it finds a plugin"),
+    (
+        {"scope": "machine", "agents": ["pi", "hermes"]},
+        "coding_agents_agents names hermes. Hermes has no machine scope: the plugin",
+    ),
     ({"scope": "machine", "identity": "pat"}, "one person's token would be everybody's. Use identity user"),
     (
         {"scope": "machine", "identity": "service_principal", "client_id": "x", "client_secret": "y"},

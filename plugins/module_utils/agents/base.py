@@ -72,6 +72,10 @@ class Launch(NamedTuple):
     """These hold a token that is fresh as the agent starts, for agents that read it once."""
     unset: tuple[str, ...] = ()
     """What a shell may export, and would outrank the rest."""
+    arguments: tuple[str, ...] = ()
+    """Before those that the person gives."""
+    bare_commands: tuple[str, ...] = ()
+    """First words of the person's with which these arguments do not go."""
 
 
 def machine_directory(linux: str, darwin: str) -> str:

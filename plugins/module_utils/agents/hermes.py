@@ -171,7 +171,7 @@ class Hermes(Agent):
         },
     }
 
-    no_machine_scope = "it finds a plugin, which gets its tokens, in the user's home only"
+    no_machine_scope = "the plugin that gets its tokens is made for a user's home only"
 
     shape = _SETTINGS
     misfit_effect = "does not answer"

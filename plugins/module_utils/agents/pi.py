@@ -9,14 +9,16 @@ and as measured with 0.74.2.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from ..engine.documents import Document, KeyPath
+from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted
+from ..engine.ownership import Wanted, whole_file
 from .base import (
     CLAUDE_MODELS,
     CLAUDE_SLOTS,
@@ -37,6 +39,23 @@ _OURS = ("providers", _PROVIDER)
 _DIRECTORY = (".pi", "agent")
 _HEADER, _ON = CODING_AGENT_HEADER
 
+
+_COMMANDS = ("install", "remove", "uninstall", "update", "list", "config")
+_MODEL = {
+    "reasoning": False,
+    "input": ["text", "image"],
+    "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+    "contextWindow": 200_000,
+    "maxTokens": 32_000,
+}
+"""Of every Claude model. An extension has to say it."""
+
+_EXTENSION = """\
+// Written by fmapi.coding_agents: the provider for the models of the Databricks workspace.
+export default function (pi) {{
+  pi.registerProvider({provider}, {settings})
+}}
+"""
 
 _PLACES = or_null(Either((TEXT, [TEXT])))
 _SETTINGS: Mapping[str, Any] = {
@@ -75,6 +94,7 @@ class Pi(Agent):
         ("PI_OFFLINE",): "Else it asks others for newer versions and programs as it starts.",
         ("PI_CODING_AGENT_DIR",): "It would lead to other files than those above.",
         **network_reasons(),
+        WHOLE: "For all users of a host: the provider, which Pi reads from the user's home else.",
     }
     renewal = "It runs the token helper before every request: a token that ends is not noticed."
     measured = (
@@ -83,12 +103,18 @@ class Pi(Agent):
         "Node.js 22: the first answer, a busy workspace and a model that is gone."
     )
 
-    no_machine_scope = "it reads its providers from the user's home only"
+    machine_scope = (
+        "It reads nothing that is for all users: our command gives it an extension, which has the provider, and the model. Who starts "
+        "the program by its path has neither."
+    )
 
     shape = _SETTINGS
     misfit_effect = "does not start"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
+        if options.owner.is_machine:
+            text = _extension(self._provider(options), self.models(options.models))
+            return [whole_file(_extension_file(options.owner), COMPONENT, text.encode(), "extension with the provider")]
         models = self.models(options.models)
         others = {**models, **options.other_names}
         directory = os.path.join(options.owner.home, *_DIRECTORY)
@@ -122,13 +148,22 @@ class Pi(Agent):
 
     def launch(self, options: AgentOptions) -> Launch:
         """Its files cannot say these: the authority, the proxy, and that it asks nobody else as it starts."""
-        return Launch({"PI_OFFLINE": "1", **network_variables(options)}, unset=("PI_CODING_AGENT_DIR",))
+        launch = Launch({"PI_OFFLINE": "1", **network_variables(options)}, unset=("PI_CODING_AGENT_DIR",))
+        if not options.owner.is_machine:
+            return launch
+        model = f"{_PROVIDER}/{self.models(options.models)['default']}"
+        arguments = ("--extension", _extension_file(options.owner), "--model", model)
+        return launch._replace(arguments=arguments, bare_commands=_COMMANDS)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
+        if owner.is_machine:
+            return {_extension_file(owner): WholeFile.format}
         directory = os.path.join(owner.home, *_DIRECTORY)
         return {os.path.join(directory, "models.json"): "jsonc", os.path.join(directory, "settings.json"): "json"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
+        if isinstance(document, WholeFile):
+            return [WHOLE]  # in a directory of ours
         if document.get(("defaultProvider",)) == _PROVIDER:  # the provider by that name goes, too
             return [("defaultProvider",), ("defaultModel",)]
         if document.get((*_OURS, "apiKey")) != _key_command(token_helper):
@@ -143,6 +178,25 @@ class Pi(Agent):
 def _key_command(helper: str) -> str:
     """Run by ``/bin/sh -c``."""
     return f"!{shlex.quote(helper)}"
+
+
+def _extension_file(owner: Owner) -> str:
+    return os.path.join(owner.data, "pi", "provider.js")
+
+
+def _extension(provider: Mapping[KeyPath, Any], models: Mapping[str, str]) -> str:
+    """The same provider as in a file of its own, for which more has to be said of each model."""
+    compatible = (*_OURS, "compat")
+    settings: dict[str, Any] = {"name": "Databricks"}
+    for key, value in provider.items():
+        inside = settings
+        for name in key[len(_OURS) : -1] if key[:-1] != compatible else ():
+            inside = inside.setdefault(name, {})
+        if key[:-1] != compatible:
+            inside[key[-1]] = value
+    more = {**_MODEL, "compat": {key[-1]: value for key, value in provider.items() if key[:-1] == compatible}}
+    settings["models"] = [{**one, "name": one["id"], **more} for one in _listed(models)]
+    return _EXTENSION.format(provider=json.dumps(_PROVIDER), settings=json.dumps(settings, indent=2))
 
 
 def _listed(models: Mapping[str, str]) -> list[dict[str, str]]:

@@ -48,7 +48,14 @@ class AgentSettings(Part):
         found = []
         for name in options["agents"]:
             agent = AGENTS[name]
-            documents = merged(agent.documents(agent_options(owner, options, name)), extra.get(name, {}), agent)
+            documents = agent.documents(agent_options(owner, options, name))
+            if extra.get(name) and documents[-1].format == WholeFile.format:
+                raise OperatorError(
+                    f"cannot be given for all users of a host: {agent.title} reads no settings that are for all of them",
+                    f"coding_agents_extra_settings.{name}",
+                    "Take it out, or set coding_agents_scope to user",
+                )
+            documents = merged(documents, extra.get(name, {}), agent)
             if owner.is_machine:
                 # Read by everybody: what nobody else can read would be no settings for them.
                 documents = [one.replaced(private=False, mode=_FOR_EVERYBODY) for one in documents]
@@ -125,7 +132,7 @@ def _troubles(owner: Owner, options: Options, agent: Agent, parse_all: bool = Fa
     """What is wrong with an agent's settings file as it stands, beside what is ours in it, and where."""
     chosen = agent_options(owner, options, agent.name)
     main = agent.main_document(chosen)
-    if main is None:
+    if main is None or main.format == WholeFile.format:
         return
     settings = _settings(main, parse_all)
     for key, value in main.values.items():

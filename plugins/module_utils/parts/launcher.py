@@ -71,6 +71,13 @@ case ${{1-}} in
 esac
 """
 
+_ARGUMENTS = """\
+case ${{1-}} in
+{bare}) ;;
+*) set -- {arguments} "$@" ;;
+esac
+"""
+
 _BLOCK = """\
 case $PATH in
 {pattern}:*) ;;
@@ -277,6 +284,9 @@ def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[
     if launch.token_variables:
         assignments = " ".join(f'{name}="$token"' for name in launch.token_variables)
         lines.append(_FRESH.format(helper=shlex.quote(helper), assignments=assignments))
+    if launch.arguments:
+        bare = " | ".join(("-h", "--help", "-v", "--version", *launch.bare_commands))
+        lines.append(_ARGUMENTS.format(bare=bare, arguments=shlex.join(launch.arguments)))
     text = _ENTRY.format(
         title=agent.title,
         here=shlex.quote(owner.launchers),

@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is planned for all users of a host. On real hosts, with the real agents: tests/agents/test_machine_scope.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import AgentSettings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options, config_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth_scripts import helper_script
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.launcher import script
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE, machine_places
+
+from tests.unit.options_for import options_for
+
+THE_MACHINE = Owner(MACHINE, 0, 0, "/root", MACHINE)
+REACHED = [name for name, agent in AGENTS.items() if agent.machine_scope]
+
+
+def _options(**own: Any) -> dict[str, Any]:
+    return options_for(scope=MACHINE, **own)
+
+
+def _wanted(name: str, extra: dict[str, Any] | None = None) -> list[Wanted]:
+    settings = {name: extra} if extra else {}
+    return AgentSettings().wanted(THE_MACHINE, _options(agents=[name], extra_settings=json.dumps(settings)))
+
+
+def test_claude_code_has_one_whole_file_with_the_operator_s_own_settings_in_it() -> None:
+    extra = {"permissions": {"deny": ["Read(.env)"]}, "env": {"MY_OWN": "1"}, "includeCoAuthoredBy": False}
+    (managed,) = _wanted("claude_code", extra)
+    settings = json.loads(managed.values[()])
+    assert managed.format == "file"
+    assert settings["apiKeyHelper"] == os.path.join(machine_places().data, "token-helper")
+    assert settings["permissions"]["deny"] == ["WebSearch", "Read(.env)"]
+    assert settings["env"]["MY_OWN"] == "1" and settings["env"]["ANTHROPIC_BASE_URL"]
+    assert settings["includeCoAuthoredBy"] is False
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_what_agents_read_can_be_read_by_everybody_and_is_in_no_home(name: str) -> None:
+    own = {"env": {"MY_OWN": "1"}} if name == "claude_code" else {}
+    for one in _wanted(name, own):
+        assert (one.mode, one.private) == (0o644, False), one.path
+        assert one.path.startswith(("/etc/", "/opt/", "/Library/")), one.path
+
+
+def test_settings_for_an_agent_without_a_place_for_them_are_refused() -> None:
+    with pytest.raises(OperatorError, match=r"coding_agents_extra_settings\.pi: cannot be given for all users"):
+        _wanted("pi", {"quietStartup": True})
+
+
+def test_the_configuration_names_no_home_and_takes_that_of_whoever_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(config_of(THE_MACHINE, _options()).to_json())
+    assert "/root" not in file.read_text()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Config.load(str(file)).cache_file.startswith(f"{tmp_path}/.cache/")
+    monkeypatch.setenv("HOME", str(tmp_path / "gone"))
+    assert Config.load(str(file)).home == pwd.getpwuid(os.geteuid()).pw_dir
+
+
+def test_the_helper_s_cache_is_the_one_that_the_program_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a home with a space: the script answers from a cache that stands there, without the program."""
+    home = tmp_path / "a home"
+    file = tmp_path / "config.json"
+    file.write_text(config_of(THE_MACHINE, _options()).to_json())
+    monkeypatch.setenv("HOME", str(home))
+    home.mkdir()
+    cache = Path(Config.load(str(file)).cache_file)
+    cache.parent.mkdir(parents=True, mode=0o700)
+    cache.write_text("4000000000\nmy-own-token\n4000000000\n")
+    cache.chmod(0o600)
+    helper = tmp_path / "helper"
+    helper.write_bytes(helper_script(config_of(THE_MACHINE, _options())))
+    done = subprocess.run(
+        ["sh", str(helper)], env={"HOME": str(home), "PATH": "/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"my-own-token\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [(["hello"], True), (["-p", "hello"], True), ([], True), (["install", "npm:x"], False), (["--version"], False)],
+)
+def test_pi_s_arguments_come_first_but_for_its_own_commands(tmp_path: Path, typed: list[str], given: bool) -> None:
+    pi = AGENTS["pi"]
+    launch = pi.launch(agent_options(THE_MACHINE, _options(), "pi"))
+    assert launch is not None
+    ours = tmp_path / "ours" / "pi"
+    real = tmp_path / "real" / "pi"
+    for one, text in ((ours, script(THE_MACHINE, pi, launch, "/h", [])), (real, b'#!/bin/sh\nprintf "%s\\n" "$@"\n')):
+        one.parent.mkdir()
+        one.write_bytes(text)
+        one.chmod(0o755)
+    done = subprocess.run(
+        [str(ours), *typed], env={"PATH": f"{real.parent}:/usr/bin:/bin"}, capture_output=True, text=True, check=False
+    )
+    said = done.stdout.split("\n")[:-1] if done.stdout != "\n" else []
+    assert said == [*(launch.arguments if given else ()), *typed]
