@@ -14,10 +14,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from . import loading
 from .defects import defect
-from .engine.owner import Done, Owner, check_home, current_owner, each, owner_named
+from .engine.owner import Done, Owner, at_home, check_home, current_owner, each, everybody, owner_named
 from .errors import OperatorError
 from .options import owner
 from .options.values import Spec, registry
+from .people import EVERYBODY
 from .places import How
 
 OLDEST_PYTHON = (3, 9)
@@ -63,7 +64,7 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
             os.environ.pop(name.upper(), None)
     how = How(module.check_mode, module._diff, module._verbosity > 0)
     try:
-        owners, missing = _owners(options)
+        owners, missing, notes = _owners(options)
         done = _lacking(owners, carried) if not finds_failures else []
         if not done and verb in _CHANGING:
             done = _unread(owners, options, how)
@@ -75,7 +76,7 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
         module.fail_json(**defect(error))
     result = merged(done)
     # Not by module.warn(): ansible-core 2.19 and newer show that at once, and keep it from the action plugin.
-    result["notes"] = result.pop("warnings", [])
+    result["notes"] = [*notes, *result.pop("warnings", [])]
     failed = {one.owner.user: one.error for one in done if one.error}
     if not failed or (finds_failures and len(failed) < len(done)):
         module.exit_json(**{**result, **({"failed_users": failed, "drifted": True} if failed else {})})
@@ -86,24 +87,36 @@ def run(spec: Spec, verb: str, parts: tuple[str, ...] = (), finds_failures: bool
     module.fail_json(msg="\n".join(said), failed_users=failed, **result)
 
 
-def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done]]:
-    """The owners that this host has, and what is to be said of those that it has not: their lack is nobody else's."""
+def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done], list[str]]:
+    """The owners whose work can begin, what is to be said of the others, whose lack is nobody else's, and notes."""
     if not options["users"]:
-        return [current_owner(options["home"])], []
-    owners: list[Owner] = []
+        return [current_owner(options["home"])], [], []
+    gives_back = options.get("state") == "absent"
+    if options["users"] == [EVERYBODY]:
+        owners, homeless, troubled = at_home(everybody(options["exclude_users"], gives_back))
+        return owners, troubled, _passed_over(len(owners) + len(troubled), homeless)
+    named: list[Owner] = []
     missing: list[Done] = []
     for user in dict.fromkeys(options["users"]):
         try:
-            owners.append(owner_named(user))
+            named.append(owner_named(user))
         except OperatorError as error:
             unknown = Owner(user, -1, -1, "")
-            if options.get("state") == "absent":
+            if gives_back:
                 missing.append(
                     Done(unknown, {"warnings": [f"{error.where}: {error.what}: nothing to give back"]}, None)
                 )
             else:
                 missing.append(Done(unknown, {}, error.told))
-    return owners, missing
+    owners, homeless, troubled = at_home(named)
+    return owners, [*homeless, *troubled, *missing], []
+
+
+def _passed_over(count: int, homeless: list[Done]) -> list[str]:
+    """Notes about everybody of a host: who has no home, and that nobody is left."""
+    said = [f"user {one.owner.user} is passed over: {str(one.error).splitlines()[0]}" for one in homeless]
+    none = f"coding_agents_users {EVERYBODY}: this host lists no people with a home. Name the users, if it has any"
+    return said if count else [*said, none]
 
 
 def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:

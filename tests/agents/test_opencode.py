@@ -59,7 +59,9 @@ def test_the_first_answer_by_its_bare_name(operator: Operator, home: Path) -> No
     assert (done.returncode, done.stdout.strip()) == (0, "You said: hello"), done.stderr
     asked = {one["model"]: one for one in operator.workspace.requests(MESSAGES)}
     assert "system.ai.claude-opus-4-6" in asked
-    assert set(asked) <= {"system.ai.claude-opus-4-6", "system.ai.claude-haiku-4-5"}, "the small one, if a title came in time"
+    assert set(asked) <= {"system.ai.claude-opus-4-6", "system.ai.claude-haiku-4-5"}, (
+        "the small one, if a title came in time"
+    )
     assert all(one["status"] == 200 and one["coding_agent_mode"] for one in asked.values())
     assert operator.rollout(home).ok().changed() == 0
     assert operator.rollout(home, preflight=False).ok().changed() == 0, "without the workspace's names of models, too"

@@ -15,10 +15,12 @@ import os
 import pwd
 import select
 import signal
+import sys
 import time
+from collections.abc import Collection
 from typing import Any, Callable, NamedTuple, NoReturn
 
-from .. import processes
+from .. import careful, people, processes
 from ..errors import OperatorError
 from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, LAUNCHERS, STATE_DIRECTORY
 
@@ -27,6 +29,11 @@ _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 
 _LONGEST_SECONDS = 3600
 """For one user's work. Programs that are fetched and started in it have limits of their own, far below."""
+_HOME_SECONDS = 10
+"""For all homes to be looked at. An automounter takes a few; a file server that is gone never answers."""
+_END_SECONDS = 2
+"""For a process that was killed to go. One that waits for a file server does not, and is left behind."""
+_MOST_AT_ONCE = 100
 _MOST_MEMORY = 4 << 30
 _LONGEST_ANSWER = 1 << 26
 
@@ -61,6 +68,10 @@ class Owner(NamedTuple):
         return os.path.join(self.home, *CACHE_DIRECTORY)
 
 
+class NoHome(OperatorError):
+    """There is no directory of the owner's own where the home should be."""
+
+
 class Done(NamedTuple):
     """What became of one owner: a result, and an error in one sentence if there was one."""
 
@@ -80,6 +91,20 @@ def owner_named(user: str) -> Owner:
     return Owner(user, entry.pw_uid, entry.pw_gid, entry.pw_dir)
 
 
+def everybody(excluded: Collection[str], whatever_shell: bool) -> list[Owner]:
+    """The people of this host, as far as it lists them, by name; with ``whatever_shell``, those who may not log in any more, too."""
+    texts = (_text(path) for path in people.LOGIN_DEFS)
+    found = people.people(pwd.getpwall(), next((text for text in texts if text), ""), sys.platform, whatever_shell)
+    return [Owner(one.pw_name, one.pw_uid, one.pw_gid, one.pw_dir) for one in found if one.pw_name not in excluded]
+
+
+def _text(path: str) -> str:
+    try:
+        return careful.read(path).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def current_owner(home: str | None) -> Owner:
     """The user that we are, with another home if one is named. Raises OperatorError where this host has no name for it."""
     try:
@@ -90,24 +115,24 @@ def current_owner(home: str | None) -> Owner:
 
 
 def check_home(owner: Owner) -> Owner:
-    """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError."""
+    """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError,
+    :class:`NoHome` where there is none of the owner's own.
+    """
     where = f"home {owner.home}"
     if not os.path.isabs(owner.home):
-        raise OperatorError(
-            "is not an absolute path", where, "Set coding_agents_home to an absolute path, or leave it out"
-        )
+        raise NoHome("is not an absolute path", where, "Set coding_agents_home to an absolute path, or leave it out")
     try:
         status = os.stat(owner.home)
     except FileNotFoundError:
         way_out = "Mount it or make it first, or correct coding_agents_home (or coding_agents_users)"
-        raise OperatorError("does not exist", where, way_out) from None
+        raise NoHome("does not exist", where, way_out) from None
     except OSError as error:
         raise OperatorError(f"cannot be entered ({error.strerror})", where, "Check its owner and mode") from None
     if not os.path.isdir(owner.home):
-        raise OperatorError("is not a directory", where, "Correct coding_agents_home")
+        raise NoHome("is not a directory", where, "Correct coding_agents_home")
     if status.st_uid != owner.uid:
         theirs = _user_name(status.st_uid)
-        raise OperatorError(
+        raise NoHome(
             f"belongs to {theirs}, the work is done as {owner.user}",
             where,
             f"Use coding_agents_users, or become_user: {theirs}",
@@ -128,6 +153,42 @@ def _one_name(owner: Owner) -> str:
     return os.path.realpath(owner.home)
 
 
+def at_home(owners: list[Owner]) -> tuple[list[Owner], list[Done], list[Done]]:
+    """Look at the homes of several owners: those whose work can begin, those whose home is none, and those with another trouble.
+
+    All are looked at together: a file server that does not answer costs one wait, however many homes it has, and none of the others.
+    """
+    ready: list[Owner] = []
+    homeless: list[Done] = []
+    troubled: list[Done] = []
+    for start in range(0, len(owners), _MOST_AT_ONCE):
+        some = owners[start : start + _MOST_AT_ONCE]
+        until = time.monotonic() + _HOME_SECONDS
+        late = f"does not answer within {_HOME_SECONDS} seconds. Mount it again, or leave this user out"
+        started = [_start(one, _look_at_home, (OperatorError,)) for one in some]
+        for owner, work in zip(some, started):
+            done = work.end(until, f"home {owner.home}: {late}")
+            no_home = done.result.get("no_home")
+            if no_home:
+                homeless.append(Done(owner, {}, no_home))
+            elif done.error:
+                troubled.append(done)
+            else:
+                ready.append(owner)
+    return ready, homeless, troubled
+
+
+def _look_at_home(owner: Owner) -> dict[str, Any]:
+    try:
+        home = check_home(owner).home
+    except NoHome as problem:
+        return {"no_home": problem.told}
+    # A file server that is gone may have left the home's own status in a cache.
+    with contextlib.suppress(OSError), os.scandir(home) as entries:
+        next(entries, None)
+    return {}
+
+
 def each(
     owners: list[Owner], work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]
 ) -> list[Done]:
@@ -136,48 +197,78 @@ def each(
     ``work`` returns what JSON can carry. Errors of the ``expected`` classes become sentences; any other ends the work of its
     owner with the name of its class. A result may hold an ``error`` beside what was done.
     """
-    return [_one(owner, work, expected) for owner in owners]
+    late = f"the work did not end within {_LONGEST_SECONDS // 60} minutes, and was ended"
+    return [_start(owner, work, expected).end(time.monotonic() + _LONGEST_SECONDS, late) for owner in owners]
 
 
-def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]) -> Done:
+class _Finished:
+    """Work that is done already."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def end(self, until: float, late: str) -> Done:
+        return self._done
+
+
+class _Child:
+    """Work that a child process does."""
+
+    def __init__(self, owner: Owner, process: int, reader: int) -> None:
+        self._owner, self._process, self._reader = owner, process, reader
+
+    def end(self, until: float, late: str) -> Done:
+        """What became of it; when that takes longer than ``until``, it is ended, and ``late`` says so."""
+        answer, trouble = _answer(self._reader, until, late)
+        if trouble:
+            os.kill(self._process, signal.SIGKILL)
+        self._wait()
+        if trouble:
+            return Done(self._owner, {}, f"user {self._owner.user}: {trouble}")
+        try:
+            result, error = json.loads(answer)
+        except ValueError:
+            return Done(self._owner, {}, f"user {self._owner.user}: the work ended without an answer")
+        return Done(self._owner, {}, error) if error else _done(self._owner, result)
+
+    def _wait(self) -> None:
+        """Not for ever: the kernel ends no process that waits for a file server."""
+        until = time.monotonic() + _END_SECONDS
+        while not os.waitpid(self._process, os.WNOHANG)[0] and time.monotonic() < until:
+            time.sleep(0.002)
+
+
+def _start(
+    owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]
+) -> _Child | _Finished:
     if owner.uid == os.geteuid():
         try:
-            return _done(owner, work(owner))
+            return _Finished(_done(owner, work(owner)))
         except expected as problem:
-            return Done(owner, {}, getattr(problem, "told", str(problem)))
+            return _Finished(Done(owner, {}, getattr(problem, "told", str(problem))))
     if os.geteuid() != 0:
-        return Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true")
+        return _Finished(Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true"))
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         _as_owner(owner, work, expected, writer)
     os.close(writer)
-    answer, excess = _answer(reader)
-    if excess:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    if excess:
-        return Done(owner, {}, f"user {owner.user}: {excess}, and was ended")
-    try:
-        result, error = json.loads(answer)
-    except ValueError:
-        return Done(owner, {}, f"user {owner.user}: the work ended without an answer")
-    return Done(owner, {}, error) if error else _done(owner, result)
+    return _Child(owner, child, reader)
 
 
-def _answer(reader: int) -> tuple[bytes, str]:
+def _answer(reader: int, until: float, late: str) -> tuple[bytes, str]:
     """What the child says until it ends, and why it has to be ended: its user can stop it, or give it work without end."""
-    until, answer = time.monotonic() + _LONGEST_SECONDS, bytearray()
+    answer = bytearray()
     with os.fdopen(reader, "rb", buffering=0) as stream:
         while len(answer) <= _LONGEST_ANSWER:
             if not select.select([stream], [], [], max(until - time.monotonic(), 0))[0]:
-                return b"", f"the work did not end within {_LONGEST_SECONDS // 60} minutes"
+                return b"", late
             part = stream.read(1 << 16)
             if not part:
                 return bytes(answer), ""
             answer += part
-    return b"", f"the work told more than {_LONGEST_ANSWER >> 20} MiB"
+    return b"", f"the work told more than {_LONGEST_ANSWER >> 20} MiB, and was ended"
 
 
 def _done(owner: Owner, result: dict[str, Any]) -> Done:
@@ -193,6 +284,7 @@ def _as_owner(
     result: dict[str, Any] = {}
     failure: str | None = None
     try:
+        _leave_the_connection()
         os.initgroups(owner.user, owner.gid)
         os.setgid(owner.gid)
         os.setuid(owner.uid)
@@ -214,6 +306,14 @@ def _as_owner(
             answer = answer[os.write(writer, answer) :]
     finally:
         os._exit(0)
+
+
+def _leave_the_connection() -> None:
+    """A process that cannot be ended would hold it open, and with it the whole run."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    os.close(nowhere)
 
 
 def _user_name(uid: int) -> str:
