@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owner as owners
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.people import people
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS
 
 PASSWD = """\
 root:x:0:0::/root:/bin/bash
@@ -40,18 +41,17 @@ def _accounts() -> list[pwd.struct_passwd]:
         ("", "linux", "ada grace linus"),
         ("UID_MIN 500\nUID_MAX 1000\n", "linux", "ada old"),
         ("UID_MAX many\nUID_MIN 1001\n", "linux", "grace linus"),
-        (DEBIAN, "darwin", "ada far grace linus nobody old"),
+        ("", "macos", "ada far grace linus nobody old"),
     ],
     ids=["Debian", "without the file", "another range", "a word for a number", "macOS"],
 )
 def test_people_are_those_of_the_range_with_a_login_shell(login_defs: str, system: str, names: str) -> None:
-    assert [one.pw_name for one in people(_accounts(), login_defs, system)] == names.split()
+    assert [one.pw_name for one in people(_accounts(), login_defs, PLATFORMS[system].people)] == names.split()
 
 
 def test_a_way_back_reaches_those_who_may_not_log_in_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwall", _accounts)
     monkeypatch.setattr(owners, "_text", lambda path: DEBIAN if path == "/usr/etc/login.defs" else "")
-    monkeypatch.setattr("sys.platform", "linux")
     assert [one.user for one in owners.everybody(["linus", "unknown"], whatever_shell=False)] == ["ada", "grace"]
     everybody = [one.user for one in owners.everybody([], whatever_shell=True)]
     assert everybody == ["ada", "grace", "kiosk", "left", "linus"]

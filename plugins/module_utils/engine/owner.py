@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import pwd
 import select
 import signal
-import sys
 import time
 from collections.abc import Collection
 from typing import Any, Callable, NamedTuple, NoReturn
@@ -23,9 +23,10 @@ from typing import Any, Callable, NamedTuple, NoReturn
 from .. import careful, people, processes
 from ..errors import OperatorError
 from ..places import CACHE_DIRECTORY, DATA_DIRECTORY, LAUNCHERS, STATE_DIRECTORY
+from ..platforms import PLATFORMS, WSL_VARIABLE, platform_of
 
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
-"""Of root's environment, beside what every program gets: how this host trusts its network."""
+_KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", WSL_VARIABLE)
+"""Of root's environment, beside what every program gets: how this host trusts its network, and what it is."""
 
 _LONGEST_SECONDS = 3600
 """For one user's work. Programs that are fetched and started in it have limits of their own, far below."""
@@ -94,7 +95,8 @@ def owner_named(user: str) -> Owner:
 def everybody(excluded: Collection[str], whatever_shell: bool) -> list[Owner]:
     """The people of this host, as far as it lists them, by name; with ``whatever_shell``, those who may not log in any more, too."""
     texts = (_text(path) for path in people.LOGIN_DEFS)
-    found = people.people(pwd.getpwall(), next((text for text in texts if text), ""), sys.platform, whatever_shell)
+    usual = PLATFORMS[platform_of(platform.system(), platform.release(), os.environ)].people
+    found = people.people(pwd.getpwall(), next((text for text in texts if text), ""), usual, whatever_shell)
     return [Owner(one.pw_name, one.pw_uid, one.pw_gid, one.pw_dir) for one in found if one.pw_name not in excluded]
 
 
@@ -291,7 +293,7 @@ def _as_owner(
         os.umask(0o077)
         processes.limit_memory(_MOST_MEMORY)
         # What is in root's environment is for root: a vault's token, an agent's socket.
-        kept = processes.environment(os.environ, owner.home, _CERTIFICATES)
+        kept = processes.environment(os.environ, owner.home, _KEPT)
         os.environ.clear()
         os.environ.update({**kept, "USER": owner.user, "LOGNAME": owner.user})
         os.chdir("/")

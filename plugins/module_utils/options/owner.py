@@ -47,7 +47,7 @@ CHECKS = {"users": _users, "exclude_users": _exclude_users}
 
 
 def together(given: Mapping[str, Any]) -> list[str]:
-    users = as_list(given.get("users")) or []
+    users = [one for one in as_list(given.get("users")) or [] if one]
     if users and given.get("home"):
         return [f"{PREFIX}users and {PREFIX}home are both set. Leave one of them out."]
     if given.get("exclude_users") and users != [EVERYBODY]:
