@@ -28,7 +28,15 @@ options:
       - Users of the host whose files are managed, instead of the user that the task runs as, which must be root then.
       - The work in each home is done with that user's rights. One user's failure does not hold up the others, nor does one that the
         host does not have, which a way back only warns of.
+      - V(all) stands for all people of the host, as far as it lists them - those with a number between C(UID_MIN) and C(UID_MAX) of
+        C(/etc/login.defs), or from 501 on macOS, and a shell to log in with. Who has no home is passed over with a note.
       - With more than one, the result stands under RV(ignore:owners), by user.
+    type: list
+    elements: str
+    default: []
+  exclude_users:
+    description:
+      - Users who are left alone with O(users=all). A name that a host does not have is no mistake.
     type: list
     elements: str
     default: []

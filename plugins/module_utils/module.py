@@ -8,23 +8,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
 from . import loading
-from .engine.owner import (
-    Done,
-    Owner,
-    check_home,
-    current_owner,
-    each,
-    machine_owner,
-    owner_named,
-    owners_of_other_scope,
-)
+from .engine.owner import Done, Owner, alone, check_home, current_owner, machine_owner, owners_of_other_scope
 from .errors import OperatorError
-from .places import MACHINE, How
+from .places import EVERYBODY, MACHINE, How
 
 OLDEST_PYTHON = (3, 9)
 """Of a host. Up to the check that says so, the code has to run on 3.8, on which ansible-core 2.18 still starts modules: hence the
@@ -75,17 +66,17 @@ def run() -> None:
             os.environ.pop(name.upper(), None)
     how = How(module.check_mode, module._diff, module._verbosity > 0)
     try:
-        owners, missing = _owners(options)
+        owners, missing, notes = _owners(options)
         leaving = _leaving(owners, options) if verb in _SCOPED else []
         done = _lacking([*owners, *leaving], carried) if not finds_failures else []
         if not done and verb in _CHANGING:
             done = _unread(owners, options, how) or _unread(leaving, {**options, "state": "absent"}, how)
         if not done:
-            done = each(owners, lambda one: _work(check_home(one), verb, options, how), _EXPECTED)
+            done = _each(owners, lambda one: _work(check_home(one), verb, options, how))
             # What is new stands before what it replaces goes; where it could not be brought, the old one stays.
             if not any(one.error or not one.result.keys().isdisjoint(_CALLED_AGAIN) for one in done):
                 looked = How(how.check or finds_failures, how.diff, how.verbose)
-                done += each(leaving, lambda one: _work(check_home(one), "leave", options, looked), _EXPECTED)
+                done += _each(leaving, lambda one: _work(check_home(one), "leave", options, looked))
         done += missing
     except OperatorError as error:
         module.fail_json(msg=error.told)
@@ -95,7 +86,7 @@ def run() -> None:
         module.fail_json(**defect(error))
     result = merged(done)
     # Not by module.warn(): ansible-core 2.19 and newer show that at once, and keep it from the action plugin.
-    result["notes"] = result.pop("warnings", [])
+    result["notes"] = [*notes, *result.pop("warnings", [])]
     failed = {one.owner.user: one.error for one in done if one.error}
     if not failed or (finds_failures and len(failed) < len(done)):
         module.exit_json(**{**result, **({"failed_users": failed, "drifted": True} if failed else {})})
@@ -106,26 +97,49 @@ def run() -> None:
     module.fail_json(msg="\n".join(said), failed_users=failed, **result)
 
 
-def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done]]:
-    """The owners that this host has, and what is to be said of those that it has not: their lack is nobody else's."""
+def _each(owners: list[Owner], work: Callable[[Owner], dict[str, Any]]) -> list[Done]:
+    """Most calls work for who they run as, and would compile for nothing what work for others needs."""
+    if all(one.uid == os.geteuid() for one in owners):
+        return [alone(one, work, _EXPECTED) for one in owners]
+    from .engine import owners as several
+
+    return several.each(owners, work, _EXPECTED)
+
+
+def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done], list[str]]:
+    """The owners whose work can begin, what is to be said of the others, whose lack is nobody else's, and notes."""
     if options["scope"] == MACHINE:
-        return [machine_owner()], []
+        return [machine_owner()], [], []
     if not options["users"]:
-        return [current_owner(options["home"])], []
-    owners: list[Owner] = []
+        return [current_owner(options["home"])], [], []
+    from .engine import owners as several
+
+    gives_back = options.get("state") == "absent"
+    if options["users"] == [EVERYBODY]:
+        owners, homeless, troubled = several.at_home(several.everybody(options["exclude_users"], gives_back))
+        return owners, troubled, _passed_over(len(owners) + len(troubled), homeless)
+    named: list[Owner] = []
     missing: list[Done] = []
     for user in dict.fromkeys(options["users"]):
         try:
-            owners.append(owner_named(user))
+            named.append(several.owner_named(user))
         except OperatorError as error:
             unknown = Owner(user, -1, -1, "")
-            if options.get("state") == "absent":
+            if gives_back:
                 missing.append(
                     Done(unknown, {"warnings": [f"{error.where}: {error.what}: nothing to give back"]}, None)
                 )
             else:
                 missing.append(Done(unknown, {}, error.told))
-    return owners, missing
+    owners, homeless, troubled = several.at_home(named)
+    return owners, [*homeless, *troubled, *missing], []
+
+
+def _passed_over(count: int, homeless: list[Done]) -> list[str]:
+    """Notes about everybody of a host: who has no home, and that nobody is left."""
+    said = [f"user {one.owner.user} is passed over: {str(one.error).splitlines()[0]}" for one in homeless]
+    none = f"coding_agents_users {EVERYBODY}: this host lists no people with a home. Name the users, if it has any"
+    return said if count else [*said, none]
 
 
 def _leaving(owners: list[Owner], options: dict[str, Any]) -> list[Owner]:
@@ -143,9 +157,7 @@ def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
     """
     if len(owners) < 2 or "program" in carried:
         return []
-    at_hand = each(
-        owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM}, _EXPECTED
-    )
+    at_hand = _each(owners, lambda one: {} if loading.is_at_hand(check_home(one), carried) else {**_NO_PROGRAM})
     return at_hand if any(one.result for one in at_hand) else []
 
 
@@ -154,7 +166,7 @@ def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done
     if len(owners) < 2 or "libraries" in options["carried"]:
         return []
     looked = How(True, how.diff, how.verbose)
-    done = each(owners, lambda one: _work(check_home(one), "read_documents", options, looked), _EXPECTED)
+    done = _each(owners, lambda one: _work(check_home(one), "read_documents", options, looked))
     return done if any(one.result for one in done) else []
 
 

@@ -19,6 +19,9 @@ STATE_DIRECTORY = (".local", "state", "fmapi-coding-agents")
 
 LEDGER_NAME = "ledger.json"
 
+EVERYBODY = "all"
+"""In place of users' names: all people of a host."""
+
 USER, MACHINE = "user", "machine"
 """Scopes: files in a home, or files that every user of the host gets."""
 

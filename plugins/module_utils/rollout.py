@@ -16,6 +16,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from . import careful
 from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
@@ -23,7 +24,6 @@ from .engine.ownership import Plan, Wanted
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session, user_sign_in
-from .host_program.browser import is_wsl
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from .parts import PARTS
@@ -31,6 +31,7 @@ from .parts.base import Done, Part
 from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
 from .places import How
+from .platforms import OS_RELEASE, PLATFORMS, platform_of
 
 Options = Mapping[str, Any]
 
@@ -48,11 +49,7 @@ def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         "drifted": bool(drifted) or outcome.interrupted,
         "drifted_parts": [name for name in PARTS if name in drifted],
         "changes": [*outcome.changes, *(one for several in missing.values() for one in several)],
-        "platform": {
-            "system": platform.system(),
-            "wsl": is_wsl(platform.release()),
-            "python": platform.python_version(),
-        },
+        "platform": _platform(),
         "warnings": _warnings(parts, owner, options),
     }
     return {**result, **_facts(parts, owner, options, asking=False)}
@@ -217,6 +214,20 @@ def _wanted(parts: Sequence[Part], owner: Owner, options: Options) -> list[Wante
 
 def _facts(parts: Sequence[Part], owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.facts(owner, options, asking).items()}
+
+
+def _platform() -> dict[str, Any]:
+    try:
+        os_release = careful.read(OS_RELEASE).decode("utf-8", "replace")
+    except OSError:
+        os_release = ""
+    name = platform_of(platform.system(), platform.release(), os.environ, os_release)
+    return {
+        "system": platform.system(),
+        "name": name,
+        "wsl": PLATFORMS[name].is_wsl,
+        "python": platform.python_version(),
+    }
 
 
 def _warnings(parts: Sequence[Part], owner: Owner, options: Options) -> list[str]:

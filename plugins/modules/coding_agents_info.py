@@ -80,10 +80,10 @@ homes:
   elements: str
   sample: [/home/ada]
 platform:
-  description: The host's system, whether it is WSL, and the Python that the module ran on.
+  description: The host's system, its row in the table of platforms, whether it is WSL, and the Python that the module ran on.
   returned: always
   type: dict
-  sample: {system: Linux, wsl: false, python: 3.13.5}
+  sample: {system: Linux, name: debian, wsl: false, python: 3.13.5}
 session:
   description: Whether the identity can get a token now. Never a token.
   returned: always

@@ -11,6 +11,7 @@ them, in the remote user's temporary directory (docs/secrets.md says so).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -41,6 +42,8 @@ _NEEDS = ("needs_program", "needs_libraries")
 """What a host may answer instead of doing anything."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
 _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
+_NO_DEVELOPER_TOOLS = re.compile(r"xcode-select: (?:note|error)|xcrun: error: invalid active developer path")
+"""What macOS says in place of its Python, which comes with them."""
 _OF_THE_OWNER = frozenset(
     (*owner.OWNER, "sign_out", "npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy")
 )
@@ -204,6 +207,12 @@ class HostAction(ActionBase):
         )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+        if result.get("failed") and _NO_DEVELOPER_TOOLS.search(json.dumps(result, default=str)):
+            raise OperatorError(
+                "is a Mac without the Command Line Tools, where /usr/bin/python3 only offers to install them",
+                str(variables.get("inventory_hostname")),
+                "Run xcode-select --install there, or name another Python in ansible_python_interpreter",
+            )
         if "invocation" in result:
             shown = {name: _HIDDEN if name in hidden and value else value for name, value in decided.items()}
             result["invocation"] = {"module_args": shown}

@@ -18,7 +18,7 @@ from .. import module_utils
 from ..module_utils.loading import PACKAGE
 
 _ROOMS = ("engine", "agents", "parts", "host_program")
-_LEAVES = ("careful", "errors", "places", "processes", "rollout", "routing", "version", "web")
+_LEAVES = ("careful", "errors", "people", "places", "platforms", "processes", "rollout", "routing", "version", "web")
 """What runs on hosts. A test compares this with the imports."""
 
 _MAIN = f"import sys\nfrom {PACKAGE}.host_program.main import main\nsys.exit(main())\n"

@@ -133,7 +133,8 @@ def _documents(owner: Any) -> list[Any]:
 
 def owners(folder: Path, numbers: list[int], forked: bool, repeat: int) -> list[str]:
     """Lines of the table for one call over many owners; each has a home with some settings."""
-    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, each
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+    from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import each
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.transaction import bring
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
     from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS

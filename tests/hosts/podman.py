@@ -112,6 +112,10 @@ class Fleet:
         command = ["exec", "--interactive", "--user", user, "--workdir", home, "--env", f"HOME={home}"]
         return _podman([*command, self.container(host), *arguments], stdin=stdin, check=check)
 
+    def process(self, host: Host) -> int:
+        """Return the number that a host's first process has on this machine: the way into it for ``nsenter``."""
+        return int(_text(_podman(["inspect", "--format", "{{.State.Pid}}", self.container(host)])))
+
     def container(self, host: Host) -> str:
         """Return the name that podman knows the host by."""
         return f"{PREFIX}{self.id}-{host.name}"

@@ -275,6 +275,47 @@ def test_a_tmp_without_exec_does_no_harm(operator: Operator, tmp_path: Path) -> 
         assert operator.control.run("rollout", hosts, environment=environment, command=command).ok().changed() == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_closed_umask_and_an_etc_that_nobody_may_write_do_no_harm(operator: Operator, tmp_path: Path) -> None:
+    """As on systems that are made of an image, and where a site's rules close what users make."""
+    home = homes.bare(tmp_path / "home")
+    before = manifest(str(home))
+    hosts = {"host": operator.variables(home)}
+    closed = 'mount --bind /etc /etc && mount -o remount,ro,bind /etc && ! touch /etc/x 2>/dev/null && umask 077 && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", closed, "sh"]
+    operator.control.run("rollout", hosts, command=command).ok()
+    assert operator.control.run("rollout", hosts, command=command).ok().changed() == 0
+    assert (home / SETTINGS).exists()
+    operator.control.run("uninstall", hosts, command=command).ok()
+    assert differences(before, manifest(str(home))) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "xcode-select: note: No developer tools were found, requesting install.",
+        "xcrun: error: invalid active developer path (/Library/Developer/CommandLineTools), missing xcrun at: /usr/bin/xcrun",
+    ],
+)
+def test_a_mac_without_command_line_tools_is_told_in_one_sentence(
+    operator: Operator, said: str, tmp_path: Path
+) -> None:
+    """Its Python is a program that only offers to install them; here one that says the same."""
+    home = homes.bare(tmp_path / "home")
+    stub = tmp_path / "python3"
+    stub.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    stub.chmod(0o755)
+    play = operator.control.run(
+        "rollout", {"mac": {**operator.variables(home), "ansible_python_interpreter": str(stub)}}
+    )
+    assert play.status == 2
+    assert play.message("mac").splitlines() == [
+        "mac: is a Mac without the Command Line Tools, where /usr/bin/python3 only offers to install them",
+        "Run xcode-select --install there, or name another Python in ansible_python_interpreter",
+    ]
+    assert "Traceback" not in play.output and said not in play.output
+
+
 def test_the_role_works_in_somebody_s_own_playbook_and_a_module_is_the_way_back(
     operator: Operator, tmp_path: Path
 ) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import careful, loading, rollout
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, each
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import each
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import login, token_cache
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.browser import Place

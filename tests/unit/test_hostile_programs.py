@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import processes
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owner as owners
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, each
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owners
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import each
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import (
     login,
     oidc_source,

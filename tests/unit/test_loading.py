@@ -300,14 +300,15 @@ START = """
 import json, sys
 from ansible.module_utils import basic
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owners
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 given = json.load(sys.stdin)
 # ansible-core 2.19 and later name the encoding of the arguments beside them; older ones take no notice.
 basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": given["arguments"]}).encode()
 basic._ANSIBLE_PROFILE = "legacy"
 if given["owners"]:
-    of_the_host = module.owner_named
-    module.owner_named = lambda name: Owner(*given["owners"][name]) if name in given["owners"] else of_the_host(name)
+    of_the_host = owners.owner_named
+    owners.owner_named = lambda name: Owner(*given["owners"][name]) if name in given["owners"] else of_the_host(name)
 module.run()
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import browser, login
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.browser import Opening, Place, openers
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS
 
 from tests.databricks_cli.fixtures import databricks_cli
 from tests.unit.signing_in import Home, recorder, script
@@ -33,8 +34,11 @@ def programs(directory: Path, *names: str) -> str:
 @pytest.fixture(autouse=True)
 def nothing_else_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither Windows' programs nor this machine's browsers are found, but for those that a test makes."""
-    monkeypatch.setattr(browser, "_WINDOWS_PROGRAMS", str(tmp_path / "System32"))
-    monkeypatch.setattr(browser, "_USUAL_PROGRAMS", str(tmp_path / "usr-bin"))
+    moved = {
+        name: one._replace(browser_directory=str(tmp_path / ("System32" if one.is_wsl else "usr-bin")))
+        for name, one in PLATFORMS.items()
+    }
+    monkeypatch.setattr(browser, "PLATFORMS", moved)
 
 
 @pytest.mark.parametrize("release", [WSL1, WSL2])

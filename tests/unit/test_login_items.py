@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import platforms, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents import FORMATS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import login_item
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import Platform
 
 from tests.unit.homes import tree
 from tests.unit.options_for import options_for, owner_of
@@ -53,8 +54,12 @@ def config(home: str | Path) -> Config:
     return Config(str(home), "https://w.example.com", "fmapi", "user", 15, login_at_start=True)
 
 
+def row(platform: tuple[str, str]) -> Platform:
+    return platforms.PLATFORMS[platforms.platform_of(*platform, {})]
+
+
 def documents(home: str | Path, platform: tuple[str, str]) -> list[Wanted]:
-    return login_item.documents(config(home), *platform)
+    return login_item.documents(config(home), row(platform))
 
 
 def content(wanted: Wanted) -> bytes:
@@ -68,7 +73,12 @@ def content(wanted: Wanted) -> bytes:
 def test_nobody_is_asked_unless_the_operator_wants_it_and_a_person_signs_in(platform: tuple[str, str]) -> None:
     assert len(documents("/home/ada", platform)) == 1
     for other in ({"login_at_start": False}, {"identity": "service_principal"}, {"identity": "pat"}):
-        assert login_item.documents(config("/home/ada")._replace(**other), *platform) == []
+        assert (
+            login_item.documents(
+                config("/home/ada")._replace(**other), platforms.PLATFORMS[platforms.platform_of(*platform, {})]
+            )
+            == []
+        )
 
 
 @pytest.mark.parametrize("home", ODD_HOMES)

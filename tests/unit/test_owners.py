@@ -8,20 +8,23 @@ import os
 import pwd
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owners
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import (
+    Done,
     Owner,
     check_home,
     current_owner,
-    each,
-    owner_named,
 )
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import at_home, each, owner_named
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 
+from tests.hosts.dead_home import dead_home
 from tests.unit.homes import shared_directory
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become other users")
@@ -115,6 +118,49 @@ def test_an_owner_whose_home_belongs_to_another_is_refused(shared: Path) -> None
     (done,) = each([second._replace(home=first.home)], lambda owner: {"home": check_home(owner).home}, EXPECTED)
     assert done.error is not None
     assert "cannot be" in done.error or "belongs to uid 40000, the work is done as user1" in done.error
+
+
+@root
+def test_homes_that_are_none_and_one_that_never_answers_hold_up_nobody(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks into that one waits in the kernel, and no signal ends them."""
+    good, dead, gone, of_another = _owners(shared, 4)
+    os.rmdir(gone.home)
+    os.chown(of_another.home, 0, 0)
+    monkeypatch.setattr(owners, "_HOME_SECONDS", 1)
+    monkeypatch.setattr(owners, "_END_SECONDS", 0.1)
+    with dead_home(dead.home, dead.uid):
+        ready, homeless, troubled = at_home([dead, gone, good, of_another])
+        monkeypatch.setattr(owners, "_LONGEST_SECONDS", 1)
+        done = each([dead, good], lambda owner: {"seen": os.listdir(owner.home)}, EXPECTED)
+    assert ready == [good]
+    assert [(one.owner, str(one.error).partition(": ")[2].splitlines()[0]) for one in homeless] == [
+        (gone, "does not exist"),
+        (of_another, "belongs to root, the work is done as user3"),
+    ]
+    assert [(one.owner, one.error) for one in troubled] == [
+        (
+            dead,
+            f"user user1: home {dead.home}: does not answer within 1 seconds. Mount it again, or leave this user out",
+        )
+    ]
+    assert done[0].error and done[1].result == {"seen": []}
+
+
+@root
+def test_homes_that_never_answer_are_waited_for_together(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is told by the ends of the waits, that are all one."""
+    waits = []
+    end = owners._Child.end
+
+    def ended(child: owners._Child, until: float, late: str) -> Done:
+        waits.append(until)
+        return end(child, until, late)
+
+    monkeypatch.setattr(owners._Child, "end", ended)
+    ready, _homeless, _troubled = at_home(_owners(shared, 3))
+    assert len(ready) == 3 and len(set(waits)) == 1 and waits[0] < time.monotonic() + owners._HOME_SECONDS
 
 
 @root

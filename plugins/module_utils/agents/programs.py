@@ -10,6 +10,8 @@ import os
 import re
 from collections.abc import Mapping
 
+from ..platforms import without_windows
+
 USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
 _MANAGERS = (
     # (a variable with the manager's directory, its usual places in a home, where programs are in it)
@@ -35,8 +37,6 @@ _MANAGERS = (
 """Managers of versions of Node.js put their directories on PATH in an interactive shell only, or put shims there: programs that decide
 anew at each start, and may fetch what they start. Nothing of a manager is started: what it has installed stands in files.
 """
-_WINDOWS = re.compile(r"/mnt/[a-z]/")
-"""WSL puts the programs of Windows on PATH: they install for Windows."""
 
 
 def search_path(home: str, environment: Mapping[str, str]) -> str:
@@ -49,7 +49,7 @@ def search_path(home: str, environment: Mapping[str, str]) -> str:
 def given_directories(environment: Mapping[str, str]) -> list[str]:
     """Of PATH, those in which programs of this system can be."""
     given = environment.get("PATH", "").split(os.pathsep)
-    return [one for one in given if os.path.isabs(one) and not _WINDOWS.match(one)]
+    return without_windows([one for one in given if os.path.isabs(one)])
 
 
 def directories_of_managers(home: str, environment: Mapping[str, str]) -> list[str]:

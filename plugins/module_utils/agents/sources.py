@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .. import careful, processes
 from ..errors import OperatorError
+from ..platforms import PLATFORMS
 from .programs import search_path
 
 _PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
@@ -38,12 +39,8 @@ _LARGEST_TEXT = 1 << 24
 """Of a list of a package's files, or of certificates."""
 _QUOTED_LINES = 2
 _LONGEST_QUOTE = 300
-SYSTEM_CERTIFICATES = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-)
+SYSTEM_CERTIFICATES = tuple(dict.fromkeys(one.certificates for one in PLATFORMS.values()))
+"""Not by the host's platform: images without an ``/etc/os-release`` have one of them, too."""
 
 _CAUSES = (
     (

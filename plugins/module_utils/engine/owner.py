@@ -1,22 +1,14 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose files are managed, and with whose rights: work in a user's home is done by a child process that is that user.
-
-So a symbolic link that a user planted leads nowhere that the user could not go alone, new files belong to the user, and a home
-that root may not enter (NFS with root squash) is no obstacle.
-"""
+"""Whose files are managed. A call for others than who it runs as has :mod:`.owners`, too."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pwd
-import select
-import signal
-import time
-from typing import Any, Callable, NamedTuple, NoReturn
+from typing import Any, Callable, NamedTuple
 
 from ..errors import OperatorError
 from ..places import (
@@ -29,14 +21,6 @@ from ..places import (
     USER,
     machine_places,
 )
-
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
-"""Of root's environment, beside what every program gets: how this host trusts its network."""
-
-_LONGEST_SECONDS = 3600
-"""For one user's work. Programs that are fetched and started in it have limits of their own, far below."""
-_MOST_MEMORY = 4 << 30
-_LONGEST_ANSWER = 1 << 26
 
 
 class Owner(NamedTuple):
@@ -81,23 +65,16 @@ class Owner(NamedTuple):
         return machine_places().prefix if self.is_machine else os.path.join(self.home, ".local")
 
 
+class NoHome(OperatorError):
+    """There is no directory of the owner's own where the home should be."""
+
+
 class Done(NamedTuple):
     """What became of one owner: a result, and an error in one sentence if there was one."""
 
     owner: Owner
     result: dict[str, Any]
     error: str | None
-
-
-def owner_named(user: str) -> Owner:
-    """Raises OperatorError for a user that this host does not have."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        raise OperatorError(
-            "is no user of this host", f"coding_agents_users {user}", "Correct the name, or make the user first"
-        ) from None
-    return Owner(user, entry.pw_uid, entry.pw_gid, entry.pw_dir)
 
 
 def current_owner(home: str | None) -> Owner:
@@ -146,26 +123,26 @@ def _has_ledger(owner: Owner) -> bool:
 
 
 def check_home(owner: Owner) -> Owner:
-    """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError."""
+    """The owner with the one name of the home, if the files in it may be managed as this user. Raises OperatorError,
+    :class:`NoHome` where there is none of the owner's own.
+    """
     if owner.is_machine:
         return owner
     where = f"home {owner.home}"
     if not os.path.isabs(owner.home):
-        raise OperatorError(
-            "is not an absolute path", where, "Set coding_agents_home to an absolute path, or leave it out"
-        )
+        raise NoHome("is not an absolute path", where, "Set coding_agents_home to an absolute path, or leave it out")
     try:
         status = os.stat(owner.home)
     except FileNotFoundError:
         way_out = "Mount it or make it first, or correct coding_agents_home (or coding_agents_users)"
-        raise OperatorError("does not exist", where, way_out) from None
+        raise NoHome("does not exist", where, way_out) from None
     except OSError as error:
         raise OperatorError(f"cannot be entered ({error.strerror})", where, "Check its owner and mode") from None
     if not os.path.isdir(owner.home):
-        raise OperatorError("is not a directory", where, "Correct coding_agents_home")
+        raise NoHome("is not a directory", where, "Correct coding_agents_home")
     if status.st_uid != owner.uid:
         theirs = _user_name(status.st_uid)
-        raise OperatorError(
+        raise NoHome(
             f"belongs to {theirs}, the work is done as {owner.user}",
             where,
             f"Use coding_agents_users, or become_user: {theirs}",
@@ -186,94 +163,18 @@ def _one_name(owner: Owner) -> str:
     return os.path.realpath(owner.home)
 
 
-def each(
-    owners: list[Owner], work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]
-) -> list[Done]:
-    """Do the work for every owner, with that owner's rights; one that fails does not hold up the others.
-
-    ``work`` returns what JSON can carry. Errors of the ``expected`` classes become sentences; any other ends the work of its
-    owner with the name of its class. A result may hold an ``error`` beside what was done.
-    """
-    return [_one(owner, work, expected) for owner in owners]
-
-
-def _one(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]) -> Done:
-    if owner.uid == os.geteuid():
-        try:
-            return _done(owner, work(owner))
-        except expected as problem:
-            return Done(owner, {}, getattr(problem, "told", str(problem)))
-    if os.geteuid() != 0:
-        return Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true")
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _as_owner(owner, work, expected, writer)
-    os.close(writer)
-    answer, excess = _answer(reader)
-    if excess:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    if excess:
-        return Done(owner, {}, f"user {owner.user}: {excess}, and was ended")
+def alone(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]) -> Done:
+    """Do the work of an owner who we are: see :func:`.owners.each`."""
     try:
-        result, error = json.loads(answer)
-    except ValueError:
-        return Done(owner, {}, f"user {owner.user}: the work ended without an answer")
-    return Done(owner, {}, error) if error else _done(owner, result)
+        return done(owner, work(owner))
+    except expected as problem:
+        return Done(owner, {}, getattr(problem, "told", str(problem)))
 
 
-def _answer(reader: int) -> tuple[bytes, str]:
-    """What the child says until it ends, and why it has to be ended: its user can stop it, or give it work without end."""
-    until, answer = time.monotonic() + _LONGEST_SECONDS, bytearray()
-    with os.fdopen(reader, "rb", buffering=0) as stream:
-        while len(answer) <= _LONGEST_ANSWER:
-            if not select.select([stream], [], [], max(until - time.monotonic(), 0))[0]:
-                return b"", f"the work did not end within {_LONGEST_SECONDS // 60} minutes"
-            part = stream.read(1 << 16)
-            if not part:
-                return bytes(answer), ""
-            answer += part
-    return b"", f"the work told more than {_LONGEST_ANSWER >> 20} MiB"
-
-
-def _done(owner: Owner, result: dict[str, Any]) -> Done:
+def done(owner: Owner, result: dict[str, Any]) -> Done:
     """A result may carry an ``error`` of its own, and then still counts."""
     error = result.pop("error", None)
     return Done(owner, result, error)
-
-
-def _as_owner(
-    owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...], writer: int
-) -> NoReturn:
-    """The child: become the owner for good, work, answer, end. Never returns, whatever happens."""
-    result: dict[str, Any] = {}
-    failure: str | None = None
-    try:
-        from .. import processes  # here alone: most calls work for who they run as, and would compile it for nothing
-
-        os.initgroups(owner.user, owner.gid)
-        os.setgid(owner.gid)
-        os.setuid(owner.uid)
-        os.umask(0o077)
-        processes.limit_memory(_MOST_MEMORY)
-        # What is in root's environment is for root: a vault's token, an agent's socket.
-        kept = processes.environment(os.environ, owner.home, _CERTIFICATES)
-        os.environ.clear()
-        os.environ.update({**kept, "USER": owner.user, "LOGNAME": owner.user})
-        os.chdir("/")
-        result = work(owner)
-    except expected as problem:
-        failure = getattr(problem, "told", str(problem))
-    except BaseException as problem:
-        failure = f"user {owner.user}: {type(problem).__name__} while working as this user"
-    try:
-        answer = json.dumps([result, failure]).encode()
-        while answer:
-            answer = answer[os.write(writer, answer) :]
-    finally:
-        os._exit(0)
 
 
 def _user_name(uid: int) -> str:

@@ -70,7 +70,10 @@ class Past:
         ]
 
     def is_back(
-        self, document: Document, values: Container[KeyPath] = (), elements: Mapping[KeyPath, tuple[Any, ...]] | None = None
+        self,
+        document: Document,
+        values: Container[KeyPath] = (),
+        elements: Mapping[KeyPath, tuple[Any, ...]] | None = None,
     ) -> bool:
         """Whether anything of it stands in the document, other than these values and elements."""
         others = (key for key in self.digests if key not in values)

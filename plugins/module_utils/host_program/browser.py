@@ -15,15 +15,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from .. import processes
+from ..platforms import PLATFORMS, Platform, platform_of
 
 NO_BROWSER = "none"
 """``BROWSER=none`` says, to the Databricks CLI too, that no browser is wanted."""
-
-_WINDOWS_PROGRAMS = "/mnt/c/Windows/System32"
-"""Where WSL shows them; a PATH without Windows' directories is usual there."""
-
-_USUAL_PROGRAMS = "/usr/bin"
-"""A GUI or a login item may start us with a short PATH."""
 
 
 class Place(NamedTuple):
@@ -34,24 +29,19 @@ class Place(NamedTuple):
     environment: Mapping[str, str]
 
     @property
-    def is_wsl(self) -> bool:
-        return self.system == "Linux" and is_wsl(self.kernel_release)
+    def platform(self) -> Platform:
+        return PLATFORMS[platform_of(*self)]
 
     @property
     def has_desktop(self) -> bool:
         """Whether a browser could show up in front of the person."""
         if self.system == "Darwin":
             return not (self.environment.get("SSH_CONNECTION") or self.environment.get("SSH_TTY"))
-        return self.is_wsl or bool(self.environment.get("DISPLAY") or self.environment.get("WAYLAND_DISPLAY"))
+        return self.platform.is_wsl or bool(self.environment.get("DISPLAY") or self.environment.get("WAYLAND_DISPLAY"))
 
 
 def here(environment: Mapping[str, str]) -> Place:
     return Place(platform.system(), platform.release(), environment)
-
-
-def is_wsl(kernel_release: str) -> bool:
-    """WSL's kernels say so in their release, such as ``5.15.167.4-microsoft-standard-WSL2``."""
-    return "microsoft" in kernel_release.lower()
 
 
 def openers(place: Place) -> list[list[str]]:
@@ -63,14 +53,9 @@ def openers(place: Place) -> list[list[str]]:
     if named == NO_BROWSER:
         return []
     own = [_command(named)] if named else []
-    if place.is_wsl:
-        # explorer.exe opens a folder for a link with a query, and a shell (cmd.exe, PowerShell) would take its & for a command.
-        windows = [["wslview"], ["rundll32.exe", "url.dll,FileProtocolHandler"]]
-        return [*_found(windows, place.environment, _WINDOWS_PROGRAMS), *own]
-    if own or not place.has_desktop:
-        return own
-    usual = [["open"]] if place.system == "Darwin" else [["xdg-open"], ["x-www-browser"], ["www-browser"]]
-    return _found(usual, place.environment, _USUAL_PROGRAMS)
+    if place.platform.is_wsl:
+        return [*_found(place), *own]
+    return own if own or not place.has_desktop else _found(place)
 
 
 def _command(named: str) -> list[str]:
@@ -80,9 +65,10 @@ def _command(named: str) -> list[str]:
     return ["/bin/sh", "-c", f'{named} "$1"', "browser"]
 
 
-def _found(commands: list[list[str]], environment: Mapping[str, str], more: str) -> list[list[str]]:
-    path = os.pathsep.join(part for part in (environment.get("PATH", ""), more) if part)
-    found = [(shutil.which(name, path=path), arguments) for name, *arguments in commands]
+def _found(place: Place) -> list[list[str]]:
+    platform = place.platform
+    path = os.pathsep.join(part for part in (place.environment.get("PATH", ""), platform.browser_directory) if part)
+    found = [(shutil.which(name, path=path), arguments) for name, *arguments in platform.browsers]
     return [[program, *arguments] for program, arguments in found if program]
 
 

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .. import careful, processes
+from ..platforms import without_windows
 from . import profile, token_cache
 from .config import Config
 from .token import (
@@ -83,7 +84,7 @@ def clis(home: str, environment: Mapping[str, str]) -> list[str]:
     """The programs called ``databricks``, each once, in the order in which they are tried."""
     own = [os.path.join(home, *parts) for parts in ((".local", "bin"), ("bin",), (".databricks", "bin"))]
     # What a relative place leads to (an empty one is such) is decided by whoever made the directory that we happen to be in.
-    given = [one for one in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)]
+    given = without_windows([one for one in environment.get("PATH", "").split(os.pathsep) if os.path.isabs(one)])
     found: dict[str, str] = {}
     for directory in [*given, *own, *_USUAL_DIRECTORIES]:
         path = shutil.which("databricks", path=directory)

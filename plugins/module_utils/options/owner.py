@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..places import MACHINE, USER
+from ..places import EVERYBODY, MACHINE, USER
 from .values import PREFIX, Spec, as_boolean, as_list, by_kind, registry
 
 AGENTS = registry("agents", "AGENTS")
@@ -17,30 +17,52 @@ OWNER: Spec = {
     "scope": {"type": "str", "choices": [USER, MACHINE], "default": USER},
     "home": {"type": "str"},  # no path: Ansible would replace what looks like a variable in its name
     "users": {"type": "list", "elements": "str", "default": []},
+    "exclude_users": {"type": "list", "elements": "str", "default": []},
 }
 FILES: Spec = {"on_unreadable": {"type": "str", "choices": ["fail", "backup_and_replace"], "default": "fail"}}
 SPEC: Spec = {**OWNER, **FILES}
-EXAMPLES = {"scope": "machine", "home": "/home/ada", "users": "[ada, grace]", "on_unreadable": "fail"}
+EXAMPLES = {
+    "scope": "machine",
+    "home": "/home/ada",
+    "users": "[ada, grace]",
+    "exclude_users": "[kiosk]",
+    "on_unreadable": "fail",
+}
 USE = {"scope": "usual", "users": "usual", "home": "rare"}
 
 
-def _users(value: Any, variable: str) -> list[str]:
-    found = by_kind(variable, SPEC["users"], EXAMPLES["users"], value)
+def _names(option: str, value: Any, variable: str) -> list[str]:
+    found = by_kind(variable, SPEC[option], EXAMPLES[option], value)
     odd = [] if found else [one for one in as_list(value) or [] if set(one) & set(" /:\t") or one.startswith("-")]
     return [
         *found,
-        *(f"{variable} names {one!r}, which is no user name. Give a list, such as {EXAMPLES['users']}." for one in odd),
+        *(f"{variable} names {one!r}, which is no user name. Give a list, such as {EXAMPLES[option]}." for one in odd),
     ]
 
 
-CHECKS = {"users": _users}
+def _users(value: Any, variable: str) -> list[str]:
+    found = _names("users", value, variable)
+    names = as_list(value) or []
+    if not found and EVERYBODY in names and len(names) > 1:
+        return [f"{variable} names {EVERYBODY}, which is everybody, and others. Give {EVERYBODY}, or names."]
+    return found
+
+
+def _exclude_users(value: Any, variable: str) -> list[str]:
+    return _names("exclude_users", value, variable)
+
+
+CHECKS = {"users": _users, "exclude_users": _exclude_users}
 
 
 def together(given: Mapping[str, Any]) -> list[str]:
     if given.get("scope") == MACHINE:
         return _machine(given)
-    if given.get("users") and given.get("home"):
+    users = [one for one in as_list(given.get("users")) or [] if one]
+    if users and given.get("home"):
         return [f"{PREFIX}users and {PREFIX}home are both set. Leave one of them out."]
+    if given.get("exclude_users") and users != [EVERYBODY]:
+        return [f"{PREFIX}exclude_users is set without {PREFIX}users: {EVERYBODY}. Add that, or leave it out."]
     return []
 
 

@@ -44,6 +44,8 @@ real=
 set -f
 IFS=:
 for place in $PATH {usual}; do
+    # On WSL, of the programs of Windows only those that end in .exe can be started; their package manager leaves others, too.
+    case $place in /mnt/[a-z] | /mnt/[a-z]/*) continue ;; esac
     # By what it is, not by its name: PATH may lead here by another way.
     if [ -f "$place/{command}" ] && [ -x "$place/{command}" ] && ! [ "$place" -ef "$here" ]; then
         real=$place/{command}

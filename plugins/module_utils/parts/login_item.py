@@ -10,7 +10,6 @@ All of them run ``coding-agents login``, which asks nothing of who is signed in,
 from __future__ import annotations
 
 import os
-import platform
 import shlex
 
 from ..engine import traces
@@ -19,8 +18,9 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
-from ..host_program.browser import is_wsl
+from ..host_program.browser import here
 from ..host_program.config import Config
+from ..platforms import LAUNCH_AGENT, SHELL_PROFILE, Platform
 from .base import Options, Part
 from .context import config_of
 
@@ -59,7 +59,7 @@ class LoginItem(Part):
     name = "login_item"
 
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
-        return [] if owner.is_machine else documents(config_of(owner, options), platform.system(), platform.release())
+        return [] if owner.is_machine else documents(config_of(owner, options), here(os.environ).platform)
 
     def traces(self, ledger: Ledger) -> None:
         if ledger.owner.is_machine:
@@ -89,14 +89,14 @@ def shell_profile(home: str) -> str:
     return os.path.join(home, ".profile")
 
 
-def documents(config: Config, system: str, kernel_release: str) -> list[Wanted]:
+def documents(config: Config, platform: Platform) -> list[Wanted]:
     """The login item; none where it is not wanted, or no person signs in. Pure: the platform is an argument."""
     if not config.login_at_start or config.identity != "user":
         return []
     command = [config.front, *_ARGUMENTS]
-    if system == "Darwin":
+    if platform.login_item == LAUNCH_AGENT:
         return [_file(launch_agent(config.home), _launch_agent(command))]
-    if is_wsl(kernel_release):
+    if platform.login_item == SHELL_PROFILE:
         block = _block(config, command)
         return [Wanted(shell_profile(config.home), "block", LoginItem.name, values={BLOCK: block})]
     entry = _DESKTOP_ENTRY.format(command=" ".join(map(_exec_argument, command)))
