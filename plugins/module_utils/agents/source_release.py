@@ -49,7 +49,7 @@ _CHECK_NETWORK = (
     "or install it and set coding_agents_toolchain_sources to [already_present]"
 )
 _NOT_PUBLISHED = (
-    "it is not what its maker published: {where} gives something else under this name",
+    "it is not what its maker published: <where> gives something else under this name",
     "Nothing of it was run. Check coding_agents_mirror, and who can write to it",
 )
 
@@ -112,7 +112,7 @@ class Release(Source):
             server.download(self.sums.format(version=version), sums, _LARGEST_SUMS)
             wanted = _sum_of(name, sums)
             if wanted is None:
-                raise server.problem(f"{{where}} tells no SHA-256 for {name}", "Check coding_agents_mirror")
+                raise server.problem(f"<where> tells no SHA-256 for {name}", "Check coding_agents_mirror")
             archive = os.path.join(scratch, name)
             server.download(name, archive, _LARGEST_ARCHIVE)
             if _sha256(archive) != wanted:
@@ -162,7 +162,7 @@ class _Server:
         self._settings = settings
 
     def problem(self, cause: str, way_out: str) -> OperatorError:
-        cause = cause.replace("{where}", self._registry.url.rstrip("/"))
+        cause = cause.replace("<where>", self._registry.url.rstrip("/"))
         return OperatorError(f"cannot be fetched: {cause}", self.what, way_out)
 
     def download(self, name: str, path: str, most: int) -> None:
@@ -183,17 +183,17 @@ class _Server:
                 )
                 size = stream.tell()
         except web.NoHttp:
-            raise self.problem("{where} does not answer as a server of files does", _CHECK_NETWORK) from None
+            raise self.problem("<where> does not answer as a server of files does", _CHECK_NETWORK) from None
         except OSError as error:
             raise self.problem(*_of_network(error)) from None
         if reply.status in (401, 403, 407):
-            raise self.problem("{where} refuses access", "Check its user name and password, and what it allows")
+            raise self.problem("<where> refuses access", "Check its user name and password, and what it allows")
         if reply.status in (404, 410):
-            raise self.problem(f"{{where}} does not have {name}", "Check coding_agents_mirror")
+            raise self.problem(f"<where> does not have {name}", "Check coding_agents_mirror")
         if reply.status != 200:
-            raise self.problem(f"{{where}} answers with HTTP {reply.status}", "Try again later")
+            raise self.problem(f"<where> answers with HTTP {reply.status}", "Try again later")
         if reply.body is None:
-            raise self.problem(f"{{where}} ends before the end of {name}", _CHECK_NETWORK)
+            raise self.problem(f"<where> ends before the end of {name}", _CHECK_NETWORK)
         if size > most:
             raise self.problem(f"{name} is larger than {most} bytes", _NOT_PUBLISHED[1])
 
@@ -228,19 +228,19 @@ def _of_network(error: OSError) -> tuple[str, str]:
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return (
-            f"the certificate of {{where}} is not trusted ({careful.line(reason.verify_message)})",
+            f"the certificate of <where> is not trusted ({careful.line(reason.verify_message)})",
             "Set coding_agents_ca_file to the authority that signed it",
         )
     tunnel = re.match(r"Tunnel connection failed: ([0-9]{3})", str(reason))
     if tunnel:
         return (
-            f"the proxy refuses the way to {{where}} (HTTP {tunnel[1]})",
+            f"the proxy refuses the way to <where> (HTTP {tunnel[1]})",
             "Check coding_agents_proxy, and what it allows",
         )
     if isinstance(reason, TimeoutError) or "timed out" in str(reason):
-        return f"{{where}} does not answer (nothing came for {ANSWER_SECONDS} s)", _CHECK_NETWORK
+        return f"<where> does not answer (nothing came for {ANSWER_SECONDS} s)", _CHECK_NETWORK
     why = getattr(reason, "strerror", None) or "no connection"
-    return f"{{where}} is not reachable ({careful.line(why)})", _CHECK_NETWORK
+    return f"<where> is not reachable ({careful.line(why)})", _CHECK_NETWORK
 
 
 _DISK = {

@@ -132,7 +132,9 @@ def _directory(owner: Owner, config: Config, options: Options) -> str:
         return ""
     tree, link = _tree(owner), _link(owner)
     if os.path.islink(link) and fetched.is_below(link, tree):
-        return os.path.join(tree, os.path.relpath(os.path.realpath(link), os.path.realpath(tree)).split(os.sep)[0])
+        return os.path.join(
+            tree, os.path.relpath(os.path.realpath(link), os.path.realpath(tree)).split(os.sep, maxsplit=1)[0]
+        )
     if user_sign_in.may_do(config, dict(os.environ)) or not fetched.may_fetch_tools(options):
         return ""
     if os.path.lexists(link) and not os.path.islink(link):
