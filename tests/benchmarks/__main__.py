@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure: ``python -m tests.benchmarks [--hosts 1,10,40] [--repeat N] [--only noop,peers,first,helper,growth]``.
+"""Measure: ``python -m tests.benchmarks [--hosts 1,10,40] [--repeat N] [--only noop,peers,first,helper,growth,agents]``.
 
 Ratios of what is measured in turn in one run (A B A B), so that the machine's speed and load cancel out. Control node, all
 hosts and the workspace share this machine's processors: with many hosts that overstates the wall time of a real fleet.
@@ -89,6 +89,23 @@ def growth(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
     return _of_hosts(
         f"no-op rollout with ten more options and parts / without, {hosts} hosts", "flat", hosts, measured, floor
     )
+
+
+def agents(place: Stage, hosts: int, repeat: int) -> dict[str, Any]:
+    """A no-op rollout of the settings of all agents, against that of one, on other hosts. Programs are left out: hosts have one."""
+    everything = ("--skip-tags", "agent_cli", "-e", json.dumps({"coding_agents_agents": [*AGENTS]}))
+
+    def one() -> Sample:
+        return place.play(ROLLOUT, hosts, "--skip-tags", "agent_cli")
+
+    def every() -> Sample:
+        return place.play(ROLLOUT, hosts, *everything, first=hosts)
+
+    one()
+    every()
+    floor, measured = _in_turn(repeat, one, every)
+    _expect_no_change(place)
+    return _of_hosts(f"no-op rollout of all agents / of one, {hosts} hosts", "<= 1.15", hosts, measured, floor)
 
 
 def _expect_no_change(place: Stage) -> None:
@@ -182,7 +199,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--hosts", default="1,10,40", help="numbers of hosts (default: 1,10,40)")
     parser.add_argument("--repeat", type=int, default=5, help="measured rounds of each play (default: 5)")
-    parser.add_argument("--only", default="noop,peers,first,helper,growth", help="parts to measure (default: all)")
+    parser.add_argument("--only", default="noop,peers,first,helper,growth,agents", help="parts to measure (default: all)")
     options = parser.parse_args()
     numbers, parts = [int(number) for number in options.hosts.split(",")], options.only.split(",")
     rows: list[dict[str, Any]] = []
@@ -194,7 +211,7 @@ def main() -> int:
 
     load = os.getloadavg()[0]
     try:
-        with stage(max(*numbers, 2 if "growth" in parts else 1)) as place:
+        with stage(max(*numbers, 2 if {"growth", "agents"} & {*parts} else 1)) as place:
             for hosts in numbers:
                 if "noop" in parts:
                     add(no_op(place, hosts, options.repeat))
@@ -204,8 +221,11 @@ def main() -> int:
                     add(first(place, hosts, max(options.repeat - 2, 1)))
             if "helper" in parts:
                 add(*helper(place, options.repeat))
+            half = max(len(place.fleet.hosts) // 2, 1)
             if "growth" in parts:
-                add(growth(place, min(max(len(place.fleet.hosts) // 2, 1), 10), options.repeat))
+                add(growth(place, min(half, 10), options.repeat))
+            if "agents" in parts:
+                add(agents(place, half, options.repeat))
     except (podman.HostsUnavailable, podman.HostsFailed, RunFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
