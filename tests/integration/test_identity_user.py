@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 from plugins.module_utils.agents.source_release import DATABRICKS_CLI_VERSION
 from tests import homes, releases
@@ -51,7 +52,7 @@ def test_a_host_without_the_cli_is_given_one_and_a_person_signs_in_with_it(opera
     releases.publish_databricks_cli(mirror, DATABRICKS_CLI_VERSION, tmp_path / "standin")
     both = tmp_path / "both.pem"
     both.write_text(Path(operator.workspace.ca_file).read_text() + (tmp_path / "ca.pem").read_text())
-    own = {
+    own: dict[str, Any] = {
         "identity": "user",
         "mirror": mirror.url.replace("://", f"://ada:{MIRROR_PASSWORD}@"),
         "ca_file": str(both),
