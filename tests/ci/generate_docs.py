@@ -227,14 +227,14 @@ def _fetched_with() -> str:
 def fetched() -> str:
     """What hosts fetch, and where from."""
     rows = [
-        (f"{one.package} {version}", f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`")
+        (one.package, version, f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`")
         for one, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION))
     ]
     rows += [
-        ("agents from npm", f"`https://{Npm.place}`", "as npm asks"),
-        ("agents from a Python index", f"`https://{Pip.place}`", "as pip asks"),
+        ("agents from npm", "as pinned", f"`https://{Npm.place}`", "as npm asks"),
+        ("agents from a Python index", "as pinned", f"`https://{Pip.place}`", "as pip asks"),
     ]
-    return _table(("what", "where from", "files"), rows)
+    return _table(("what", "version", "where from", "files"), rows)
 
 
 def requirements() -> str:

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "npm_prefix",
     "npm_registry",
     "mirror",
+    "toolchain_sources",
     "pip_index",
     "oidc_token_command",
     "users",

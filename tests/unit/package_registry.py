@@ -37,6 +37,8 @@ class Registry:
         """By path: what is said beside the content."""
         self.cut: set[str] = set()
         """Paths of files that break off."""
+        self.leads: dict[str, str] = {}
+        """By path: where its answer leads to instead."""
         self._files: dict[str, bytes] = {}
         self._packages: dict[str, dict[str, Any]] = {}
         self._wheels: dict[str, list[str]] = {}
@@ -58,6 +60,11 @@ class Registry:
                 registry.authorized.append(said)
                 if user and said != ":".join(user):
                     self._answer(401, b"{}")
+                elif path in registry.leads:
+                    self.send_response(302)
+                    self.send_header("Location", registry.leads[path])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                 elif path in registry._files:
                     self._answer(200, registry._files[path])
                 elif path.strip("/") in registry._packages:

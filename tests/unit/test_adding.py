@@ -221,6 +221,7 @@ def _run(control: ControlNode, added: Added, playbook: str, home: Path, *options
     own = {
         **added.variables,
         "coding_agents_home": str(home),
+        "coding_agents_toolchain_sources": ["already_present"],
         **{f"coding_agents_{name}": one for name, one in more.items()},
     }
     environment = {"ANSIBLE_COLLECTIONS_PATH": str(added.collections)}

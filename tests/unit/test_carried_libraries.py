@@ -281,6 +281,7 @@ def test_a_host_pays_for_a_parser_when_it_has_to_read_and_not_otherwise(
         "coding_agents_workspace_url": "https://127.0.0.1:9",
         "coding_agents_preflight": False,
         "coding_agents_home": str(home),
+        "coding_agents_toolchain_sources": ["already_present"],
     }
 
     def run(playbook: str, *options: str, agent: str = "second") -> tuple[Play, int]:

@@ -79,10 +79,10 @@ def test_a_node_that_is_new_enough_or_does_not_tell_is_not_refused(owner: Owner,
     assert rollout.apply(owner, wanted("gemini"), How(check=True))["changed"]
 
 
-def doctor(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> list[Check]:
+def doctor(owner: Owner, monkeypatch: pytest.MonkeyPatch, **more: object) -> list[Check]:
     monkeypatch.setattr(person, "environment", lambda owner: {"PATH": os.environ["PATH"]})
     config = Config(owner.home, "https://w.example.com", "p", "user", 15)
-    found = AgentCli().checks(Examination(owner, wanted("gemini"), config, dict(os.environ)))
+    found = AgentCli().checks(Examination(owner, wanted("gemini", **more), config, dict(os.environ)))
     return [one for one in found if one.status == "FAIL"]
 
 
@@ -92,6 +92,8 @@ def test_the_doctor_says_which_node_is_too_old_for_what(
     has_node(tmp_path, "v18.19.1")
     (missing,) = doctor(owner, monkeypatch)
     assert missing.fix == "Install Node.js 20 or newer with npm, then run the rollout"
+    (missing,) = doctor(owner, monkeypatch, toolchain_sources=["vendor"])
+    assert missing.fix == "Run the rollout", "which may bring one"
     package = Path(owner.home, ".local/lib/node_modules/@google/gemini-cli")
     script = program(package / "gemini.js", "#!/usr/bin/env node\n")
     package.joinpath("package.json").write_text('{"name": "@google/gemini-cli", "version": "0.61.0"}')

@@ -401,6 +401,28 @@ def test_a_server_that_cannot_be_asked_is_said_in_the_first_words(
     refusing.close()
 
 
+def test_where_a_release_leads_to_is_asked_safely_and_without_the_password(host: Host, tmp_path: Path) -> None:
+    """As a vendor's release leads to where its files are stored."""
+    content, elsewhere = archive_of(*node_entries()), Registry(tls=tmp_path)
+    path = releases.publish_node(host.mirror, NODE_VERSION, content)
+    elsewhere.add_file("/stored", content)
+    both = tmp_path / "both.pem"
+    both.write_text(host.authority.read_text() + (tmp_path / "ca.pem").read_text())
+    host.mirror.leads[path] = f"{elsewhere.url}/stored"
+    try:
+        host.roll_out(ca_file=str(both))
+        assert host.says() == PINNED
+        assert (elsewhere.asked, elsewhere.authorized) == (["/stored"], [""])
+        host.uninstall()
+        host.mirror.leads[path] = f"{elsewhere.url}/stored".replace("https://", "http://")
+        with pytest.raises(OperatorError, match="does not answer as a server of files does"):
+            host.roll_out(ca_file=str(both))
+        assert elsewhere.asked == ["/stored"]
+    finally:
+        del host.mirror.leads[path]
+        elsewhere.close()
+
+
 def test_a_full_disk_is_the_cause(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: Any) -> int:
         raise OSError(28, "No space left on device")

@@ -43,7 +43,10 @@ def wanted(owner: Owner, config: Config, options: Options, component: str) -> li
 
 def missing(owner: Owner, config: Config, options: Options) -> list[str]:
     """What is linked to already and not whole, or is linked to no more."""
-    directory, ledger = _directory(owner, config, options), _ledger(owner)
+    directory = _directory(owner, config, options)
+    if not directory and not os.path.lexists(_tree(owner)):
+        return []  # most hosts: their look need not read the ledger once more
+    ledger = _ledger(owner)
     again = bool(directory) and _is_linked(owner, directory) and not _stands(ledger, directory)
     unlinked = [one for one in _unlinked(owner, ledger) if one != directory]
     return [
