@@ -199,7 +199,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--hosts", default="1,10,40", help="numbers of hosts (default: 1,10,40)")
     parser.add_argument("--repeat", type=int, default=5, help="measured rounds of each play (default: 5)")
-    parser.add_argument("--only", default="noop,peers,first,helper,growth,agents", help="parts to measure (default: all)")
+    parser.add_argument(
+        "--only", default="noop,peers,first,helper,growth,agents", help="parts to measure (default: all)"
+    )
     options = parser.parse_args()
     numbers, parts = [int(number) for number in options.hosts.split(",")], options.only.split(",")
     rows: list[dict[str, Any]] = []
