@@ -66,6 +66,9 @@ def test_the_first_answer(operator: Operator, claude: InShell, tmp_path: Path) -
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "You said: hello", "")
 
 
+@pytest.mark.parametrize(
+    "prefix", [BEFORE, pytest.param(ClaudeCode.pinned_version, marks=pytest.mark.soak)], indirect=True
+)
 def test_an_expired_token_is_replaced(operator: Operator, claude: InShell, tmp_path: Path) -> None:
     home = homes.bare(tmp_path / "home")
     operator.workspace.control(token_lifetime=12)
@@ -140,7 +143,14 @@ def _with(home: Path, settings: dict[str, Any]) -> Path:
     return home
 
 
-@pytest.mark.parametrize("situation", sorted(REFUSED))
+def of_both_versions(situations: Iterable[str]) -> list[Any]:
+    """All with the pinned version; with the one before it one in CI, and the others in ``make soak``."""
+    first, *others = sorted(situations)
+    pinned = [(ClaudeCode.pinned_version, one) for one in (first, *others)]
+    return [*pinned, (BEFORE, first), *(pytest.param(BEFORE, one, marks=pytest.mark.soak) for one in others)]
+
+
+@pytest.mark.parametrize(("prefix", "situation"), of_both_versions(REFUSED), indirect=["prefix"])
 def test_the_agent_drops_what_we_say_it_drops(
     network: Network, claude: InShell, tmp_path: Path, situation: str
 ) -> None:
@@ -149,7 +159,7 @@ def test_the_agent_drops_what_we_say_it_drops(
     assert DROPPED in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("situation", sorted(TOLERATED))
+@pytest.mark.parametrize(("prefix", "situation"), of_both_versions(TOLERATED), indirect=["prefix"])
 def test_the_agent_obeys_what_we_say_it_passes_over(
     network: Network, claude: InShell, tmp_path: Path, situation: str
 ) -> None:

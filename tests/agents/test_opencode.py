@@ -89,7 +89,9 @@ def test_a_token_that_expires_in_a_session_is_not_noticed(operator: Operator, ho
     assert {one["status"] for one in operator.workspace.requests(MESSAGES)} == {200}
 
 
+@pytest.mark.soak
 def test_a_second_start_has_a_fresh_token(operator: Operator, home: Path) -> None:
+    """As each request of one session has, which the test before shows."""
     operator.workspace.control(token_lifetime=12)
     operator.rollout(home).ok()
     assert typed(home, "opencode run first").stdout.strip() == "You said: first"

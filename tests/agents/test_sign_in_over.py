@@ -193,8 +193,15 @@ def test_a_missing_grant_is_told_within_seconds(home: Path, workspace: Workspace
     assert (done.returncode, "403" in done.stdout) == (1, True), done.stdout + done.stderr
 
 
-@both
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("prefix", "status"),
+    [
+        (PINNED, 429),
+        (BEFORE, 503),
+        *(pytest.param(*other, marks=pytest.mark.soak) for other in ((PINNED, 503), (BEFORE, 429))),
+    ],
+    indirect=["prefix"],
+)
 def test_three_refusals_of_a_busy_workspace_cost_no_prompt(
     home: Path, workspace: Workspace, claude: Claude, status: int
 ) -> None:

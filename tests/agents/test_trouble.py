@@ -28,6 +28,8 @@ BUSY = {**dict.fromkeys(AGENTS, REFUSAL), "codex": "exceeded retry limit, last s
 MOST_TRIES = 12
 SLOW = ("gemini", "pi")
 """They take no notice of ``Retry-After``: half a minute until they give up."""
+QUICK = ("claude_code", "codex")
+"""One that repeats what the workspace has said, as all the others do, and one that has words of its own."""
 
 
 class Stage(NamedTuple):
@@ -109,8 +111,12 @@ def doctor(stage: Stage, names: Collection[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "names",
-    [[name for name in AGENTS if name not in SLOW], pytest.param(SLOW, marks=pytest.mark.soak)],
-    ids=["quick", "slow"],
+    [
+        QUICK,
+        pytest.param([name for name in AGENTS if name not in (*QUICK, *SLOW)], marks=pytest.mark.soak),
+        pytest.param(SLOW, marks=pytest.mark.soak),
+    ],
+    ids=["quick", "others", "slow"],
 )
 def test_the_doctor_says_that_the_workspace_is_busy(stage: Stage, names: Collection[str]) -> None:
     stage.fail(names, 429, count=999)

@@ -96,7 +96,9 @@ def test_two_groups_on_two_workspaces_in_one_run_are_each_right(
 
 
 @pytest.mark.parametrize(
-    "options", [["--forks", "1"], ["--forks", "10"], ["--limit", "one,two,three"]], ids=["forks 1", "forks 10", "limit"]
+    "options",
+    [pytest.param(["--forks", "1"], marks=pytest.mark.soak), ["--forks", "10"], ["--limit", "one,two,three"]],
+    ids=["forks 1", "forks 10", "limit"],
 )
 def test_limit_and_forks_decide_who_and_how_many_at_once(
     operator: Operator, options: list[str], tmp_path: Path
@@ -107,7 +109,11 @@ def test_limit_and_forks_decide_who_and_how_many_at_once(
         assert _untouched(home) == (options[0] == "--limit" and name == "four")
 
 
-@pytest.mark.parametrize("keywords", [{"serial": 1}, {"serial": ["50%", 1]}, {"strategy": "free"}], ids=str)
+@pytest.mark.parametrize(
+    "keywords",
+    [pytest.param({"serial": 1}, marks=pytest.mark.soak), {"serial": ["50%", 1]}, {"strategy": "free"}],
+    ids=str,
+)
 def test_serial_and_the_free_strategy_come_to_the_same_end(
     operator: Operator, keywords: dict[str, Any], tmp_path: Path
 ) -> None:

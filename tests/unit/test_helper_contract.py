@@ -71,8 +71,16 @@ def counting(host: Host, directory: Path) -> Path:
 # -- one refresh at a time --------------------------------------------------------------------------------------------
 
 
-@both
-@pytest.mark.parametrize("when", ["cold", "at expiry"])
+@pytest.mark.parametrize(
+    ("host", "when"),
+    [
+        ("user", "cold"),
+        ("service_principal", "at expiry"),
+        pytest.param("user", "at expiry", marks=pytest.mark.soak),
+        pytest.param("service_principal", "cold", marks=pytest.mark.soak),
+    ],
+    indirect=["host"],
+)
 def test_a_hundred_callers_cause_one_request_and_all_get_a_good_token(host: Host, when: str) -> None:
     if host.config.identity == "user":
         host.sign_in(SHORT_LIVED if when == "cold" else DEAD_ON_ARRIVAL)
@@ -186,7 +194,7 @@ def test_a_killed_owner_of_the_lock_leaves_nothing_behind(host: Host) -> None:
 
 
 @person
-@pytest.mark.parametrize("reuse_revokes", [False, True])
+@pytest.mark.parametrize("reuse_revokes", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_two_shells_and_ten_agents_that_refresh_at_once_stay_signed_in(host: Host, reuse_revokes: bool) -> None:
     host.sign_in(SHORT_LIVED)
     host.workspace.control(reuse_revokes=reuse_revokes)

@@ -128,8 +128,15 @@ PERSON = {
     "the sign-in has ended": sign_in_ended,
 }
 SERVICE_PRINCIPAL = {"the secret is not good any more": wrong_secret}
+WAITED_FOR = ("7 s", "no answer")
+"""For as long as the helper has patience: in CI with a person alone."""
 SITUATIONS = [
-    pytest.param(identity, arrange, id=f"{name} - {identity}")
+    pytest.param(
+        identity,
+        arrange,
+        id=f"{name} - {identity}",
+        marks=[pytest.mark.soak] if name in WAITED_FOR and identity != "user" else [],
+    )
     for identity, own in (("user", PERSON), ("service_principal", SERVICE_PRINCIPAL))
     for name, arrange in {**BOTH, **own}.items()
 ]
@@ -186,7 +193,7 @@ def test_a_busy_workspace_is_not_asked_at_every_call(host: Host) -> None:
     assert host.token() != token
 
 
-@both
+@pytest.mark.parametrize("host", ["user", pytest.param("service_principal", marks=pytest.mark.soak)], indirect=True)
 def test_a_hundred_callers_of_a_busy_workspace_ask_it_once_and_all_get_the_live_token(host: Host) -> None:
     token = past_its_margin(host)
     fails(503)(host)
