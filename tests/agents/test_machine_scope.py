@@ -246,3 +246,18 @@ def test_a_host_has_one_scope(machine: Machine) -> None:
     with_times = ("ledger.json", ".cache/")
     assert [line for line in lines if not any(one in line for one in with_times)] == []
     assert machine.plays["user, third"].changed(machine.host) == 0
+
+
+def test_uninstall_without_a_ledger_takes_out_what_is_known_to_be_ours(machine: Machine) -> None:
+    """Who made a directory is not known then, nor who made a file that others may use, too."""
+    machine.play("none", "uninstall", scope=None).ok()
+    machine.play("all", "rollout", agents=[*REACHED]).ok()
+    machine.root("rm", LEDGER)
+    machine.play("lost", "uninstall").ok()
+    changed = machine.since("none", "lost")
+    assert set(changed) == {"/etc"}
+    files = {line for line in changed["/etc"] if "(directory)" not in line}
+    assert files == {"added: gemini-cli/settings.json (file)", "added: opencode/opencode.json (file)"} | (
+        {"added: codex/managed_config.toml (file)"}
+    )
+    assert b"fmapi" not in machine.root("cat", *(f"/etc/{line.split()[1]}" for line in files)).stdout

@@ -63,6 +63,15 @@ def test_settings_for_an_agent_without_a_place_for_them_are_refused() -> None:
         _wanted("pi", {"quietStartup": True})
 
 
+def test_an_authority_that_only_root_can_read_is_refused(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch(0o600)
+    with pytest.raises(OperatorError, match="cannot be read by every user of this host"):
+        config_of(THE_MACHINE, _options(ca_file=str(authority)))
+    authority.chmod(0o644)
+    assert config_of(THE_MACHINE, _options(ca_file=str(authority))).ca_file == str(authority)
+
+
 def test_the_configuration_names_no_home_and_takes_that_of_whoever_runs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
