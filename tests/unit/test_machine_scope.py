@@ -39,15 +39,13 @@ def _wanted(name: str, extra: dict[str, Any] | None = None) -> list[Wanted]:
     return AgentSettings().wanted(THE_MACHINE, _options(agents=[name], extra_settings=json.dumps(settings)))
 
 
-def test_claude_code_has_one_whole_file_with_the_operator_s_own_settings_in_it() -> None:
-    extra = {"permissions": {"deny": ["Read(.env)"]}, "env": {"MY_OWN": "1"}, "includeCoAuthoredBy": False}
+def test_claude_code_has_one_file_with_the_operator_s_own_settings_in_it_which_no_diff_shows() -> None:
+    extra = {"permissions": {"deny": ["Read(.env)"]}, "env": {"MY_OWN": "1"}}
     (managed,) = _wanted("claude_code", extra)
-    settings = json.loads(managed.values[()])
-    assert managed.format == "file"
-    assert settings["apiKeyHelper"] == os.path.join(machine_places().data, "token-helper")
-    assert settings["permissions"]["deny"] == ["WebSearch", "Read(.env)"]
-    assert settings["env"]["MY_OWN"] == "1" and settings["env"]["ANTHROPIC_BASE_URL"]
-    assert settings["includeCoAuthoredBy"] is False
+    assert managed.values["apiKeyHelper",] == os.path.join(machine_places().data, "token-helper")
+    assert managed.elements["permissions", "deny"] == ("WebSearch", "Read(.env)")
+    assert managed.values["env", "MY_OWN"] == "1" and managed.masked == {("env", "MY_OWN")}
+    assert managed.replace_unreadable
 
 
 @pytest.mark.parametrize("name", REACHED)
