@@ -57,8 +57,8 @@ class Machine:
     def host(self) -> str:
         return self.fleet.hosts[0].name
 
-    def root(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        return self.fleet.run(self.fleet.hosts[0], command, user="root", check=check)
+    def root(self, *command: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[bytes]:
+        return self.fleet.run(self.fleet.hosts[0], command, user="root", check=check, stdin=stdin.encode())
 
     def typed(self, user: str, line: str) -> subprocess.CompletedProcess[bytes]:
         """What a person types into their login shell."""
@@ -141,6 +141,7 @@ def machine(bare: Machine) -> Machine:
 def test_a_dry_run_changes_nothing_on_the_host(machine: Machine) -> None:
     assert machine.plays["dry"].ok().changed(machine.host) > 0
     assert machine.since("warm", "dry", times=True) == {}
+    assert '+  "apiKeyHelper": "/opt/fmapi-coding-agents/token-helper"' in machine.plays["dry"].output
 
 
 def test_a_second_run_is_silent_and_one_call(machine: Machine) -> None:
@@ -162,6 +163,34 @@ def test_nothing_is_written_into_a_home(machine: Machine) -> None:
 def test_who_is_made_after_the_rollout_is_answered_by_the_bare_name(machine: Machine, name: str) -> None:
     machine.workspace.clear()
     done = machine.typed("late", PROMPTS[name])
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert machine.workspace.requests(asked(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "settings"),
+    [
+        (
+            "claude_code",
+            ".claude/settings.json",
+            '{"apiKeyHelper": "/bin/false", "env": {"ANTHROPIC_BASE_URL": "https://w.invalid", "ANTHROPIC_AUTH_TOKEN": "x"}}',
+        ),
+        (
+            "codex",
+            ".codex/config.toml",
+            'model_provider = "w"\n[model_providers.w]\nname = "w"\nbase_url = "https://w.invalid"',
+        ),
+        ("gemini", ".gemini/settings.json", '{"model": {"name": "gemini-none"}}'),
+        ("opencode", ".config/opencode/opencode.json", '{"model": "w/none"}'),
+    ],
+)
+def test_a_user_s_own_settings_do_not_lead_elsewhere(machine: Machine, name: str, file: str, settings: str) -> None:
+    machine.root(
+        "runuser", "-l", "late", "-c", f"mkdir -p $(dirname {file}) && cp {file} kept; cat >{file}", stdin=settings
+    )
+    machine.workspace.clear()
+    done = machine.typed("late", f"env ANTHROPIC_AUTH_TOKEN=x {PROMPTS[name]}")
+    machine.root("runuser", "-l", "late", "-c", f"rm {file}; [ ! -e kept ] || mv kept {file}")
     assert done.returncode == 0, done.stderr + done.stdout
     assert machine.workspace.requests(asked(name))
 
@@ -246,3 +275,22 @@ def test_a_host_has_one_scope(machine: Machine) -> None:
     with_times = ("ledger.json", ".cache/")
     assert [line for line in lines if not any(one in line for one in with_times)] == []
     assert machine.plays["user, third"].changed(machine.host) == 0
+
+
+def test_uninstall_without_a_ledger_takes_out_what_is_known_to_be_ours(machine: Machine) -> None:
+    """Who made a directory is not known then, nor who made a file that others may use, too."""
+    machine.play("machine only", "rollout").ok()  # what a user may have had is given back
+    machine.play("none", "uninstall", scope=None).ok()
+    machine.play("all", "rollout", agents=[*REACHED]).ok()
+    machine.root("rm", LEDGER)
+    machine.play("lost", "uninstall").ok()
+    changed = machine.since("none", "lost")
+    assert set(changed) == {"/etc"}
+    files = {line for line in changed["/etc"] if "(directory)" not in line}
+    names = (
+        "claude-code/managed-settings.d/50-fmapi-coding-agents.json",
+        "gemini-cli/settings.json",
+        "opencode/opencode.json",
+    )
+    assert files <= {f"added: {name} (file)" for name in (*names, "codex/managed_config.toml")}
+    assert b"fmapi" not in machine.root("cat", *(f"/etc/{line.split()[1]}" for line in files)).stdout

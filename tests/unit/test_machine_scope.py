@@ -39,15 +39,13 @@ def _wanted(name: str, extra: dict[str, Any] | None = None) -> list[Wanted]:
     return AgentSettings().wanted(THE_MACHINE, _options(agents=[name], extra_settings=json.dumps(settings)))
 
 
-def test_claude_code_has_one_whole_file_with_the_operator_s_own_settings_in_it() -> None:
-    extra = {"permissions": {"deny": ["Read(.env)"]}, "env": {"MY_OWN": "1"}, "includeCoAuthoredBy": False}
+def test_claude_code_has_one_file_with_the_operator_s_own_settings_in_it_which_no_diff_shows() -> None:
+    extra = {"permissions": {"deny": ["Read(.env)"]}, "env": {"MY_OWN": "1"}}
     (managed,) = _wanted("claude_code", extra)
-    settings = json.loads(managed.values[()])
-    assert managed.format == "file"
-    assert settings["apiKeyHelper"] == os.path.join(machine_places().data, "token-helper")
-    assert settings["permissions"]["deny"] == ["WebSearch", "Read(.env)"]
-    assert settings["env"]["MY_OWN"] == "1" and settings["env"]["ANTHROPIC_BASE_URL"]
-    assert settings["includeCoAuthoredBy"] is False
+    assert managed.values["apiKeyHelper",] == os.path.join(machine_places().data, "token-helper")
+    assert managed.elements["permissions", "deny"] == ("WebSearch", "Read(.env)")
+    assert managed.values["env", "MY_OWN"] == "1" and managed.masked == {("env", "MY_OWN")}
+    assert managed.replace_unreadable
 
 
 @pytest.mark.parametrize("name", REACHED)
@@ -61,6 +59,15 @@ def test_what_agents_read_can_be_read_by_everybody_and_is_in_no_home(name: str) 
 def test_settings_for_an_agent_without_a_place_for_them_are_refused() -> None:
     with pytest.raises(OperatorError, match=r"coding_agents_extra_settings\.pi: cannot be given for all users"):
         _wanted("pi", {"quietStartup": True})
+
+
+def test_an_authority_that_only_root_can_read_is_refused(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch(0o600)
+    with pytest.raises(OperatorError, match="cannot be read by every user of this host"):
+        config_of(THE_MACHINE, _options(ca_file=str(authority)))
+    authority.chmod(0o644)
+    assert config_of(THE_MACHINE, _options(ca_file=str(authority))).ca_file == str(authority)
 
 
 def test_the_configuration_names_no_home_and_takes_that_of_whoever_runs_it(

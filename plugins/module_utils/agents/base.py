@@ -143,7 +143,7 @@ class Agent:
     measured = ""
     """What was measured with which version, in one sentence."""
     owns_machine_file = False
-    """Whether its vendor has a directory for files of several managers: then the machine's main document, JSON, is ours as a whole."""
+    """Whether its vendor has a directory for files of several managers: then the machine has a main document of ours alone."""
     machine_scope = ""
     """What there is to know of it where it is set for all users of a host, in one or two sentences; empty where it cannot be."""
     no_machine_scope = "nobody has tried it"

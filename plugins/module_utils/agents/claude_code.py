@@ -13,11 +13,10 @@ from typing import Any
 
 from .. import careful
 from ..engine.documents import MISSING, Document, KeyPath
-from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..places import DATA_DIRECTORY
+from ..places import DATA_DIRECTORY, machine_places
 from . import claude_code_managed
 from .base import (
     CODING_AGENT_HEADER,
@@ -248,16 +247,17 @@ class ClaudeCode(Agent):
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         if owner.is_machine:
-            return {_machine_file(): "file"}
+            return {_machine_file(): "json"}
         return {os.path.join(owner.home, ".claude", "settings.json"): "json"}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
-        if isinstance(document, WholeFile):
-            return [WHOLE]  # by its name: nobody else's
         if document.get(("apiKeyHelper",)) != shlex.quote(token_helper):
             return []
         # Without a proxy: that is the same for the person's other programs, and may have been theirs.
-        return list(self._values(self.with_helper(token_helper, ca_file="any", own={"gateway_model_discovery": True})))
+        known = list(self._values(self.with_helper(token_helper, ca_file="any", own={"gateway_model_discovery": True})))
+        # In a person's own file, the list may be theirs.
+        is_machine = os.path.dirname(token_helper) == machine_places().data
+        return [*known, ("permissions", "deny")] if is_machine else known
 
     def outranking(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
         environment = settings.get("env")

@@ -47,6 +47,7 @@ _NPM = {"offline": "true", "fetch-retries": "0"}
 _CONTEXT, _OUTPUT = 200_000, 32_000
 """Of every Claude model. OpenCode, which does not know these names, would never shorten a session."""
 
+_PLUGIN_NAME = "fmapi-coding-agents.js"
 _PLUGIN = """\
 // Written by fmapi.coding_agents: a fresh token for each request to the Databricks workspace, and for no other.
 import {{ execFile }} from "node:child_process"
@@ -244,10 +245,15 @@ class OpenCode(Agent):
             return [(name,) for name, value in _NPM.items() if document.text.split() == [f"{name}={value}"]]
         if document.get((*_OURS, "options", "authToken")) != _PLACEHOLDER:
             return []
+        # For all users of a host, the list names our plugin; it is gone then.
+        listed = document.get(("plugin",)) == [os.path.join(os.path.dirname(token_helper), "opencode", _PLUGIN_NAME)]
         return [
-            key
-            for key, value in self._values(self.with_helper(token_helper)).items()
-            if key[: len(_OURS)] == _OURS or document.get(key) == value
+            *([("plugin",)] if listed else []),
+            *(
+                key
+                for key, value in self._values(self.with_helper(token_helper)).items()
+                if key[: len(_OURS)] == _OURS or document.get(key) == value
+            ),
         ]
 
     def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
@@ -282,12 +288,9 @@ def _settings_file(owner: Owner) -> str:
 
 
 def _plugin_file(owner: Owner) -> str:
-    name = "fmapi-coding-agents.js"
-    return (
-        os.path.join(owner.data, "opencode", name)
-        if owner.is_machine
-        else os.path.join(_directory(owner), "plugin", name)
-    )
+    if owner.is_machine:
+        return os.path.join(owner.data, "opencode", _PLUGIN_NAME)
+    return os.path.join(_directory(owner), "plugin", _PLUGIN_NAME)
 
 
 def _base_url(options: AgentOptions) -> str:

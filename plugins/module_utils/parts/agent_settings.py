@@ -22,7 +22,7 @@ from ..engine import files, traces
 from ..engine.documents import FORMATS, MISSING, KeyPath, WholeFile
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted, whole_file
+from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..routing import named_base_urls
 from . import person
@@ -59,9 +59,9 @@ class AgentSettings(Part):
             if owner.is_machine:
                 # Read by everybody: what nobody else can read would be no settings for them.
                 documents = [one.replaced(private=False, mode=_FOR_EVERYBODY) for one in documents]
-            if owner.is_machine and agent.owns_machine_file:
-                documents[-1] = _owned(documents[-1], agent)
-            found += [one.replaced(replace_unreadable=replace_unreadable) for one in documents]
+            # Nobody's work is lost in a file that is ours: broken, it would stop the agent for every user of the host.
+            replaced = replace_unreadable or (owner.is_machine and agent.owns_machine_file)
+            found += [one.replaced(replace_unreadable=replaced) for one in documents]
         return found
 
     def warnings(self, owner: Owner, options: Options) -> list[str]:
@@ -109,23 +109,6 @@ class AgentSettings(Part):
                 elif values:
                     parents = list(dict.fromkeys(key[:-1] for key in values if key[:-1]))
                     traces.keys(ledger, self.name, path, kind, values, parents)
-
-
-def _owned(wanted: Wanted, agent: Agent) -> Wanted:
-    """A JSON document as a file that is ours from its first byte to its last.
-
-    It is made as a whole and read back before it is put in place: a broken one would stop the agent for every user of the host.
-    """
-    settings: dict[str, Any] = {}
-    for key, value in (*wanted.values.items(), *((key, [*members]) for key, members in wanted.elements.items())):
-        inside = settings
-        for name in key[:-1]:
-            inside = inside.setdefault(name, {})
-        inside[key[-1]] = value
-    text = json.dumps(settings, indent=2, allow_nan=False) + "\n"
-    if json.loads(text) != settings:
-        raise OperatorError("cannot be written as JSON", wanted.path, "Correct coding_agents_extra_settings")
-    return whole_file(wanted.path, wanted.component, text.encode(), f"{agent.title} settings", wanted.mode)
 
 
 def _troubles(owner: Owner, options: Options, agent: Agent, parse_all: bool = False) -> Iterator[tuple[str, Problem]]:

@@ -8,6 +8,7 @@ an agent's documents depend on.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,12 @@ def ca_file_of(owner: Owner, options: Mapping[str, Any]) -> str | None:
     if not path:
         return None
     if os.path.isabs(path) and os.access(path, os.R_OK):
+        if owner.is_machine and not os.stat(path).st_mode & stat.S_IROTH:
+            raise OperatorError(
+                "cannot be read by every user of this host",
+                f"coding_agents_ca_file {path}",
+                f"Run: chmod o+r {path}, or name a file of the control node",
+            )
         return str(path)
     if brought_ca(options) is not None:
         return os.path.join(owner.data, CA_NAME)

@@ -185,7 +185,10 @@ class DatabricksOauth(Part):
         authority = os.path.join(ledger.owner.data, CA_NAME)
         for path in (config.helper, config.front, config.config_file, config.program, authority):
             traces.whole_file(ledger, self.name, path)
-        ledger.directories.extend(one for one in (config.data_directory, config.cache_directory) if os.path.isdir(one))
+        places = [ledger.owner.data, ledger.owner.cache]
+        if ledger.owner.is_machine:  # where nothing but what is ours can be
+            places += [os.path.join(ledger.owner.data, one) for one in _names(ledger.owner.data)]
+        ledger.directories.extend(one for one in places if os.path.isdir(one))
 
 
 def _file(path: str, content: bytes, mode: int, summary: str) -> Wanted:
@@ -289,8 +292,12 @@ def _no_documents(owner: Owner) -> list[str]:
 
 def _beginning(directory: str, name: str) -> list[str]:
     """The files in a directory whose names begin so; none of one that cannot be looked into."""
+    return [os.path.join(directory, one) for one in _names(directory) if one.startswith(name)]
+
+
+def _names(directory: str) -> list[str]:
     try:
-        return [os.path.join(directory, one) for one in sorted(os.listdir(directory)) if one.startswith(name)]
+        return sorted(os.listdir(directory))
     except OSError:
         return []
 
