@@ -36,7 +36,7 @@ unit: ## plain Python tests, and those of the simulated workspace and of the CLI
 integration: ## real Ansible runs against this machine and against test hosts (podman)
 	@tests/ci/pytest.sh --system -m "not soak" tests/hosts tests/integration
 
-molecule: ## the Molecule scenario "default" on real separate hosts
+molecule: ## every Molecule scenario, on real separate hosts
 	@tests/ci/molecule.sh
 
 agents: ## the real command-line agents against the simulated workspace

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start and stop test hosts from a shell or a playbook.
 
-``python -m tests.hosts up 2 --inventory FILE [--internal] [--workspace DIRECTORY] [--id ID]``
+``python -m tests.hosts up 2 --inventory FILE [--internal] [--workspace DIRECTORY] [--suite SUITE]... [--id ID]``
 ``python -m tests.hosts down --id ID [--workspace DIRECTORY]`` or ``down --inventory FILE`` or ``down --all``
 ``python -m tests.hosts image``
 
@@ -45,7 +45,9 @@ def _stop_workspace(directory: Path) -> None:
 
 def up(options: argparse.Namespace) -> None:
     """Start a fleet and write its inventory."""
-    fleet = podman.start_hosts(options.count, internal=options.internal, fleet_id=options.id)
+    fleet = podman.start_hosts(
+        options.count, internal=options.internal, fleet_id=options.id, suites=options.suite or (podman.SUITE,)
+    )
     try:
         variables = _start_workspace(options.workspace, fleet.gateway) if options.workspace else {}
         options.inventory.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +88,7 @@ def main() -> int:
     command.add_argument("--inventory", type=Path, required=True)
     command.add_argument("--internal", action="store_true")
     command.add_argument("--workspace", type=Path)
+    command.add_argument("--suite", action="append", choices=(podman.SUITE, *podman.OTHER_SUITES))
     command.add_argument("--id")
     command.set_defaults(function=up)
     command = commands.add_parser("down")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -33,6 +34,8 @@ REPOSITORY = HERE.parents[1]
 
 SUITE = "trixie"
 PACKAGES = ("python3", "sudo", "openssh-server", "ca-certificates", "iproute2", "nodejs", "procps")
+OTHER_SUITES = ("bullseye", "bookworm")
+"""Further hosts, for their Python: without Node.js, which is too old there for the agents."""
 # The distribution's npm pulls in four hundred packages; npm itself is one. 10 is the line that goes with Node 20.
 NPM = "10.9.9"
 # Documentation and translations are more than a third of the tarball.
@@ -194,15 +197,16 @@ def _digest(*parts: bytes) -> str:
     return digest.hexdigest()[:12]
 
 
-def _base_tarball(cache: Path) -> Path:
+def _base_tarball(cache: Path, suite: str) -> Path:
     """Return the file system of a bare Debian, made on first use (20 to 60 s)."""
-    recipe = json.dumps([SUITE, PACKAGES, OPTIONS]).encode()
-    path = cache / "images" / f"{SUITE}-{_digest(recipe)}.tar"
+    packages = [one for one in PACKAGES if suite == SUITE or one != "nodejs"]
+    recipe = json.dumps([suite, packages, OPTIONS]).encode()
+    path = cache / "images" / f"{suite}-{_digest(recipe)}.tar"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
         unfinished.unlink(missing_ok=True)
-        _call(["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *OPTIONS, SUITE, str(unfinished)])
+        _call(["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", *OPTIONS, suite, str(unfinished)])
         unfinished.rename(path)
     return path
 
@@ -240,7 +244,7 @@ def _npmrc() -> bytes:
     return f"registry={registry}\n".encode()
 
 
-def ensure_image() -> str:
+def ensure_image(suite: str = SUITE) -> str:
     """Return the image of a test host, made on first use.
 
     :raises HostsUnavailable: when this machine cannot make test hosts.
@@ -248,7 +252,7 @@ def ensure_image() -> str:
     """
     require()
     with _locked("image") as cache:
-        tarball = _base_tarball(cache)
+        tarball = _base_tarball(cache, suite)
         key, npmrc, certificates = _key(cache), _npmrc(), _certificates()
         public = key.with_suffix(".pub").read_bytes()
         fixed = [(HERE / name).read_bytes() for name in ("Containerfile", "sshd.conf")]
@@ -281,7 +285,13 @@ def _owner() -> str:
 
 
 def start_hosts(
-    count: int, *, internal: bool = False, fleet_id: str | None = None, mounts: Iterable[str] = (), prefix: str = "host"
+    count: int,
+    *,
+    internal: bool = False,
+    fleet_id: str | None = None,
+    mounts: Iterable[str] = (),
+    prefix: str = "host",
+    suites: Sequence[str] = (SUITE,),
 ) -> Fleet:
     """Start hosts on a network of their own and wait until each answers on its ssh port.
 
@@ -289,10 +299,11 @@ def start_hosts(
     :param internal: no way out: a host reaches its own network and this machine's address on it, and nothing else.
     :param fleet_id: short name of letters, digits and ``-``; a random one when not given.
     :param mounts: further ``SOURCE:DESTINATION[:ro]`` of podman's ``--volume``.
+    :param suites: releases of Debian, which the hosts have in turn.
     :raises HostsUnavailable: when this machine cannot make test hosts.
     :raises HostsFailed: when one does not start; what was started is removed first.
     """
-    image = ensure_image()
+    images = [ensure_image(suite) for suite in suites]
     identity = fleet_id or secrets.token_hex(3)
     network = f"{PREFIX}{identity}"
     labels = ["--label", f"{PREFIX}fleet={identity}", "--label", f"{PREFIX}owner={_owner()}"]
@@ -304,7 +315,7 @@ def start_hosts(
         (facts,) = json.loads(_text(_podman(["network", "inspect", network])))
         gateway = str(facts["subnets"][0]["gateway"])
         volumes = [item for mount in mounts for item in ("--volume", mount)]
-        for name in names:
+        for name, image in zip(names, itertools.cycle(images), strict=False):
             # Signal 9 because the process with number 1 ignores what it has no handler for, and podman would wait.
             options = ["--name", f"{network}-{name}", "--hostname", name, "--network", network, "--stop-signal", "9"]
             if internal:
