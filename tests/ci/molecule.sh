@@ -18,7 +18,7 @@ run_molecule() {
     # Whoever keeps hosts of one scenario goes on with another one.
     export MOLECULE_EPHEMERAL_DIRECTORY=$WORK/molecule-$TEST_VENV/$1
     mkdir -p "$MOLECULE_EPHEMERAL_DIRECTORY"
-    molecule --base-config "$ROOT/molecule/shared/config.yml" "$2" --scenario-name "$1" --no-command-borders "${@:3}"
+    molecule --base-config "$ROOT/molecule/shared/base.yml" "$2" --scenario-name "$1" --no-command-borders "${@:3}"
 }
 
 others=()
