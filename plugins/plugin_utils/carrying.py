@@ -52,14 +52,19 @@ _LOCKS = Path(__file__).with_name("locks.json")
 """By package and version: all that an installation of it consists of, and what their makers published (tests/ci/locks.py)."""
 
 
+def locks() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_LOCKS.read_bytes())
+    return found
+
+
 @functools.lru_cache(maxsize=1)
 def libraries() -> str:
     """The parsers' sources, and the locks of agents' programs. Raises OperatorError for an installation that has none."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        locks = json.dumps(json.loads(_LOCKS.read_bytes()), separators=(",", ":"))
+        text = json.dumps(locks(), separators=(",", ":"))
         info = zipfile.ZipInfo("locks/__init__.py", (1980, 1, 1, 0, 0, 0))
-        archive.writestr(info, f"import json\nLOCKS = json.loads({locks!r})\n", zipfile.ZIP_DEFLATED, 9)
+        archive.writestr(info, f"import json\nLOCKS = json.loads({text!r})\n", zipfile.ZIP_DEFLATED, 9)
         for library, names in _LIBRARIES.items():
             sources = {"__init__": b"", **{name: _source(library, name) for name in names}}
             for name, source in sources.items():

@@ -65,6 +65,7 @@ _SAYS_MORE = {
     "helper_log": "tokens.md#the-log",
     "mirror": "toolchain.md#a-mirror",
     "toolchain_sources": "toolchain.md",
+    "offline_directory": "toolchain.md#without-a-way-out",
     "token_ttl_minutes": "tokens.md#how-long-a-pause-may-be",
     "extra_settings": "input.md#your-own-agent-settings",
     "config": "input.md#the-json-config-file",

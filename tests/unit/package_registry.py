@@ -132,7 +132,7 @@ class Registry:
                 entry = tarfile.TarInfo(f"package/{path}")
                 entry.size, entry.mode, entry.mtime = len(text.encode()), 0o644, int(time.time())
                 archive.addfile(entry, io.BytesIO(text.encode()))
-        tarball = f"/{name}/-/{version}.tgz"
+        tarball = f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
         self._files[tarball] = made.getvalue()
         dist = {
             "tarball": self.url + tarball,

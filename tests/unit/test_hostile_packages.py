@@ -30,6 +30,8 @@ from tests.control_node import REPOSITORY
 from tests.unit.package_registry import Registry
 
 NAME, PLATFORM, OTHER = "@test/agent", "@test/agent-linux", "@test/other"
+TARBALL = f"/{PLATFORM}/-/agent-linux-1.0.0.tgz"
+"""Of PLATFORM, as npm's own registry calls it."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("npm"), reason="needs npm: apt-get install -y npm")
 
@@ -187,7 +189,7 @@ def _tar() -> bytes:
 
 def _replaced(registry: Registry, content: bytes, algorithm: str = "sha512") -> None:
     """The package that is brought along is another; its integrity is told as it is."""
-    registry._files[f"/{PLATFORM}/-/1.0.0.tgz"] = content
+    registry._files[TARBALL] = content
     told = base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
     registry._packages[PLATFORM]["versions"]["1.0.0"]["dist"]["integrity"] = f"{algorithm}-{told}"
 
@@ -202,7 +204,7 @@ def _by_another_digest(registry: Registry, directory: Path) -> None:
 
 def _not_to_be_kept(registry: Registry, directory: Path) -> None:
     _replaced(registry, gzip.compress(_tar()))
-    registry.headers[f"/{PLATFORM}/-/1.0.0.tgz"] = {"Cache-Control": "no-store"}
+    registry.headers[TARBALL] = {"Cache-Control": "no-store"}
 
 
 def _from(place: str) -> Callable[[Registry, Path], None]:

@@ -31,8 +31,8 @@ MAY_IMPORT: dict[str, str] = {
     "by_action": "options ansible",
     "workspace": "leaves agents options databricks requests certifi",
     "modules": "leaves options by_action",
-    "plugin_utils": "leaves options parts loading workspace ansible",
-    "action": "leaves options modules plugin_utils ansible",
+    "plugin_utils": "leaves agents options parts loading workspace ansible",
+    "action": "leaves agents options modules plugin_utils ansible",
     "lookup": "leaves options plugin_utils ansible",
     "doc_fragments": "agents options parts",
 }

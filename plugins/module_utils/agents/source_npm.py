@@ -23,11 +23,13 @@ from .. import careful, processes
 from ..errors import OperatorError
 from .sources import (
     ANSWER_SECONDS,
+    MIRROR,
     START_SECONDS,
     SYSTEM_CERTIFICATES,
     Registry,
     Settings,
     Source,
+    below_mirror,
     certificates_file,
     environment_for,
     names_in,
@@ -92,6 +94,10 @@ class Npm(Source):
         os.makedirs(os.path.join(directory, "bin"))
         os.makedirs(project)
         needs = {"dependencies": {self.package: version}}
+        if settings.mirror and not settings.npm_registry:
+            # A directory of files need not have what a registry tells of a package beside it.
+            url = Registry("", below_mirror(settings, self.place), MIRROR).url
+            lock = {place: {**entry, "resolved": url + tarball(place, entry)} for place, entry in lock.items()}
         described = {
             "package.json": needs,
             "package-lock.json": {"lockfileVersion": 3, "packages": {"": needs, **lock}},
@@ -307,6 +313,12 @@ class Npm(Source):
             return registry
         url = told.get(f"{scope}:registry") or told.get("registry")
         return Registry("the npm registry", url, "coding_agents_npm_registry")
+
+
+def tarball(place: str, entry: Mapping[str, Any]) -> str:
+    """The path, in a registry, of the package that a lock has at ``place``."""
+    name = str(entry.get("name") or place.rpartition("node_modules/")[2])
+    return f"{name}/-/{name.rpartition('/')[2]}-{entry['version']}.tgz"
 
 
 def _version_of_node(node: str, environment: Mapping[str, str]) -> str:

@@ -99,6 +99,9 @@ class Release(Source):
                 f"{self.package} {version}",
                 f"Install {self.package} on this host, then run again",
             )
+        return self.archive_for(version, system, machine)
+
+    def archive_for(self, version: str, system: str, machine: str) -> str:
         return self.name_of_archive.format(version=version, system=system, machine=self._machines[machine])
 
     def require(self, version: str, settings: Settings) -> None:
@@ -106,11 +109,11 @@ class Release(Source):
 
     def fetch(self, version: str, directory: str, settings: Settings, lock: Any = None) -> None:
         what, name = f"{self.package} {version}", self.archive(version)
-        server = _Server(what, below_mirror(settings, self.place.format(version=version)), settings)
+        server = Server(what, below_mirror(settings, self.place.format(version=version)), settings)
         with scratch_directory() as scratch:
             sums = os.path.join(scratch, "sums")
             server.download(self.sums.format(version=version), sums, _LARGEST_SUMS)
-            wanted = _sum_of(name, sums)
+            wanted = sum_of(name, sums)
             if wanted is None:
                 raise server.problem(f"<where> tells no SHA-256 for {name}", "Check coding_agents_mirror")
             archive = os.path.join(scratch, name)
@@ -153,13 +156,16 @@ DATABRICKS_CLI_VERSION = "1.13.0"
 """What is fetched: the one whose behaviour the sign-in was measured with."""
 
 
-class _Server:
+class Server:
     """Where one release stands: the vendor's own, or a mirror."""
 
-    def __init__(self, what: str, url: str, settings: Settings) -> None:
+    def __init__(
+        self, what: str, url: str, settings: Settings, variable: str = MIRROR, check: str = _CHECK_NETWORK
+    ) -> None:
         self.what = what
-        self._registry = Registry("", url, MIRROR)
+        self._registry = Registry("", url, variable)
         self._settings = settings
+        self._check = check
 
     def problem(self, cause: str, way_out: str) -> OperatorError:
         cause = cause.replace("<where>", self._registry.url.rstrip("/"))
@@ -183,17 +189,17 @@ class _Server:
                 )
                 size = stream.tell()
         except web.NoHttp:
-            raise self.problem("<where> does not answer as a server of files does", _CHECK_NETWORK) from None
+            raise self.problem("<where> does not answer as a server of files does", self._check) from None
         except OSError as error:
-            raise self.problem(*_of_network(error)) from None
+            raise self.problem(*_of_network(error, self._check)) from None
         if reply.status in (401, 403, 407):
             raise self.problem("<where> refuses access", "Check its user name and password, and what it allows")
         if reply.status in (404, 410):
-            raise self.problem(f"<where> does not have {name}", "Check coding_agents_mirror")
+            raise self.problem(f"<where> does not have {name}", f"Check {self._registry.variable}")
         if reply.status != 200:
             raise self.problem(f"<where> answers with HTTP {reply.status}", "Try again later")
         if reply.body is None:
-            raise self.problem(f"<where> ends before the end of {name}", _CHECK_NETWORK)
+            raise self.problem(f"<where> ends before the end of {name}", self._check)
         if size > most:
             raise self.problem(f"{name} is larger than {most} bytes", _NOT_PUBLISHED[1])
 
@@ -221,7 +227,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _of_network(error: OSError) -> tuple[str, str]:
+def _of_network(error: OSError, check: str) -> tuple[str, str]:
     """The cause and the way out."""
     if error.errno in _DISK:
         return _of_disk(error)
@@ -238,9 +244,9 @@ def _of_network(error: OSError) -> tuple[str, str]:
             "Check coding_agents_proxy, and what it allows",
         )
     if isinstance(reason, TimeoutError) or "timed out" in str(reason):
-        return f"<where> does not answer (nothing came for {ANSWER_SECONDS} s)", _CHECK_NETWORK
+        return f"<where> does not answer (nothing came for {ANSWER_SECONDS} s)", check
     why = getattr(reason, "strerror", None) or "no connection"
-    return f"<where> is not reachable ({careful.line(why)})", _CHECK_NETWORK
+    return f"<where> is not reachable ({careful.line(why)})", check
 
 
 _DISK = {
@@ -255,7 +261,7 @@ def _of_disk(error: OSError) -> tuple[str, str]:
     return _DISK.get(error.errno or 0, (f"it cannot be written ({error.strerror})", "Mend that and run again"))
 
 
-def _sum_of(name: str, sums: str) -> str | None:
+def sum_of(name: str, sums: str) -> str | None:
     with open(sums, encoding="utf-8", errors="replace") as stream:
         lines = [_LINE.fullmatch(line.strip()) for line in stream]
     return next((line[1].lower() for line in lines if line and line[2] == name), None)

@@ -19,8 +19,24 @@ if registry("parts", "PARTS"):
 
 DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
 SIGN_IN: Spec = {"sign_in_timeout": {"type": "int", "default": 300}}
-SPEC: Spec = {**DOCTOR, **SIGN_IN}
-EXAMPLES = {"doctor_prompt": "true", "sign_in_timeout": "300"}
+OFFLINE: Spec = {
+    "offline_databricks_cli": {"type": "bool", "default": True},
+    "offline_directory": {"type": "path"},
+    "offline_platforms": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["linux_x86_64", "linux_arm64", "darwin_x86_64", "darwin_arm64"],
+        "default": ["linux_x86_64"],
+    },
+}
+SPEC: Spec = {**DOCTOR, **SIGN_IN, **OFFLINE}
+EXAMPLES = {
+    "doctor_prompt": "true",
+    "offline_databricks_cli": "false",
+    "offline_directory": "/srv/mirror",
+    "offline_platforms": "[linux_x86_64, darwin_arm64]",
+    "sign_in_timeout": "300",
+}
 USE = {"doctor_prompt": "usual"}
 
 
@@ -32,7 +48,7 @@ def _seconds(value: Any, variable: str) -> list[str]:
 
 CHECKS = {"sign_in_timeout": _seconds}
 
-EARLIER = frozenset(SPEC)
+EARLIER = frozenset({**DOCTOR, **SIGN_IN})
 """Set without the prefix once."""
 
 
