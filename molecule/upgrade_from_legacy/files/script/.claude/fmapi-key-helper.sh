@@ -1,0 +1,2 @@
+#!/bin/sh
+exec databricks auth token --profile fmapi-claudecode-profile
