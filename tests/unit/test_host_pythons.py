@@ -16,7 +16,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 VERSIONS = [f"3.{minor}" for minor in range(9, 14)]
 STORY = Path(__file__).with_name("host_story.py")
-NEED_ANSIBLE = {"module"}
+NEED_ANSIBLE = {"by_action", "module"}
 LEAST = 2
 
 

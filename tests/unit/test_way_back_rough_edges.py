@@ -38,7 +38,7 @@ from hypothesis import strategies as st
 from tests.unit.generated import ini_texts, json_texts
 from tests.unit.homes import COMPONENTS, as_nobody, everything, make_home, owner_of, shared_directory, temporaries, tree
 from tests.unit.homes import wanted as documents
-from tests.unit.options_for import NO_TOOLS, URL, carried, options_for
+from tests.unit.options_for import carried, options_for
 from tests.unit.test_loading import call
 
 IMPORTED = (ctypes, grp, pwd)
@@ -361,9 +361,8 @@ def test_of_two_documents_that_are_one_file_the_dry_run_shows_what_is_done(
 def test_a_home_s_name_is_taken_as_it_is_written(tmp_path: Path, name: str) -> None:
     home = tmp_path / name
     home.mkdir()
-    own = {name: options_for()[name] for name in ("claude_code_settings_location", "claude_code_experimental_betas")}
-    chosen = {"workspace_url": URL, "parts": ["databricks_oauth", "agent_settings"], "home": str(home), **NO_TOOLS}
-    told = call({**chosen, "carried": {**carried(), "own": own}})
+    chosen = options_for(parts=["databricks_oauth", "agent_settings"], home=str(home), state="present")
+    told = call({**chosen, "carried": carried()})
     assert told["homes"] == [str(home)] and (home / ".claude/settings.json").exists()
     call({**chosen, "state": "absent", "carried": carried()})
     assert list(home.iterdir()) == []
