@@ -69,9 +69,9 @@ class Vendors:
         self.node = NODE.archive_for(NODE_VERSION, "linux", "x86_64")
         releases.publish(self.registry, directory_of_node, self.node, b"an archive", "SHASUMS256.txt")
 
-    def fill(self, check: bool = False, versions: Mapping[str, str] = EACH) -> list[str]:
+    def fill(self, check: bool = False, versions: Mapping[str, str] | None = None) -> list[str]:
         mirror = offline.Mirror(str(self.place), self.settings, check)
-        mirror.fill(versions, ["linux_x86_64"], LOCKS, False)
+        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], LOCKS, False)
         return sorted(mirror.fetched)
 
     def files(self) -> list[str]:
