@@ -73,7 +73,9 @@ def test_each_playbook_says_what_it_does_and_can_be_called_by_its_full_name(
     listed = installed.run("ansible-playbook", playbook, "--inventory", "host,", "--list-tasks")
     assert _complaints(listed.stderr) == []
     (play,) = yaml.safe_load(text)
-    assert re.search(rf"play #1 \((?:all|localhost)\): {re.escape(play['name'])}\t.*\n +tasks:\n +\w", listed.stdout), listed.stdout
+    assert re.search(rf"play #1 \((?:all|localhost)\): {re.escape(play['name'])}\t.*\n +tasks:\n +\w", listed.stdout), (
+        listed.stdout
+    )
 
 
 def test_the_documentation_site_is_built_without_warnings(installed: Installed, tmp_path: Path) -> None:
