@@ -10,6 +10,7 @@ import platform
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -52,6 +53,20 @@ def real_node(version: str) -> bytes:
         whole.replace(place)
         shutil.rmtree(scratch)
     return place.read_bytes()
+
+
+def npm_registry() -> str:
+    """The one that this machine's npm is set to."""
+    done = subprocess.run(["npm", "config", "get", "registry"], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def pip_index() -> str:
+    """The one that pip asks on this machine. Only the program itself knows its default."""
+    asks = "from pip._internal.cli.cmdoptions import index_url; print(index_url().default)"
+    ways = (["-m", "pip", "config", "get", "global.index-url"], ["-c", asks])
+    told = (subprocess.run([sys.executable, *way], capture_output=True, text=True, check=False) for way in ways)
+    return next(one.stdout.strip() for one in told if one.returncode == 0)
 
 
 def publish(server: Registry, directory: str, name: str, content: bytes, sums: str, told: str = "") -> None:

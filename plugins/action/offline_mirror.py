@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -15,6 +14,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.agents.sources import Settings
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
+from ..module_utils.lending import lent
 from ..module_utils.options.values import as_boolean, as_list, as_mapping
 from ..modules.offline_mirror import SPEC
 from ..plugin_utils import carrying, offline
@@ -58,26 +58,12 @@ class ActionModule(ActionBase):
         mirror = offline.Mirror(directory, settings, bool(self._task.check_mode))
         versions = offline.versions_of(names, as_mapping(options["cli_versions"]) or {})
         platforms = [str(one) for one in as_list(options["offline_platforms"]) or ()]
-        with _through(options["proxy"], options["no_proxy"]):
+        # The standard library takes the way out of the environment.
+        way = {"https_proxy": options["proxy"], "http_proxy": options["proxy"], "no_proxy": options["no_proxy"]}
+        with lent({name: value for name, value in way.items() if value}):
             mirror.fill(versions, platforms, carrying.locks(), as_boolean(options["offline_databricks_cli"]) is True)
         fetched = sorted(mirror.fetched)
         after = "".join(f"{one}\n" for one in fetched)
         shown = {"before": "", "after": after, "before_header": directory, "after_header": directory}
         result = {"changed": bool(fetched), "directory": directory, "fetched": fetched}
         return {**result, "diff": shown} if fetched else result
-
-
-@contextlib.contextmanager
-def _through(proxy: str | None, no_proxy: str | None) -> Iterator[None]:
-    """The standard library takes the way out of the environment."""
-    named = {"https_proxy": proxy, "http_proxy": proxy, "no_proxy": no_proxy}
-    before = {name: os.environ.get(name) for name in named}
-    os.environ.update({name: value for name, value in named.items() if value})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -11,9 +11,9 @@ class ModuleDocFragment:
 options:
   mirror:
     description:
-      - URL of a directory (https) that has what hosts fetch, in a directory for each vendor's host and laid out as that host
-        is, such as C(nodejs.org/dist/), C(github.com/databricks/cli/releases/download/), C(registry.npmjs.org/) and
-        C(pypi.org/simple/).
+      - URL of a directory (https) that has what hosts fetch, archives as their vendors have them below
+        C(nodejs.org/dist/) and C(github.com/databricks/cli/releases/download/), an npm registry's packages below C(npm/) and a Python
+        index below C(pypi/simple/).
       - For packages of npm and of Python, a registry and an index that are named themselves rank over it.
     type: str
   toolchain_sources:

@@ -62,11 +62,11 @@ options:
     default: {}
   npm_registry:
     description:
-      - URL of the npm registry that the control node fetches from. Without it, npm's own.
+      - URL of the npm registry that the control node fetches from. Needed for agents that come from npm, unless O(mirror) is set.
     type: str
   pip_index:
     description:
-      - URL of the Python index that the control node fetches from. Without it, pypi.org.
+      - URL of the Python index that the control node fetches from. Needed for agents that come from one, unless O(mirror) is set.
     type: str
   mirror:
     description:
@@ -107,7 +107,7 @@ fetched:
   returned: success
   type: list
   elements: str
-  sample: [registry.npmjs.org/@openai/codex/-/codex-0.169.0.tgz]
+  sample: [npm/@openai/codex/-/codex-0.169.0.tgz]
 """
 
 from ..module_utils import by_action

@@ -82,8 +82,8 @@ class Mirror:
                 self._wheels(line)
 
     def _of_npm(self, source: Npm, version: str, lock: Mapping[str, Any], platforms: Sequence[str]) -> Iterator[Wanted]:
-        base = self.settings.npm_registry or below_mirror(self.settings, Npm.place)
         variable = "coding_agents_npm_registry"
+        base = self._registry(self.settings.npm_registry, Npm.place, variable)
         for platform in platforms:
             own = [one for one in lock.values() if "os" in one and _fits(one, platform)]
             if lock[f"node_modules/{source.package}"].get("lacksPlatforms") and not own:
@@ -98,6 +98,14 @@ class Mirror:
                 path = tarball(place, entry)
                 digest = base64.b64decode(told).hex()
                 yield Wanted(Npm.place + path, path.partition("/-/")[0], base, path, variable, algorithm, digest)
+
+    def _registry(self, named: str | None, place: str, variable: str) -> str:
+        """Where packages come from: what this control node's npm and pip are set to is for its own packages."""
+        if not named and not self.settings.mirror:
+            raise OperatorError(
+                "is not set", variable, "Name what the control node fetches from, there or in coding_agents_mirror"
+            )
+        return named or below_mirror(self.settings, place)
 
     def _release(self, release: Release, version: str, platforms: Sequence[str]) -> None:
         place, sums = release.place.format(version=version), release.sums.format(version=version)
@@ -135,17 +143,17 @@ class Mirror:
         known = _read(page)
         if hashes <= {digest for file, digest in _links(known) if _digest(directory + file, "sha256") == digest}:
             return
+        variable = "coding_agents_pip_index"
+        index = self._registry(self.settings.pip_index, Pip.place, variable).rstrip("/")
         self.fetched.append(f"{place}index.html")
         if self.check:
             return
-        variable = "coding_agents_pip_index"
-        index = (self.settings.pip_index or below_mirror(self.settings, Pip.place)).rstrip("/")
         server = self._server(name, f"{index}/{_normal(name)}", variable)
         with _placed(page) as part:
             server.download("", part, _LARGEST_PAGE)
             offered = {digest: url for url, digest in _links(_read(part)) if digest in hashes}
             if set(offered) != hashes:
-                way_out = "Check coding_agents_pip_index: it must tell the SHA-256 of each file, as pypi.org does"
+                way_out = "Check coding_agents_pip_index: it must tell the SHA-256 of each file"
                 raise server.problem("<where> does not name every file of our lock", way_out)
             wanted = []
             for digest, link in sorted(offered.items()):

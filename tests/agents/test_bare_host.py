@@ -58,7 +58,7 @@ def variables(workspace: Workspace, mirror: Registry, home: Path, tmp_path: Path
         "coding_agents_agents": AGENTS,
         "coding_agents_ca_file": str(both),
         "coding_agents_mirror": mirror.url.replace("://", "://ada:s3cret-of-the-mirror@"),
-        "coding_agents_npm_registry": "https://registry.npmjs.org/",
+        "coding_agents_npm_registry": releases.npm_registry(),
     }
 
 

@@ -63,8 +63,8 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         "coding_agents_offline_directory": str(tmp_path / "mirror"),
         "coding_agents_offline_databricks_cli": False,
         "coding_agents_mirror": vendor.url,
-        "coding_agents_npm_registry": "https://registry.npmjs.org/",
-        "coding_agents_pip_index": "https://pypi.org/simple/",
+        "coding_agents_npm_registry": releases.npm_registry(),
+        "coding_agents_pip_index": releases.pip_index(),
         "coding_agents_ca_file": str(tmp_path / "vendor" / "ca.pem"),
     }
     assert control.run("prepare_offline", {"localhost": prepared}).ok().changed("localhost") == 1

@@ -232,8 +232,8 @@ def fetched() -> str:
         for one, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION))
     ]
     rows += [
-        ("agents from npm", "as pinned", f"`https://{Npm.place}`", "as npm asks"),
-        ("agents from a Python index", "as pinned", f"`https://{Pip.place}`", "as pip asks"),
+        ("agents from npm", "as pinned", "the registry that npm is set to", "as npm asks"),
+        ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks"),
     ]
     return _table(("what", "version", "where from", "files"), rows)
 

@@ -49,8 +49,8 @@ class Registry:
 
             def do_GET(self) -> None:
                 path = urllib.parse.unquote(self.path)
-                for host in ("/registry.npmjs.org/", "/pypi.org/"):  # as a mirror of several vendors has them
-                    path = path if not path.startswith(host) else path[len(host) - 1 :]
+                for place in ("/npm/", "/pypi/"):  # as a mirror has them
+                    path = path if not path.startswith(place) else path[len(place) - 1 :]
                 if path in registry.cut:
                     self._cut(registry._files[path])
                     return

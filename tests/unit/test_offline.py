@@ -87,11 +87,9 @@ def vendors(tmp_path: Path) -> Iterator[Vendors]:
 
 def test_everything_stands_as_a_mirror_has_it_and_a_second_run_asks_nobody(vendors: Vendors) -> None:
     fetched = vendors.fill()
-    wheel, node = f"pypi.org/simple/hermes-agent/{FILE}", f"nodejs.org/dist/v{NODE_VERSION}"
-    page = "pypi.org/simple/hermes-agent/index.html"
-    assert fetched == sorted(
-        [f"registry.npmjs.org{TARBALL}", wheel, page, f"{node}/{vendors.node}", f"{node}/SHASUMS256.txt"]
-    )
+    wheel, node = f"pypi/simple/hermes-agent/{FILE}", f"nodejs.org/dist/v{NODE_VERSION}"
+    page = "pypi/simple/hermes-agent/index.html"
+    assert fetched == sorted([f"npm{TARBALL}", wheel, page, f"{node}/{vendors.node}", f"{node}/SHASUMS256.txt"])
     assert vendors.files() == fetched, "of no other platform, and nothing half-done"
     assert (vendors.place / wheel).read_bytes() == WHEEL
     assert f'href="{FILE}#sha256={_sha256(WHEEL)}"' in (vendors.place / page).read_text()
@@ -101,15 +99,15 @@ def test_everything_stands_as_a_mirror_has_it_and_a_second_run_asks_nobody(vendo
 
 def test_a_file_that_was_damaged_is_fetched_again_and_no_other(vendors: Vendors) -> None:
     vendors.fill()
-    damaged = vendors.place / f"registry.npmjs.org{TARBALL}"
+    damaged = vendors.place / f"npm{TARBALL}"
     damaged.write_bytes(CONTENT[:-1])
-    assert vendors.fill() == [f"registry.npmjs.org{TARBALL}"]
+    assert vendors.fill() == [f"npm{TARBALL}"]
     assert damaged.read_bytes() == CONTENT
 
 
 def test_check_mode_asks_nobody_and_writes_nothing(vendors: Vendors) -> None:
     foretold = vendors.fill(check=True)
-    assert f"registry.npmjs.org{TARBALL}" in foretold and "pypi.org/simple/hermes-agent/index.html" in foretold
+    assert f"npm{TARBALL}" in foretold and "pypi/simple/hermes-agent/index.html" in foretold
     assert (vendors.registry.asked, vendors.place.exists()) == ([], False)
 
 
@@ -137,7 +135,7 @@ def test_a_download_that_breaks_off_is_told_and_the_next_run_completes_it(vendor
         vendors.fill()
     assert vendors.files() == []
     vendors.registry.cut.clear()
-    assert f"registry.npmjs.org{TARBALL}" in vendors.fill()
+    assert f"npm{TARBALL}" in vendors.fill()
 
 
 def test_a_full_disk_is_told(vendors: Vendors, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,10 +156,17 @@ def test_a_version_without_a_lock_is_refused_before_anybody_is_asked(vendors: Ve
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_each_agent_can_be_prepared_as_it_is_pinned(tmp_path: Path, name: str) -> None:
-    mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}), True)
+    mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}, mirror="https://mirror.example.com"), True)
     mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), True)
-    place = "registry.npmjs.org/" if AGENTS[name].source.name == "npm" else "pypi.org/simple/"
+    place = "npm/" if AGENTS[name].source.name == "npm" else "pypi/simple/"
     assert [one for one in mirror.fetched if one.startswith(place + AGENTS[name].source.package)]
+
+
+@pytest.mark.parametrize(("name", "variable"), [("pi", "npm_registry"), ("hermes", "pip_index")])
+def test_nobody_is_asked_who_was_not_named(tmp_path: Path, name: str, variable: str) -> None:
+    mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}), True)
+    with pytest.raises(OperatorError, match=f"coding_agents_{variable}: is not set"):
+        mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), False)
 
 
 def test_without_a_directory_the_task_says_which_variable_to_set(tmp_path: Path) -> None:

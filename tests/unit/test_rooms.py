@@ -15,7 +15,19 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as Normal
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-LEAVES = {"careful", "errors", "processes", "version", "defects", "routing", "people", "places", "platforms", "web"}
+LEAVES = {
+    "lending",
+    "careful",
+    "errors",
+    "processes",
+    "version",
+    "defects",
+    "routing",
+    "people",
+    "places",
+    "platforms",
+    "web",
+}
 
 # A room, and what it may import: rooms, and packages that are not of the standard library. From the bottom up.
 MAY_IMPORT: dict[str, str] = {

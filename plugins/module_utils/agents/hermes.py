@@ -78,7 +78,7 @@ def _with_token(request, **_context):
 
 
 def _ask_nobody_else():
-    # Its sessions ask pypi.org for a newer version and models.dev for a list of models, and no setting stops that.
+    # Its sessions ask the Python index for a newer version and models.dev for a list of models, and no setting stops that.
     try:
         from agent import models_dev
         from hermes_cli import banner
@@ -156,7 +156,7 @@ class Hermes(Agent):
         "With 0.19.0: first answer by its bare name, expired tokens in a turn at 401 and 403, no token in its files or for its "
         "commands, what outranks, nobody else asked (a session, too), the doctor's prompt, the way back. Its prompts with "
         "C(-z) end with status 0 even where they were refused; C(hermes chat --quiet --query) tells. C(hermes --version) "
-        "asks pypi.org for a newer one. A busy workspace (HTTP 429) and a model that is gone (404) it gives up after 3 tries, "
+        "asks the Python index for a newer one. A busy workspace (HTTP 429) and a model that is gone (404) it gives up after 3 tries, "
         "5 to 10 seconds."
     )
 

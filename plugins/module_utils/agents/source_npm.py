@@ -63,7 +63,8 @@ class Npm(Source):
     """
 
     name = "npm"
-    place = "registry.npmjs.org/"
+    place = "npm/"
+    """In a mirror."""
     """Of the vendor's own registry: so it is called in a mirror."""
 
     def __init__(self, package: str, needs_scripts: bool = False, node: Mapping[str, str] | None = None) -> None:

@@ -35,7 +35,8 @@ class Pip(Source):
     """A package of a Python index, in a virtual environment. ``pythons`` are the versions that it runs on, the best one first."""
 
     name = "pip"
-    place = "pypi.org/simple/"
+    place = "pypi/simple/"
+    """In a mirror."""
     """Of the vendor's own index: so it is called in a mirror."""
     _SETTINGS = re.compile(r"PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)")
     """Of pip's own variables, those that say where packages come from; others say where they go."""

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from .. import web
 from ..careful import line
+from ..lending import lent
 from ..version import VERSION
 from . import answers, errors, identity
 from .certificates import read_certificates, usual_roots
@@ -165,25 +166,17 @@ class Workspace:
         """Lend this process the environment the SDK may see. requests takes an additional CA in no other way that also
         reaches the requests which the SDK makes outside its own session."""
         with _lent:
-            before = {name: os.environ.get(name) for name in (*self._asking.hidden, "REQUESTS_CA_BUNDLE")}
-            try:
-                for name in self._asking.hidden:
-                    os.environ.pop(name, None)
-                if self._certificates is not None:
-                    if self._bundle is None:
-                        self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
-                            "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
-                        )
-                        self._bundle.write(usual_roots(self._environ, certifi.where()) + "\n" + self._certificates)
-                        self._bundle.flush()
-                    os.environ["REQUESTS_CA_BUNDLE"] = self._bundle.name
+            changes: dict[str, str | None] = dict.fromkeys(self._asking.hidden)
+            if self._certificates is not None:
+                if self._bundle is None:
+                    self._bundle = tempfile.NamedTemporaryFile(  # noqa: SIM115 (closed in __exit__)
+                        "w", encoding="utf-8", prefix="fmapi-ca-", suffix=".pem"
+                    )
+                    self._bundle.write(usual_roots(self._environ, certifi.where()) + "\n" + self._certificates)
+                    self._bundle.flush()
+                changes["REQUESTS_CA_BUNDLE"] = self._bundle.name
+            with lent(changes):
                 yield
-            finally:
-                for name, value in before.items():
-                    if value is None:
-                        os.environ.pop(name, None)
-                    else:
-                        os.environ[name] = value
 
     def _call(self, function: Callable[[], _T], seconds: float = CALL_SECONDS) -> _T:
         """Run something of the SDK, again where the workspace had trouble of its own, and give up on it after some seconds.
