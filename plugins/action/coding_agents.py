@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..modules.coding_agents import SPEC
+from ..plugin_utils import memory
 from ..plugin_utils.host_action import HostAction
 
 
@@ -13,3 +14,4 @@ class ActionModule(HostAction):
     OPTIONS = SPEC
     VERB = "bring_or_withdraw"
     ASKS_WORKSPACE = True
+    CARRIES = {"forgotten": memory.forgotten(SPEC)}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ..modules.coding_agents_info import SPEC
+from ..plugin_utils import memory
 from ..plugin_utils.host_action import HostAction
 
 
@@ -15,3 +16,4 @@ class ActionModule(HostAction):
     ASKS_WORKSPACE = True
     FINDS_LACK = True
     FINDS_FAILURES = True
+    CARRIES = {"forgotten": memory.forgotten(SPEC)}

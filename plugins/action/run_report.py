@@ -21,7 +21,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import OperatorError
 from ..modules.run_report import argument_spec
-from ..plugin_utils import report, run_store
+from ..plugin_utils import report, report_status, report_upgrade, run_store
 
 try:
     from ansible.errors import AnsibleValueOmittedError
@@ -73,9 +73,13 @@ class ActionModule(ActionBase):
                 width=display.columns,
                 doctor=_command("doctor"),
                 sign_in=_command("sign_in"),
+                repair=_command("repair"),
                 is_told_first=reporting.is_told_first,
             )
-            for line in report.lines(reporting.new, run):
+            told = [entry for entry in reporting.new if not report_status.is_mine(entry)]
+            statuses = [entry for entry in reporting.new if report_status.is_mine(entry)]
+            upgrades = report_upgrade.lines(told, run)
+            for line in [*report.lines(told, run), *report_status.lines(statuses, run), *upgrades]:
                 display.display(line.text, color=_COLOURS.get(line.tone))
             reporting.done()
             try:

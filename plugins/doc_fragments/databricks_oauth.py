@@ -76,6 +76,10 @@ options:
       - The file is private and rotated at 256 KiB. It goes when this is switched off, and on uninstall.
     type: bool
     default: false
+  contact:
+    description:
+      - Whom people of this host ask, as the command C(coding-agents) says it where they cannot mend something themselves.
+    type: str
   login_at_start:
     description:
       - Whether the person is asked to sign in when their session begins, if they are not signed in.

@@ -9,7 +9,8 @@ earlier run had compiled is kept beside the access tokens, for the owner alone. 
 says so, and its action plugin calls again with the program's bytes. A file of it is compiled when it is first imported: no host needs
 all of them.
 
-A parser that the host lacks travels in the same way, with the call that has to read a document with it, and is never kept.
+A parser that the host lacks travels in the same way, with the call that has to read a document with it. Modules do not use it again:
+it is kept for the command on the host, which nobody brings one.
 
 Code is loaded after the module has become the owner: whoever can change these files can only change what is done with their own
 rights.
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Tuple  # noqa: UP035
 
 from . import careful
 from .engine.owner import Owner
-from .places import CARRIED_LIBRARY, COMPILED, PROGRAM_NAME
+from .places import CARRIED_LIBRARY, COMPILED, LIBRARIES, PROGRAM_NAME
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -44,22 +45,30 @@ Code = Dict[str, Tuple[bool, bytes]]  # noqa: UP006
 """By module: whether it is a package, and its code as :mod:`marshal` has it; empty where nothing has imported it on this host."""
 
 
-def load(owner: Owner, carried: Mapping[str, Any]) -> ModuleType | None:
-    """The host program's module ``rollout``; None where the program is neither here as it is wanted nor carried."""
-    digest = carried["program_sha256"]
-    content = _installed(owner, digest)
+def load(owner: Owner, carried: Mapping[str, Any], cache: str = "", module: str = "rollout") -> ModuleType | None:
+    """A module of the host program; None where the program is neither here as it is wanted nor carried.
+
+    ``cache``: another directory than the owner's in which compiled code is kept.
+    """
+    wanted = carried["program_sha256"]
+    content = _installed(owner, wanted)
     if content is None and "program" in carried:
         content = zlib.decompress(b64decode(carried["program"]))
     if content is None:
         return None  # even where its code is kept: what comes next is to find a program that stands
     if "libraries" in carried:
         offer_libraries(carried["libraries"])
-    kept = _compiled_file(owner, digest)
+    kept = _compiled_file(cache or owner.cache, wanted)
     code = _compiled(kept)
     _Finder.offer(content, _modules(content) if code is None else code, "" if code is None else kept)
     from importlib import import_module
 
-    return import_module(f"{PACKAGE}.rollout")
+    return import_module(f"{PACKAGE}.{module}")
+
+
+def digest(content: bytes) -> str:
+    """How a program is named everywhere: SHA-256, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def offer_libraries(packed: str) -> None:
@@ -78,42 +87,58 @@ def is_at_hand(owner: Owner, carried: Mapping[str, Any]) -> bool:
     return "program" in carried or _installed(owner, carried["program_sha256"]) is not None
 
 
-def keep(owner: Owner, digest: str) -> None:
-    """Keep what was compiled for the next run, where the program stands and its cache directory is there.
+def offer_kept_libraries(cache: str) -> None:
+    """Let the libraries be imported that a rollout has left in this directory, if it has."""
+    kept = _read(os.path.join(cache, LIBRARIES), ours_alone=True)
+    if kept is not None:
+        offer_libraries(kept.decode("ascii", "replace"))
+
+
+def keep(owner: Owner, carried: Mapping[str, Any], cache: str = "") -> None:
+    """Keep what was compiled for the next run, and what parsers have come for the command on this host, where the program stands and
+    its cache directory is there.
 
     In place of what is kept there and was not believed, too.
     """
-    path = _compiled_file(owner, digest)
-    if not careful.is_ours_alone(owner.cache) or _Finder.kept == path:
+    cache = cache or owner.cache
+    wanted = carried["program_sha256"]
+    path = _compiled_file(cache, wanted)
+    compiled, parsers = _Finder.kept != path, "libraries" in carried
+    if not (compiled or parsers) or not careful.is_ours_alone(cache) or _installed(owner, wanted) is None:
         return
-    if _installed(owner, digest) is None:
-        return
-    body = marshal.dumps(_Finder.code)
+    with contextlib.suppress(OSError):  # without them the next run is slower, no more
+        if parsers:
+            _write(os.path.join(cache, LIBRARIES), carried["libraries"].encode())
+        if compiled:
+            body = marshal.dumps(_Finder.code)
+            _write(path, hashlib.sha256(body).digest() + body)
+            for name in os.listdir(cache):
+                older = name.startswith(COMPILED) and name != os.path.basename(path)
+                if older and not _is_of_another_python(name, wanted):
+                    os.unlink(os.path.join(cache, name))
+
+
+def _write(path: str, content: bytes) -> None:
+    """Raises OSError."""
     temporary = f"{path}.{os.getpid()}"
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(hashlib.sha256(body).digest() + body)
-        for name in os.listdir(owner.cache):
-            if (
-                name.startswith(COMPILED)
-                and name != os.path.basename(temporary)
-                and not _is_of_another_python(name, digest)
-            ):
-                os.unlink(os.path.join(owner.cache, name))
+            stream.write(content)
         os.replace(temporary, path)
-    except OSError:  # without it the next run is slower, no more
+    except OSError:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        raise
 
 
-def _compiled_file(owner: Owner, digest: str) -> str:
+def _compiled_file(cache: str, wanted: str) -> str:
     """Its name says for which program and which Python it is."""
-    return os.path.join(owner.cache, f"{COMPILED}{digest[:16]}-{sys.implementation.cache_tag}-{sys.hexversion:x}")
+    return os.path.join(cache, f"{COMPILED}{wanted[:16]}-{sys.implementation.cache_tag}-{sys.hexversion:x}")
 
 
-def _is_of_another_python(name: str, digest: str) -> bool:
+def _is_of_another_python(name: str, wanted: str) -> bool:
     """Whether it is the same program's code for another Python: of another host that has the same home."""
-    return name.startswith(f"{COMPILED}{digest[:16]}-") and "." not in name
+    return name.startswith(f"{COMPILED}{wanted[:16]}-") and "." not in name
 
 
 def _compiled(path: str) -> Code | None:
@@ -127,10 +152,10 @@ def _compiled(path: str) -> Code | None:
     return found if isinstance(found, dict) else None
 
 
-def _installed(owner: Owner, digest: str) -> bytes | None:
+def _installed(owner: Owner, wanted: str) -> bytes | None:
     """The bytes of the program that stands here, if it is the wanted one."""
     content = _read(os.path.join(owner.data, PROGRAM_NAME), ours_alone=False)
-    return content if content is not None and hashlib.sha256(content).hexdigest() == digest else None
+    return content if content is not None and digest(content) == wanted else None
 
 
 def _read(path: str, ours_alone: bool) -> bytes | None:

@@ -35,7 +35,7 @@ _CALLED_AGAIN = ("needs_program", "needs_libraries")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _SCOPED = ("look", *_CHANGING)
 """Of these, what the other scope holds is a part: no key is in both."""
-_JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "drifted_parts")
+_JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "drifted_parts")
 
 
 def run() -> None:
@@ -188,7 +188,7 @@ def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str,
             raise
         raise OperatorError(told) from None
     if not how.check:
-        loading.keep(one, options["carried"]["program_sha256"])
+        loading.keep(one, options["carried"])
     return result
 
 

@@ -58,6 +58,9 @@ PROGRAM_NAME = "coding-agents.pyz"
 COMPILED = "program-"
 """How the files begin in which modules keep its compiled code, in the cache directory (see loading.py)."""
 
+LIBRARIES = "parsers"
+"""The file beside them that holds the parsers which a call has brought."""
+
 CARRIED_LIBRARY = "coding_agents_carried_"
 """How the names of packages begin that a call has brought (see engine/documents/libraries.py)."""
 

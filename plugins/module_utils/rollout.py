@@ -30,10 +30,13 @@ from .parts import PARTS
 from .parts.base import Done, Part
 from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
+from .parts.wanted_state import WantedState
 from .places import How
 from .platforms import OS_RELEASE, PLATFORMS, platform_of
 
 Options = Mapping[str, Any]
+
+WANTED_STATE = WantedState()
 
 
 def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
     Raises OperatorError and ValueError for what must be mended before anything can be planned.
     """
-    parts = _chosen(options)
+    parts, options = _brought(options)
     outcome = bring(owner, [part.name for part in parts], _wanted(parts, owner, options), True, _traces)
     missing = {part.name: part.missing(owner, options) for part in parts}
     drifted = {one.component for one in outcome.plans if one.changed} | {name for name, one in missing.items() if one}
@@ -61,7 +64,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     What can be refused is refused before anything is fetched, and what is fetched before anything is written. Raises OperatorError,
     TokenError, ValueError; a failure after something was written is an ``error`` in the result, which says that it was.
     """
-    parts = _chosen(options)
+    parts, options = _brought(options)
     names = [part.name for part in parts]
     outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
     _check_diff(outcome.plans, how)
@@ -100,7 +103,7 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
     It goes as far as it can: what stays is an ``error`` in the result, and the next one finishes it.
     """
-    parts = _chosen(options)
+    parts = [*_chosen(options), WANTED_STATE]
     names = [part.name for part in parts]
     foretold = bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
     _check_diff(foretold.plans, how)
@@ -135,9 +138,23 @@ def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
 
 
+def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """See :func:`.by_memory.repair`."""
+    from . import by_memory  # no rollout needs it
+
+    return by_memory.repair(owner, options, how)
+
+
+def status(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """See :func:`.by_memory.status`."""
+    from . import by_memory
+
+    return by_memory.status(owner, options, how)
+
+
 def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Nothing, or LibraryNeeded where a change would have to read a document whose parser has not travelled."""
-    parts = _chosen(options)
+    parts, options = _brought(options)
     wanted = [] if options.get("state") == "absent" else _wanted(parts, owner, options)
     formats = {one.format for one in wanted} | {str(one["format"]) for one in Ledger.load(owner).documents.values()}
     if any(FORMATS[one].library for one in formats):
@@ -208,6 +225,13 @@ def _chosen(options: Options) -> list[Part]:
     return [part for name, part in PARTS.items() if name in names]
 
 
+def _brought(options: Options) -> tuple[list[Part], Options]:
+    """The same to bring about, and last what remembers that, where the call has all options; and the options, with their parts."""
+    parts = _chosen(options)
+    remembers = "forgotten" in (options.get("carried") or {})
+    return [*parts, *([WANTED_STATE] if remembers else [])], {**options, "parts": [part.name for part in parts]}
+
+
 def _wanted(parts: Sequence[Part], owner: Owner, options: Options) -> list[Wanted]:
     return [wanted for part in parts for wanted in part.wanted(owner, options)]
 
@@ -235,7 +259,7 @@ def _warnings(parts: Sequence[Part], owner: Owner, options: Options) -> list[str
 
 
 def _traces(ledger: Ledger) -> None:
-    for part in PARTS.values():
+    for part in (*PARTS.values(), WANTED_STATE):
         part.traces(ledger)
 
 

@@ -67,6 +67,8 @@ class HostAction(ActionBase):
     """Whether the file for chosen models is written, where the operator wants one."""
     FINDS_LACK = False
     """Whether a host that lacks the program is a finding: what comes next in the play brings it."""
+    CARRIES: ClassVar[Mapping[str, Any]] = {}
+    """What else travels with each call."""
     READS_SETTINGS = False
     """Whether agents' settings are looked into, in whatever format: what parses them comes with the first call."""
 
@@ -188,14 +190,15 @@ class HostAction(ActionBase):
         self, options: dict[str, Any], program: bool, libraries: bool, variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         decided = self._validated(options)
+        hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
         carried = {
             **carrying.carried(options, program, libraries),
+            **self.CARRIES,
             "verb": self.VERB,
             "options": {**decided, "parts": [*self.PARTS]} if self.PARTS else decided,
             "paths": [name for name in decided if self.OPTIONS[name]["type"] == "path"],
             "finds_failures": self.FINDS_FAILURES,
         }
-        hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
         result: dict[str, Any] = self._execute_module(
             module_name=_HOST_CALL,
             module_args={
@@ -346,6 +349,9 @@ _FOR_THE_REPORT = (
     "sessions",
     "programs",
     "sign_ins",
+    "statuses",
+    "versions",
+    "owners",
     "failed_users",
     "drifted",
 )

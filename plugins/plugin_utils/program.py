@@ -17,13 +17,25 @@ from pathlib import Path
 from .. import module_utils
 from ..module_utils.loading import PACKAGE
 
-_ROOMS = ("engine", "agents", "parts", "host_program")
-_LEAVES = ("careful", "errors", "places", "platforms", "processes", "rollout", "routing", "version", "web")
+_ROOMS = ("engine", "agents", "parts", "host_program", "command")
+_LEAVES = (
+    "by_memory",
+    "careful",
+    "errors",
+    "loading",
+    "places",
+    "platforms",
+    "processes",
+    "rollout",
+    "routing",
+    "version",
+    "web",
+)
 """What runs on hosts. A test compares this with the imports."""
 _OF_MODULES = ("owners.py",)
 """In those rooms, what a module needs before it becomes an owner, and the program never."""
 
-_MAIN = f"import sys\nfrom {PACKAGE}.host_program.main import main\nsys.exit(main())\n"
+_MAIN = f"import sys\nfrom {PACKAGE}.command import main\nsys.exit(main())\n"
 
 
 @functools.lru_cache(maxsize=1)

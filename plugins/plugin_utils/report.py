@@ -83,6 +83,8 @@ class Run(NamedTuple):
     """The command that proves a rollout."""
     sign_in: str = "ansible-playbook fmapi.coding_agents.sign_in"
     """The command that says how people sign in."""
+    repair: str = "ansible-playbook fmapi.coding_agents.repair"
+    """The command that brings back what was rolled out."""
     is_told_first: Callable[[str], bool] = lambda _what: True
     """Whether no other report of the same run has said this."""
 
@@ -241,7 +243,7 @@ def _of_rollout(hosts: Sequence[_Host], run: Run) -> list[Line]:
             words = f"{'Would change' if host.would else 'Changed'}: {_in_few_words(host)}"
             changes.setdefault(words, _Group()).add(host.name)
     for words, group in _by_size(changes):
-        found += _wrapped(words, run, "changed")
+        found += wrapped(words, run, "changed")
         found += _names(group.names, run, _WITHOUT)
     unchanged = [host.name for host in hosts if host.status() == "ok"]
     if unchanged and (run.verbose or len(hosts) + len(run.gone) == 1):
@@ -284,15 +286,15 @@ def _failures(hosts: Sequence[_Host], run: Run) -> list[Line]:
             shown.setdefault(key, []).append(cause if cause.startswith("home ") else host.tilde(cause))
     found = []
     for key, group in _by_size(causes):
-        found += _wrapped(f"Failed: {_one_of(shown[key], key)}", run, "error")
+        found += wrapped(f"Failed: {_one_of(shown[key], key)}", run, "error")
         # Mistakes in variables come together, each in its line.
         found += [
-            line for text in group.texts if text.startswith("coding_agents_") for line in _wrapped(f"  {text}", run)
+            line for text in group.texts if text.startswith("coding_agents_") for line in wrapped(f"  {text}", run)
         ]
         found += _names(group.names, run, _WITH_TROUBLE)
         for text in group.texts:
             if not text.startswith("coding_agents_"):
-                found += _wrapped(f"  -> {text}", run, indent="     ")
+                found += wrapped(f"  -> {text}", run, indent="     ")
     return found
 
 
@@ -305,7 +307,7 @@ def _unreachable(hosts: Sequence[_Host], run: Run) -> list[Line]:
             causes.setdefault(key, _Group()).add(host.name, reason)
     found = []
     for key, group in _by_size(causes):
-        found += _wrapped(f"Unreachable: {_one_of(group.texts, key)}", run, "unreachable")
+        found += wrapped(f"Unreachable: {_one_of(group.texts, key)}", run, "unreachable")
         found += _names(group.names, run, _WITH_TROUBLE)
     return found
 
@@ -352,7 +354,7 @@ def _warnings(hosts: Sequence[_Host], run: Run) -> list[Line]:
             groups.setdefault(host.general(warning), _Group()).add(host.name, host.tilde(warning))
     found = []
     for key, group in _by_size(groups):
-        found += _wrapped(f"Warning: {_one_of(group.texts, key)}", run, "warning")
+        found += wrapped(f"Warning: {_one_of(group.texts, key)}", run, "warning")
         found += _names(group.names, run, _WITHOUT)
     return found
 
@@ -402,7 +404,7 @@ def _models(preflight: Mapping[str, Any], run: Run) -> list[Line]:
     """The models that agents ask for, each once, and why those that nobody named are called so."""
     found = dict.fromkeys(str(one) for names in preflight.get("models_in_force", {}).values() for one in names.values())
     said = f"  models: {', '.join(found)} ({preflight.get('models_reason')})"
-    return _wrapped(said, run) if found else []
+    return wrapped(said, run) if found else []
 
 
 def _chosen(preflight: Mapping[str, Any], hosts: Sequence[_Host], run: Run) -> list[Line]:
@@ -413,11 +415,11 @@ def _chosen(preflight: Mapping[str, Any], hosts: Sequence[_Host], run: Run) -> l
             by_model.setdefault(str(model), []).append(f"{agent}.{choice}")
     found: list[Line] = []
     for model, names in by_model.items():
-        found += _wrapped(f"  chosen: {model} for {', '.join(names)}", run)
+        found += wrapped(f"  chosen: {model} for {', '.join(names)}", run)
     if preflight.get("models_file"):
         checked = any(host.check_mode for host in hosts)
         word = "would hold them" if checked else "holds them, for review"
-        found += _wrapped(f"  {preflight['models_file']} {word}; -e @FILE pins them", run)
+        found += wrapped(f"  {preflight['models_file']} {word}; -e @FILE pins them", run)
     return found
 
 
@@ -501,12 +503,12 @@ def _grouped_checks(hosts: Sequence[_Host], run: Run) -> list[Line]:
                     host.general(str(check.get("fix", ""))), host.tilde(str(check.get("fix", "")))
                 )
         for key, group in faults.items():
-            found += _wrapped(f"{status} {_one_of(group.texts, key)}", run, _TONES[status])
+            found += wrapped(f"{status} {_one_of(group.texts, key)}", run, _TONES[status])
             found += _names(group.names, run, _WITH_TROUBLE)
             ways = fixes[key]
             way_out = _one_of(ways.texts, ways.names[0]) if len(ways.names) == 1 else "\n".join(ways.texts)
             for line in way_out.splitlines():
-                found += _wrapped(f"  -> {line}", run, indent="     ")
+                found += wrapped(f"  -> {line}", run, indent="     ")
     return found
 
 
@@ -529,7 +531,7 @@ def _of_sign_in(hosts: Sequence[_Host], run: Run) -> list[Line]:
         for detail, some in details.items():
             texts = [host.tilde(one.get("detail", "")) for host, one in some]
             said = f" ({_one_of(texts, detail)})" if detail else ""
-            found += _wrapped(f"{words}{said}:", run, tone)
+            found += wrapped(f"{words}{said}:", run, tone)
             waits = some[0][1].get("state") in (*_MUST_SIGN_IN, *_MAY_HAVE_TO)
             if waits:
                 found += _sign_in_commands(some, run, "")
@@ -554,7 +556,7 @@ def _sign_in_commands(people: Iterable[tuple[_Host, Mapping[str, str]]], run: Ru
         command = _one_of(group.texts, key)
         names = _names(group.names, run, _WITH_TROUBLE)
         if title and not command:
-            found += [*_wrapped(f"Next: sign in; {run.sign_in} says how", run, "warning"), *names]
+            found += [*wrapped(f"Next: sign in; {run.sign_in} says how", run, "warning"), *names]
         elif title:
             found += [Line(f"{title} {command}", "warning"), *names]
         else:
@@ -586,7 +588,7 @@ def _diffs(hosts: Sequence[_Host], run: Run) -> list[Line]:
         kind, before_header, after_header, before, after = own[0] if len(set(own)) == 1 else key
         count = f" ({len(group.names)} hosts)" if len(group.names) > 1 else ""
         path = re.sub(r" \((no file|link|[0-7]{4})\)$", "", after_header or before_header)
-        found.append(Line(f"{path} on {_listed(group.names, run, _WITHOUT)}{count}", "title"))
+        found.append(Line(f"{path} on {listed(group.names, run, _WITHOUT)}{count}", "title"))
         if kind == "summary":
             signs = (("-", before, "removed"), ("+", after, "added"))
             found += [Line(f"{sign}{text.rstrip()}", tone) for sign, text, tone in signs if text]
@@ -624,17 +626,22 @@ def _hosts(entries: Iterable[Entry], run: Run) -> list[_Host]:
 
 
 def _names(names: Sequence[str], run: Run, most: int) -> list[Line]:
-    return _wrapped(f"  {_listed(names, run, most)}", run, indent="  ")
+    return wrapped(f"  {listed(names, run, most)}", run, indent="  ")
 
 
-def _listed(names: Sequence[str], run: Run, most: int) -> str:
+def listed(names: Sequence[str], run: Run, most: int) -> str:
     """All the names, or the first of them and how many more there are."""
     if run.verbose or len(names) <= most + 1:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
-def _wrapped(text: str, run: Run, tone: str = "", indent: str = "    ") -> list[Line]:
+def tilde(text: str, home: str) -> str:
+    """The text with ``~`` for a home."""
+    return re.sub(rf"{re.escape(home)}(?=/|$)", "~", text) if home.strip("/") else text
+
+
+def wrapped(text: str, run: Run, tone: str = "", indent: str = "    ") -> list[Line]:
     wrapped = textwrap.wrap(
         text, max(run.width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

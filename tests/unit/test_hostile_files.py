@@ -238,7 +238,7 @@ def test_a_program_that_is_none(tmp_path: Path, kind: str) -> None:
     plant(Path(owner.data) / "coding-agents.pyz", kind)
     with bounded():
         assert loading.load(owner, {"program_sha256": "0" * 64}) is None
-        plant(Path(loading._compiled_file(owner, "0" * 64)), kind)
+        plant(Path(loading._compiled_file(owner.cache, "0" * 64)), kind)
         assert loading.load(owner, {"program_sha256": "0" * 64}) is None
 
 

@@ -304,7 +304,7 @@ def test_a_link_to_sign_in_with_that_others_could_have_written_is_not_shown(
 def test_code_in_a_cache_that_others_can_write_to_is_not_run(home: Path, mode: int) -> None:
     owner, digest = owner_of(home), "0" * 64
     made(Path(owner.cache), 0o700)
-    path = loading._compiled_file(owner, digest)
+    path = loading._compiled_file(owner.cache, digest)
     body = marshal.dumps({})
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as stream:
         stream.write(hashlib.sha256(body).digest() + body)
@@ -313,7 +313,7 @@ def test_code_in_a_cache_that_others_can_write_to_is_not_run(home: Path, mode: i
     assert loading._compiled(path) is None
     shutil.rmtree(owner.cache)
     made(Path(owner.cache), mode)
-    loading.keep(owner, digest)
+    loading.keep(owner, {"program_sha256": digest})
     assert os.listdir(owner.cache) == []
 
 

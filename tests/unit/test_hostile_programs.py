@@ -144,7 +144,7 @@ def test_a_databricks_cli_learns_nothing(planted: Path, tmp_path: Path, monkeypa
     own = config(tmp_path, ca_file="/etc/ca.pem")
     with pytest.raises(TokenError):
         user_sign_in.request_token(own, environment, None)
-    assert databricks_oauth._log_out(own, environment)
+    assert databricks_oauth.log_out(own, environment)
     with pytest.raises(TokenError):
         user_sign_in._ask(str(planted / "databricks"), own, environment)
     with pytest.raises(TokenError):

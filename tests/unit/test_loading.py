@@ -119,7 +119,7 @@ def kept_file(owner: Owner) -> Path:
     """Where this program's compiled code is kept: planted code of another tells whether it is believed."""
     stand(owner)
     word(owner, NAMED)
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     (path,) = kept(owner)
     plant(path, "planted")
     assert word(owner, NAMED) == "planted", "else no test here proves anything"
@@ -134,7 +134,7 @@ def test_a_bare_host_runs_what_travelled_and_without_it_says_so(owner: Owner) ->
     assert not loading.is_at_hand(owner, NAMED)
     assert loading.is_at_hand(owner, BROUGHT)
     assert word(owner, BROUGHT) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     assert tree(Path(owner.home)) == {}, "nothing is kept where nothing was rolled out to"
 
 
@@ -153,7 +153,7 @@ def test_another_program_than_the_wanted_one_is_not_run(owner: Owner, content: b
     stand(owner, content)
     assert word(owner, NAMED) is None
     assert word(owner, BROUGHT) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     assert kept(owner) == [], "what is not the wanted one is not compiled for later either"
 
 
@@ -161,7 +161,7 @@ def test_another_program_than_the_wanted_one_is_not_run(owner: Owner, content: b
 def test_what_is_no_file_holds_nobody_up(owner: Owner, kind: str) -> None:
     path = stand(owner)
     word(owner, NAMED)
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     for one in (path, *kept(owner)):
         one.unlink()
         if kind == "pipe":
@@ -177,12 +177,12 @@ def test_what_is_no_file_holds_nobody_up(owner: Owner, kind: str) -> None:
 def test_what_was_compiled_is_kept_for_the_owner_alone_and_run_the_next_time(owner: Owner) -> None:
     stand(owner)
     assert word(owner, NAMED) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     (path,) = kept(owner)
     status = path.stat()
     assert (status.st_mode & 0o777, status.st_uid) == (0o600, os.geteuid())
     assert word(owner, NAMED) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     assert path.stat() == status, "it is not written again"
     plant(path, "planted")
     assert word(owner, NAMED) == "planted", "that is what is run"
@@ -191,7 +191,7 @@ def test_what_was_compiled_is_kept_for_the_owner_alone_and_run_the_next_time(own
 def test_one_program_s_code_is_kept_at_a_time(owner: Owner) -> None:
     stand(owner)
     word(owner, NAMED)
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     (old,) = kept(owner)
     old.with_name("program-left-by-a-run-that-was-killed.4711").write_bytes(b"")
     old.with_name("token-of-somebody").write_bytes(b"")
@@ -199,7 +199,7 @@ def test_one_program_s_code_is_kept_at_a_time(owner: Owner) -> None:
     stand(owner, newer)
     given = {"program_sha256": hashlib.sha256(newer).hexdigest()}
     assert word(owner, given) == "newer"
-    loading.keep(owner, given["program_sha256"])
+    loading.keep(owner, given)
     (new,) = kept(owner)
     assert new != old and new.with_name("token-of-somebody").exists()
     assert word(owner, given) == "newer"
@@ -250,7 +250,7 @@ DOUBTS: dict[str, Callable[[Path], object]] = {
 def test_kept_code_that_may_not_be_ours_is_not_believed_and_replaced(owner: Owner, kept_file: Path, doubt: str) -> None:
     DOUBTS[doubt](kept_file)
     assert word(owner, NAMED) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     assert kept(owner) == [kept_file] and not kept_file.is_symlink()
     assert kept_file.stat().st_mode & 0o777 == 0o600
     assert word(owner, NAMED) == "ours" and loading._Finder.kept == str(kept_file), "from now on it is fast again"
@@ -271,7 +271,7 @@ def test_kept_code_of_another_python_is_not_believed(
     else:
         monkeypatch.setattr(sys, "hexversion", sys.hexversion + 1)
     assert word(owner, NAMED) == "ours"
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     (of_this,) = set(kept(owner)) - {kept_file}
     assert kept_file.exists(), "that of another host which has the same home"
     plant(of_this, "this one's")
@@ -287,7 +287,7 @@ def test_a_directory_that_cannot_be_written_to_is_no_failure(
     kept_file.unlink()
     word(owner, NAMED)
     monkeypatch.setattr(os, "replace", full)
-    loading.keep(owner, DIGEST)
+    loading.keep(owner, {"program_sha256": DIGEST})
     assert kept(owner) == []
 
 

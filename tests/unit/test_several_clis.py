@@ -107,7 +107,7 @@ def test_one_that_is_updated_at_its_place_is_looked_at_again(several: Several) -
 
 def test_signing_out_uses_the_one_that_works(several: Several) -> None:
     assert several.login().returncode == 0
-    assert databricks_oauth._log_out(several.config, several.variables) is None
+    assert databricks_oauth.log_out(several.config, several.variables) is None
     several.forget_token()
     assert several.run("token").returncode == 2
 

@@ -150,8 +150,8 @@ def test_each_keeps_its_compiled_code(home: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(loading._Finder, "kept", "")
     for version in ("30c00f0", "30d00f0", "30c00f0"):
         monkeypatch.setattr(sys, "hexversion", int(version, 16))
-        (cache / f"{loading._compiled_file(owner, digest)}.12345").touch()
-        loading.keep(owner, digest)
+        (cache / f"{loading._compiled_file(owner.cache, digest)}.12345").touch()
+        loading.keep(owner, {"program_sha256": digest})
     assert sorted(path.name.rpartition("-")[2] for path in cache.glob(f"{COMPILED}*")) == ["30c00f0", "30d00f0"]
     rollout.withdraw(owner, options_for(workspace_url=None), RUN)
     assert not cache.exists()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verbs of the host program. ``token`` and ``headers`` are what agents call: stdout is one line, or nothing."""
+"""What agents call, and the sign-in. Of ``token`` and ``headers`` stdout is one line, or nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import session
 from .config import Config
@@ -30,8 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
     use_proxy(config)
     if options.verb == "login":
         return _login(config, options)
-    if options.verb == "status":
-        return _print_status(config, options.json)
     return _print_token(config, as_header=options.verb == "headers")
 
 
@@ -53,13 +51,14 @@ def _parse(words: list[str]) -> argparse.Namespace | SimpleNamespace:
         prog="coding-agents", description="Tokens of a Databricks workspace for coding agents."
     )
     parser.add_argument("--config", required=True, help="the configuration that the rollout wrote")
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    add_verbs(parser.add_subparsers(dest="verb", required=True))
+    return parser.parse_args(words)
+
+
+def add_verbs(verbs: argparse._SubParsersAction[Any]) -> None:
     verbs.add_parser("token", help="print an access token and a newline, nothing else")
     verbs.add_parser("headers", help="print a JSON object with the Authorization header, as telemetry wants it")
-    status = verbs.add_parser("status", help="print state, expiry, identity and paths; never a token")
-    status.add_argument("--json", action="store_true", help="as one JSON object")
     _add_login(verbs.add_parser("login", help="sign this person in, in a browser, unless a token can be had already"))
-    return parser.parse_args(words)
 
 
 def _open_missing_streams() -> None:
@@ -112,15 +111,4 @@ def _print_token(config: Config, as_header: bool) -> int:
         return error.exit_status
     line = json.dumps({"Authorization": f"Bearer {token.value}"}) if as_header else token.value
     sys.stdout.write(line + "\n")
-    return 0
-
-
-def _print_status(config: Config, as_json: bool) -> int:
-    from . import status
-
-    found = status.report(config, os.environ)
-    if as_json:
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    else:
-        sys.stdout.write(status.text(found))
     return 0

@@ -29,6 +29,7 @@ SPEC: Spec = {
     "pat": {"type": "str", "no_log": True},
     "token_ttl_minutes": {"type": "int", "default": routing.TTL_MINUTES_DEFAULT, "no_log": False},
     "helper_log": {"type": "bool", "default": False},
+    "contact": {"type": "str"},
     "login_at_start": {"type": "bool", "default": False},
     "sign_out": {"type": "bool", "default": False},
 }
@@ -45,6 +46,7 @@ EXAMPLES = {
     "pat": '"{{ vault_coding_agents_pat }}"',
     "token_ttl_minutes": str(routing.TTL_MINUTES_DEFAULT),
     "helper_log": "true",
+    "contact": "it@example.com",
     "login_at_start": "true",
     "sign_out": "true",
 }

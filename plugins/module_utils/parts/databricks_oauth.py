@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import careful, processes
 from ..engine import files, obstacles, traces
-from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
+from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath, LinkDocument
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
@@ -25,9 +25,9 @@ from ..engine.ownership import PRIVATE, Wanted, whole_file
 from ..engine.past import value_digest
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
-from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
+from ..host_program.config import FRONT_NAME, LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
-from ..places import COMPILED
+from ..places import COMPILED, LIBRARIES
 from ..version import VERSION
 from . import databricks_oauth_cli
 from .base import NOTHING, Done, Options, Part
@@ -88,6 +88,7 @@ class DatabricksOauth(Part):
             _file(config.config_file, config.to_json().encode(), mode, "host program's configuration"),
             _file(config.front, front_script(config), started, "command coding-agents"),
             _file(config.helper, helper_script(config), started, "token helper"),
+            *_command(owner, config),
         ]
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
@@ -149,7 +150,7 @@ class DatabricksOauth(Part):
         return found if owner.is_machine else {"session": _session_of(config, asking), **found}
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
-        done = _sign_out(owner, check) if options.get("sign_out") else NOTHING
+        done = _signed_out(owner, check) if options.get("sign_out") else NOTHING
         errors = []
         for path in [] if check else _no_documents(owner):
             try:
@@ -182,6 +183,9 @@ class DatabricksOauth(Part):
         ):
             values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in section.items()}
             traces.keys(ledger, self.name, told.databrickscfg, "ini", values, [(told.profile,)])
+        link = _command_link(ledger.owner)
+        if os.path.islink(link) and os.path.realpath(link) == os.path.realpath(config.front):
+            traces.whole_file(ledger, self.name, link, LinkDocument.format)
         authority = os.path.join(ledger.owner.data, CA_NAME)
         for path in (config.helper, config.front, config.config_file, config.program, authority):
             traces.whole_file(ledger, self.name, path)
@@ -189,6 +193,33 @@ class DatabricksOauth(Part):
         if ledger.owner.is_machine:  # where nothing but what is ours can be
             places += [os.path.join(ledger.owner.data, one) for one in _names(ledger.owner.data)]
         ledger.directories.extend(one for one in places if os.path.isdir(one))
+
+
+def _command_link(owner: Owner) -> str:
+    return os.path.join(owner.prefix, "bin", FRONT_NAME)
+
+
+def _command(owner: Owner, config: Config) -> list[Wanted]:
+    """The command under its bare name, where agents' programs stand, too; nothing where something else has it, or may not be put."""
+    link = _command_link(owner)
+    target = config.front
+    if os.path.lexists(link):
+        if not os.path.islink(link) or os.path.realpath(link) != os.path.realpath(config.front):
+            return []
+        target = os.readlink(link)  # as it is, if it leads there by another name: a home may have several
+    elif not os.access(_nearest(os.path.dirname(link)), os.W_OK | os.X_OK):
+        return []
+    values: dict[KeyPath, Any] = {(): target}
+    return [
+        Wanted(link, LinkDocument.format, DatabricksOauth.name, values=values, summary=f"command {FRONT_NAME} on PATH")
+    ]
+
+
+def _nearest(directory: str) -> str:
+    """The directory, or the nearest above that is there."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    return directory
 
 
 def _file(path: str, content: bytes, mode: int, summary: str) -> Wanted:
@@ -285,6 +316,7 @@ def _no_documents(owner: Owner) -> list[str]:
     found = [
         *_beginning(owner.cache, _CACHED),
         *_beginning(owner.cache, COMPILED),
+        *_beginning(owner.cache, LIBRARIES),
         *_beginning(owner.data, PYTHON_RECORDS),
     ]
     return [*found, *_beginning(owner.data, STORAGE_NAME), *_logs(owner)]
@@ -447,7 +479,7 @@ def _is_ours(owner: Owner, config: Config, key: str) -> bool:
     return any(record["path"] == [config.profile, key] for record in owned)
 
 
-def _sign_out(owner: Owner, check: bool) -> Done:
+def _signed_out(owner: Owner, check: bool) -> Done:
     """End the person's sign-in, before the profile that names it goes. A failure holds nothing up."""
     try:
         config = Config.load(bare_config(owner).config_file)
@@ -455,13 +487,21 @@ def _sign_out(owner: Owner, check: bool) -> Done:
         return NOTHING  # nothing is set up (any more), so no sign-in is known
     if config.identity != "user" or owner.is_machine:
         return NOTHING
-    reason = None if check else _log_out(config, dict(os.environ))
+    reason = None if check else log_out(config, dict(os.environ))
     if reason:
         return Done([], [f"{owner.home}: profile {config.profile} could not be signed out ({reason})"])
     return Done([f"profile {config.profile}: signed out"], [])
 
 
-def _log_out(config: Config, environment: Mapping[str, str]) -> str | None:
+def sign_out(owner: Owner, config: Config, environment: Mapping[str, str]) -> str | None:
+    """End a person's sign-in, and forget the tokens that are at hand. Why it did not work, if so."""
+    reason = log_out(config, environment)
+    for path in _beginning(config.cache_directory, _CACHED):
+        files.remove(path)
+    return reason
+
+
+def log_out(config: Config, environment: Mapping[str, str]) -> str | None:
     """Why it did not work, if so."""
     try:
         cli = user_sign_in.working_cli(config, environment)

@@ -1,0 +1,17 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""See the documentation of the module of the same name."""
+
+from __future__ import annotations
+
+from ..modules import coding_agents
+from ..modules.repair import SPEC
+from ..plugin_utils import memory
+from ..plugin_utils.host_action import HostAction
+
+
+class ActionModule(HostAction):
+    OPTIONS = SPEC
+    VERB = "repair"
+    CARRIES = {"defaults": memory.defaults(coding_agents.SPEC)}

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one can type after ``coding-agents``, its help, and its exit statuses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from typing import NoReturn
+
+from ..host_program import main as host_program
+
+OK, FAILED, SIGN_IN_NEEDED, WRONG_USE = 0, 1, 2, 64
+
+_EPILOG = """\
+examples:
+  coding-agents status              what is set up here, and whether it still is
+  coding-agents doctor              what is wrong, and the way out
+  coding-agents models --validate   whether the models that agents ask for are served
+  coding-agents run claude -p hi    start an agent with what it needs
+  coding-agents repair              bring back what was rolled out
+
+exit statuses:
+  0   done, or all is in order
+  1   something failed, or differs from what was rolled out
+  2   somebody has to sign in: coding-agents login
+  64  this command was not understood
+  run AGENT ends with the agent's own
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        message = re.sub(
+            r"^argument VERB: invalid choice: ('.*?') \(choose from (.*)\)$", r"there is no \1: use \2", message
+        )
+        sys.stderr.write(f"{self.prog}: {message}. See {self.prog.partition(' ')[0]} --help\n")
+        sys.exit(WRONG_USE)
+
+
+def parser() -> argparse.ArgumentParser:
+    found = _Parser(
+        prog="coding-agents",
+        description="Coding agents that use the models of a Databricks workspace: what is set up on this host.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found.add_argument("--config", required=True, help=argparse.SUPPRESS)
+    verbs = found.add_subparsers(dest="verb", metavar="VERB", required=True)
+    status = verbs.add_parser("status", help="say what is set up, who is signed in, and what differs; asks nobody")
+    _as_json(status)
+    status.add_argument("-v", "--verbose", action="store_true", help="name each file that belongs to it, too")
+    doctor = verbs.add_parser("doctor", help="check each part, with the way out where something is wrong")
+    _as_json(doctor)
+    doctor.add_argument("--prompt", action="store_true", help="have each agent answer a short prompt, too")
+    models = verbs.add_parser("models", help="list the models that the workspace serves, marking those in use")
+    _as_json(models)
+    models.add_argument("--validate", action="store_true", help="only those in use, and whether they are ready")
+    host_program.add_verbs(verbs)
+    verbs.add_parser("logout", help="end this person's sign-in, and forget their tokens")
+    repair = verbs.add_parser("repair", help="bring back what was rolled out, where it was changed or is gone")
+    repair.add_argument("--check", action="store_true", help="say what would be done, and change nothing")
+    run = verbs.add_parser("run", help="start an agent with what it needs", prefix_chars="\0")
+    run.add_argument("agent", metavar="AGENT", help="its command, such as claude")
+    run.add_argument("arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="all of them go to the agent")
+    uninstall = verbs.add_parser("uninstall", help="give back this person's files as they were found")
+    uninstall.add_argument("--user", action="store_true", required=True, help="of this person alone")
+    uninstall.add_argument("--check", action="store_true", help="say what would be done, and change nothing")
+    uninstall.add_argument("--yes", action="store_true", help="do not ask")
+    verbs.add_parser("version", help="print which version is installed")
+    completions = verbs.add_parser("completions", help="print what makes a shell complete this command")
+    completions.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return found
+
+
+def _as_json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def parse(words: list[str]) -> int:
+    """Do what the words say. Returns the exit status."""
+    if words[:1] == ["--config"] and words[2:3] == ["complete"]:  # what shells ask; not a verb for people
+        from . import completions
+
+        return completions.complete(words[1], words[3:])
+    options = parser().parse_args(words)
+    from . import verbs
+
+    try:
+        return verbs.run(options)
+    except BrokenPipeError:  # whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return OK
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host was brought to, in the operator's own options: the host remembers it, so that it can be repaired, examined and upgraded
+without an inventory.
+
+It is written with every other part and goes with any way back, also of some parts alone: what is left is not what was asked for. The
+modules of single parts have only some of the options, and leave it as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .. import careful
+from ..agents import AGENTS
+from ..engine import traces
+from ..engine.ledger import Ledger
+from ..engine.owner import Owner
+from ..engine.ownership import PRIVATE, Wanted, whole_file
+from ..errors import OperatorError
+from ..host_program import profile
+from ..host_program.token import TokenError
+from ..version import VERSION
+from .base import Options, Part
+from .context import CA_NAME, agent_options, bare_config, config_of
+
+FILE_NAME = "wanted.json"
+PRIVATE_NAME = "wanted-private.json"
+"""Agents' extra settings, which may hold what is the owner's alone."""
+
+_PRIVATE_OPTIONS = ("extra_settings",)
+_ROLL_OUT = "Run the rollout"
+
+
+class Remembered(NamedTuple):
+    """What an earlier rollout has left."""
+
+    version: str
+    """Of the collection that wrote it."""
+    program_sha256: str
+    parts: list[str]
+    """Those that were brought."""
+    options: dict[str, Any]
+    """By name, without the owner's own and without a secret."""
+
+
+class WantedState(Part):
+    name = "wanted_state"
+
+    def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
+        forgotten = (options.get("carried") or {}).get("forgotten")
+        if forgotten is None:
+            return []
+        mode = 0o644 if owner.is_machine else PRIVATE
+        found = [
+            whole_file(
+                os.path.join(owner.data, FILE_NAME),
+                self.name,
+                _text(owner, options, forgotten, other_names=False),
+                "wanted state",
+                mode,
+                as_good=_text(owner, options, forgotten, other_names=True),
+            )
+        ]
+        own = {name: options[name] for name in _PRIVATE_OPTIONS if options.get(name)}
+        if own:
+            path = os.path.join(owner.data, PRIVATE_NAME)
+            found.append(whole_file(path, self.name, _json(own), "wanted state, private", PRIVATE))
+        return found
+
+    def traces(self, ledger: Ledger) -> None:
+        for name in (FILE_NAME, PRIVATE_NAME):
+            traces.whole_file(ledger, self.name, os.path.join(ledger.owner.data, name))
+
+
+def remembered(owner: Owner) -> Remembered:
+    """What the last rollout has left. Raises OperatorError where it is not there, or cannot be used."""
+    path = os.path.join(owner.data, FILE_NAME)
+    try:
+        told = json.loads(careful.read(path))
+    except FileNotFoundError:
+        raise OperatorError("nothing is remembered of a rollout on this host", path, _ROLL_OUT) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise OperatorError(f"cannot be used ({error})", path, _ROLL_OUT) from None
+    try:
+        found = Remembered(**told)
+    except TypeError:
+        found = Remembered("", "", [], {})
+    kinds = (found.version, str), (found.program_sha256, str), (found.parts, list), (found.options, dict)
+    if not found.version or not all(isinstance(value, kind) for value, kind in kinds):
+        raise OperatorError("is not what a rollout writes", path, _ROLL_OUT)
+    return found
+
+
+def options_of(owner: Owner, known: Remembered, carried: Mapping[str, Any], more: Options) -> dict[str, Any]:
+    """The options that a rollout would have. ``more``: those that it does not remember, by their defaults.
+
+    A secret is the one that stands in the profile. Raises OperatorError where it does not stand there any more.
+    """
+    options: dict[str, Any] = {
+        **more,
+        **dict.fromkeys(("client_secret", "pat", *_PRIVATE_OPTIONS)),
+        **known.options,
+        **_private(owner),
+        "routing_reason": "as rolled out",
+        "parts": known.parts,
+        "carried": {**_authority(owner), **carried},
+    }
+    config = config_of(owner, options)
+    try:
+        if config.identity == "service_principal":
+            options["client_secret"] = profile.client_secret(config)
+        elif config.identity == "pat" and config.owns_profile:
+            options["pat"] = profile.personal_access_token(config)
+    except TokenError as error:
+        raise OperatorError(f"{error}: only a rollout can bring it back") from None
+    return options
+
+
+def program_here(owner: Owner) -> str:
+    """SHA-256 of the host program that stands here, hexadecimal; empty where none does."""
+    try:
+        return hashlib.sha256(careful.read(bare_config(owner).program)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _private(owner: Owner) -> dict[str, Any]:
+    """Raises OperatorError for a file that is there and cannot be used."""
+    path = os.path.join(owner.data, PRIVATE_NAME)
+    try:
+        told = json.loads(careful.read(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise OperatorError(f"cannot be used ({error})", path, _ROLL_OUT) from None
+    return {name: told[name] for name in _PRIVATE_OPTIONS if name in told} if isinstance(told, dict) else {}
+
+
+def _authority(owner: Owner) -> dict[str, str]:
+    """The control node's certificate authority, where a rollout has brought it."""
+    try:
+        return {"ca": careful.read(os.path.join(owner.data, CA_NAME)).decode("utf-8")}
+    except (OSError, ValueError):
+        return {}
+
+
+def _text(owner: Owner, options: Options, forgotten: list[str], other_names: bool) -> bytes:
+    left_out = {*forgotten, *_PRIVATE_OPTIONS, "carried", "routing_reason", "parts"}
+    told = {name: value for name, value in options.items() if name not in left_out}
+    told["models"] = {name: _models(owner, options, name, other_names) for name in options["agents"]}
+    return _json(
+        {
+            "version": VERSION,
+            "program_sha256": options["carried"].get("program_sha256", ""),
+            "parts": _parts(owner, options),
+            "options": told,
+        }
+    )
+
+
+def _models(owner: Owner, options: Options, name: str, other_names: bool) -> dict[str, str]:
+    """The models in force: what is left open changes with the workspace's names, and not with who asked for them."""
+    chosen = agent_options(owner, options, name)
+    return {**AGENTS[name].model_defaults, **(chosen.other_names if other_names else {}), **chosen.models}
+
+
+def _parts(owner: Owner, options: Options) -> list[str]:
+    """Those that this run brings, and those that an earlier one has."""
+    try:
+        before = remembered(owner).parts
+    except OperatorError:
+        before = []
+    return sorted({*before, *options["parts"]})
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()

@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``coding-agents`` on a host that was rolled out to, as the person there uses it; and what operators do by its memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import homes
+from tests.control_node import Operator, Play
+from tests.hosts.tree import differences, manifest
+
+CONTACT = "the help desk, extension 42"
+
+
+class Person:
+    """Who works on a host, with a home that a rollout has reached."""
+
+    def __init__(self, operator: Operator, home: Path, **own: Any) -> None:
+        self.home = home
+        self.operator = operator
+        self.own = own
+        self.before = manifest(str(home))
+        operator.rollout(home, agents=["claude_code", "codex"], contact=CONTACT, **own).ok()
+
+    def types(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = self.home / ".local" / "bin" / "coding-agents"
+        variables = {**os.environ, "HOME": str(self.home), **environment}
+        return subprocess.run(
+            [command, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=variables
+        )
+
+    def play(self, playbook: str, *options: str) -> Play:
+        return self.operator.control.run(playbook, {"host": {"coding_agents_home": str(self.home)}}, *options)
+
+    def breaks(self) -> Path:
+        """An edit of theirs that takes something of ours out of a file."""
+        path = self.home / ".claude" / "settings.json"
+        told = json.loads(path.read_text())
+        del told["apiKeyHelper"]
+        path.write_text(json.dumps(told))
+        return path
+
+
+@pytest.fixture
+def person(operator: Operator, tmp_path: Path) -> Person:
+    return Person(operator, homes.lived_in(tmp_path / "home"))
+
+
+def test_a_person_sees_what_is_set_up_and_brings_back_what_they_broke(person: Person) -> None:
+    status = person.types("status")
+    assert status.returncode == 0, status.stderr
+    assert "in order: As it was rolled out" in status.stdout
+    assert "Claude Code" in status.stdout and "system.ai.gpt-5-5" in status.stdout and CONTACT in status.stdout
+    assert "\033" not in status.stdout, "colour is for terminals"
+    told = json.loads(person.types("status", "--json").stdout)
+    assert told["state"] == "active" and told["rollout"]["state"] == "in order"
+
+    person.breaks()
+    status = person.types("status")
+    assert "drifted: " in status.stdout and "apiKeyHelper" in status.stdout
+    doctor = person.types("doctor")
+    assert doctor.returncode == 1
+    assert "-> Run: coding-agents repair" in doctor.stdout and CONTACT in doctor.stdout
+
+    broken = manifest(str(person.home))
+    foretold = person.types("repair", "--check")
+    assert "would be brought back: " in foretold.stdout and foretold.returncode == 0
+    kept = [one for one in differences(broken, manifest(str(person.home)), times=True) if ".cache/" not in one]
+    assert kept == [], "check mode changes nothing"
+    assert "was brought back: " in person.types("repair").stdout
+    assert person.types("doctor").returncode == 0
+    assert person.types("repair").stdout == "Nothing to repair: all is as it was rolled out\n"
+    play = person.operator.rollout(person.home, agents=["claude_code", "codex"], contact=CONTACT).ok()
+    assert play.changed() == 0, "the operator's next run finds it as it left it"
+
+
+def test_a_person_lists_and_validates_models_and_asks_for_help(person: Person) -> None:
+    models = person.types("models")
+    assert models.returncode == 0, models.stderr
+    lines = models.stdout.splitlines()
+    assert any(line.startswith("* system.ai.gpt-5-5") and line.endswith("Codex") for line in lines)
+    assert any("databricks-claude-opus-4-5" in line and "NOT_READY" in line for line in lines)
+    valid = person.types("models", "--validate", "--json")
+    assert valid.returncode == 0 and {one["status"] for one in json.loads(valid.stdout)["checks"]} == {"PASS"}
+
+    assert person.types("version").stdout.startswith("fmapi.coding_agents ")
+    help_text = person.types("--help").stdout
+    assert "examples:" in help_text and "exit statuses:" in help_text
+    wrong = person.types("statsu")
+    assert wrong.returncode == 64 and "there is no 'statsu': use 'status'" in wrong.stderr
+    assert person.types("run", "gemini").returncode == 1
+    assert "Use one of: claude, codex" in person.types("run", "gemini").stderr
+    assert person.types("logout").stdout.startswith("Nobody is signed in here")
+    assert person.types("complete", "run", "c").stdout.split() == ["claude", "codex"]
+    assert person.types("complete", "re").stdout.split() == ["repair"]
+    for shell in ("bash", "zsh", "fish"):
+        assert "coding-agents complete" in person.types("completions", shell).stdout
+
+
+def test_a_person_gives_their_own_files_back_exactly(person: Person) -> None:
+    rolled_out = manifest(str(person.home))
+    refused = person.types("uninstall", "--user")
+    assert refused.returncode == 1 and "Add --yes" in refused.stderr
+    assert "settings.json: back to what stood here" in person.types("uninstall", "--user", "--check").stdout
+    left = [one for one in differences(rolled_out, manifest(str(person.home))) if ".cache/" not in one]
+    assert left == []
+    done = person.types("uninstall", "--user", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert differences(person.before, manifest(str(person.home))) == []
+
+
+def test_an_operator_repairs_by_what_the_host_remembers(person: Person) -> None:
+    assert "in order" in person.play("status").ok().told
+    person.breaks()
+    said = person.play("status").ok().told
+    assert "drifted" in said and "apiKeyHelper" in said
+    broken = manifest(str(person.home))
+    assert person.play("repair", "--check").ok().changed() == 1
+    assert differences(broken, manifest(str(person.home)), times=True) == []
+    assert person.play("repair").ok().changed() == 1
+    assert person.play("repair").ok().changed() == 0
+    assert person.operator.rollout(person.home, agents=["claude_code", "codex"], contact=CONTACT).ok().changed() == 0
+
+
+def test_another_version_is_refused_by_repair_and_brought_by_upgrade(person: Person) -> None:
+    path = person.home / ".local" / "share" / "fmapi-coding-agents" / "wanted.json"
+
+    def of_version(version: str) -> None:
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps({**told, "version": version}))
+
+    of_version("0.0.9")
+    play = person.play("repair")
+    assert play.status != 0
+    assert "was set up by fmapi.coding_agents 0.0.9" in play.told and "Run the playbook upgrade" in play.told
+    assert "fmapi.coding_agents 0.0.9 -> " in person.play("upgrade").ok().told
+    assert person.play("upgrade").ok().changed() == 0
+    of_version("99.0.0")
+    play = person.play("upgrade")
+    assert play.status != 0 and "Install that version or a newer one" in play.told
+
+
+def test_a_host_without_a_rollout_says_so(operator: Operator, tmp_path: Path) -> None:
+    home = homes.bare(tmp_path / "home")
+    before = manifest(str(home))
+    hosts = {"host": {"coding_agents_home": str(home)}}
+    assert "Nothing is rolled out" in operator.control.run("status", hosts).ok().told
+    play = operator.control.run("repair", hosts)
+    assert play.status != 0 and "nothing is remembered" in play.told
+    assert differences(before, manifest(str(home)), times=True) == []
