@@ -14,7 +14,7 @@
 
 PACKAGES=(
     podman runc netavark iptables nftables iproute2 uidmap fuse-overlayfs mmdebstrap debian-archive-keyring
-    openssh-client shellcheck ca-certificates strace acl busybox zsh fish faketime jq desktop-file-utils
+    openssh-client shellcheck ca-certificates strace acl busybox zsh fish man-db faketime jq desktop-file-utils
 )
 
 system_packages() {

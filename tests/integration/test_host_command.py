@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ class Person:
 
 @pytest.fixture
 def person(operator: Operator, tmp_path: Path) -> Person:
-    return Person(operator, homes.lived_in(tmp_path / "home"))
+    home = homes.lived_in(tmp_path / "home")
+    (home / ".bashrc").write_text("# mine\n")
+    return Person(operator, home)
 
 
 def test_a_person_sees_what_is_set_up_and_brings_back_what_they_broke(person: Person) -> None:
@@ -102,6 +105,28 @@ def test_a_person_lists_and_validates_models_and_asks_for_help(person: Person) -
     assert person.types("complete", "re").stdout.split() == ["repair"]
     for shell in ("bash", "zsh", "fish"):
         assert "coding-agents complete" in person.types("completions", shell).stdout
+
+
+def test_shells_complete_the_command_and_man_shows_its_page(person: Person) -> None:
+    share = person.home / ".local" / "share"
+    path = f"PATH={person.home}/.local/bin:$PATH"
+    scripts = {
+        "bash": f". {share}/bash-completion/completions/coding-agents; {path}; COMP_WORDS=(coding-agents run c); "
+        'COMP_CWORD=2; _coding_agents; echo "${COMPREPLY[@]}"',
+        "fish": f"set PATH {person.home}/.local/bin $PATH; coding-agents completions fish | source; "
+        "complete -C 'coding-agents run c' | string collect",
+        "zsh": f"{path}; coding-agents completions zsh | zsh -n && coding-agents complete run c",
+    }
+    variables = {**os.environ, "HOME": str(person.home), "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
+    absent = [program for program in (*scripts, "man") if shutil.which(program) is None]
+    if absent and os.environ.get("CI") != "true":
+        pytest.skip(f"needs {', '.join(absent)}: tests/ci/bootstrap.sh --system")
+    for shell, script in scripts.items():
+        done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, env=variables)
+        assert done.stdout.split() == ["claude", "codex"], (shell, done.stderr)
+    page = share / "man" / "man1" / "coding-agents.1"
+    shown = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, check=True, env=variables)
+    assert shown.stderr == "" and "Bring back what was rolled out" in shown.stdout
 
 
 def test_a_person_gives_their_own_files_back_exactly(person: Person) -> None:

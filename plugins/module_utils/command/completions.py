@@ -8,34 +8,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..parts.command_texts import COMPLETIONS
 from . import output
 from .arguments import OK, parser
 
-_SCRIPTS = {
-    "bash": """\
-_coding_agents() {
-    local IFS=$'\\n'
-    COMPREPLY=($(coding-agents complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-}
-complete -o default -F _coding_agents coding-agents
-""",
-    "zsh": """\
-#compdef coding-agents
-_coding_agents() {
-    local -a found
-    found=(${(f)"$(coding-agents complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    (( ${#found} )) && compadd -a found || _files
-}
-compdef _coding_agents coding-agents
-""",
-    "fish": """\
-complete -c coding-agents -f -a '(coding-agents complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-""",
-}
-
 
 def write(shell: str) -> int:
-    output.write(_SCRIPTS[shell].rstrip("\n"))
+    output.write(COMPLETIONS[shell].rstrip("\n"))
     return OK
 
 

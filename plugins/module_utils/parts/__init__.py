@@ -11,12 +11,13 @@ from __future__ import annotations
 from .agent_cli import AgentCli
 from .agent_settings import AgentSettings
 from .base import Part
+from .command import Command
 from .databricks_oauth import DatabricksOauth
 from .launcher import Launcher
 from .login_item import LoginItem
 
 PARTS: dict[str, Part] = {
-    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher())
+    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher(), Command())
 }
 
 __all__ = ["PARTS", "Part"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import careful, processes
 from ..engine import files, obstacles, traces
-from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath, LinkDocument
+from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
@@ -25,7 +25,7 @@ from ..engine.ownership import PRIVATE, Wanted, whole_file
 from ..engine.past import value_digest
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
-from ..host_program.config import FRONT_NAME, LOG_NAME, STORAGE_NAME, Config
+from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
 from ..places import COMPILED, LIBRARIES
 from ..version import VERSION
@@ -88,7 +88,6 @@ class DatabricksOauth(Part):
             _file(config.config_file, config.to_json().encode(), mode, "host program's configuration"),
             _file(config.front, front_script(config), started, "command coding-agents"),
             _file(config.helper, helper_script(config), started, "token helper"),
-            *_command(owner, config),
         ]
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
@@ -183,9 +182,6 @@ class DatabricksOauth(Part):
         ):
             values: dict[KeyPath, Any] = {(told.profile, key): value for key, value in section.items()}
             traces.keys(ledger, self.name, told.databrickscfg, "ini", values, [(told.profile,)])
-        link = _command_link(ledger.owner)
-        if os.path.islink(link) and os.path.realpath(link) == os.path.realpath(config.front):
-            traces.whole_file(ledger, self.name, link, LinkDocument.format)
         authority = os.path.join(ledger.owner.data, CA_NAME)
         for path in (config.helper, config.front, config.config_file, config.program, authority):
             traces.whole_file(ledger, self.name, path)
@@ -193,33 +189,6 @@ class DatabricksOauth(Part):
         if ledger.owner.is_machine:  # where nothing but what is ours can be
             places += [os.path.join(ledger.owner.data, one) for one in _names(ledger.owner.data)]
         ledger.directories.extend(one for one in places if os.path.isdir(one))
-
-
-def _command_link(owner: Owner) -> str:
-    return os.path.join(owner.prefix, "bin", FRONT_NAME)
-
-
-def _command(owner: Owner, config: Config) -> list[Wanted]:
-    """The command under its bare name, where agents' programs stand, too; nothing where something else has it, or may not be put."""
-    link = _command_link(owner)
-    target = config.front
-    if os.path.lexists(link):
-        if not os.path.islink(link) or os.path.realpath(link) != os.path.realpath(config.front):
-            return []
-        target = os.readlink(link)  # as it is, if it leads there by another name: a home may have several
-    elif not os.access(_nearest(os.path.dirname(link)), os.W_OK | os.X_OK):
-        return []
-    values: dict[KeyPath, Any] = {(): target}
-    return [
-        Wanted(link, LinkDocument.format, DatabricksOauth.name, values=values, summary=f"command {FRONT_NAME} on PATH")
-    ]
-
-
-def _nearest(directory: str) -> str:
-    """The directory, or the nearest above that is there."""
-    while not os.path.isdir(directory):
-        directory = os.path.dirname(directory)
-    return directory
 
 
 def _file(path: str, content: bytes, mode: int, summary: str) -> Wanted:
