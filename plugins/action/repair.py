@@ -13,5 +13,5 @@ from ..plugin_utils.host_action import HostAction
 
 class ActionModule(HostAction):
     OPTIONS = SPEC
-    VERB = "repair"
+    VERB = "by_memory.repair"
     CARRIES = {"defaults": memory.defaults(coding_agents.SPEC)}

@@ -11,4 +11,4 @@ from ..plugin_utils.host_action import HostAction
 
 class ActionModule(HostAction):
     OPTIONS = SPEC
-    VERB = "status"
+    VERB = "by_memory.status"

@@ -39,9 +39,9 @@ _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "dri
 
 
 def run() -> None:
-    """Do what a function of the host program's module ``rollout`` does, for each of the owners.
+    """Do what a function of the host program does, for each of the owners.
 
-    What has travelled: ``verb``, the function's name; ``options``, judged and with their defaults; ``paths``, which of them are paths
+    What has travelled: ``verb``, the function's name, after that of its module where that is not ``rollout``; ``options``, judged and with their defaults; ``paths``, which of them are paths
     of the host; ``finds_failures``; and what :mod:`.loading` takes.
 
     What an operator can mend becomes one clear failure, after all have had their turn. Where ``finds_failures`` (the look) an owner's
@@ -174,11 +174,12 @@ def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str,
     """One owner's part of the result. Raises OperatorError for what an operator or the owner can mend."""
     if one.is_machine:
         os.umask(0o022)  # what it makes is for everybody to read
-    program = loading.load(one, options["carried"])
+    module, _dot, function = verb.rpartition(".")
+    program = loading.load(one, options["carried"], module=module or "rollout")
     if program is None:
         return {**_NO_PROGRAM}
     try:
-        result: dict[str, Any] = getattr(program, verb)(one, options, how)
+        result: dict[str, Any] = getattr(program, function)(one, options, how)
     except Exception as error:
         if getattr(error, "needs_libraries", False):
             return {**_NO_LIBRARIES}

@@ -138,20 +138,6 @@ def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
 
 
-def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    """See :func:`.by_memory.repair`."""
-    from . import by_memory  # no rollout needs it
-
-    return by_memory.repair(owner, options, how)
-
-
-def status(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    """See :func:`.by_memory.status`."""
-    from . import by_memory
-
-    return by_memory.status(owner, options, how)
-
-
 def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Nothing, or LibraryNeeded where a change would have to read a document whose parser has not travelled."""
     parts, options = _brought(options)

@@ -56,7 +56,7 @@ class HostAction(ActionBase):
     OPTIONS: ClassVar[Spec] = {}
     """The module's own specification."""
     VERB = ""
-    """What the host program is to do: a function of its module ``rollout``."""
+    """What the host program is to do: a function of its module ``rollout``, or of the one named before it."""
     PARTS: tuple[str, ...] = ()
     """Of a module for certain parts alone: those."""
     FINDS_FAILURES = False

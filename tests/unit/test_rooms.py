@@ -38,7 +38,9 @@ MAY_IMPORT: dict[str, str] = {
     "options": "leaves agents",
     "parts": "leaves engine agents host_program",
     "rollout": "leaves engine host_program parts",
+    "by_memory": "leaves engine agents host_program parts rollout",
     "loading": "leaves engine.owner",
+    "command": "leaves engine.owner agents host_program parts by_memory loading",
     "module": "leaves engine.owner engine.owners loading ansible",
     "by_action": "options ansible",
     "workspace": "leaves agents options databricks requests certifi",
@@ -52,6 +54,7 @@ MAY_IMPORT: dict[str, str] = {
 MORE = {
     "modules/host_call.py": "module",
     "modules/run_report.py": "ansible",
+    "plugin_utils/report_upgrade.py": "yaml",
     "modules/serving_endpoint_info.py": "ansible workspace jmespath",
 }
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.
@@ -60,7 +63,7 @@ SHARED = {
     "parts": {"base", "context", "examination", "fetched", "older_functions", "person"},
 }
 # What stands on hosts once and is not carried by every call.
-STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "workspace"}
+STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "by_memory", "command", "workspace"}
 
 FILES = sorted(str(path.relative_to(PLUGINS)) for path in PLUGINS.rglob("*.py"))
 ON_HOSTS = [name for name in FILES if name.startswith("module_utils/") and "/workspace/" not in name]
