@@ -41,8 +41,8 @@ _JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "dri
 def run() -> None:
     """Do what a function of the host program does, for each of the owners.
 
-    What has travelled: ``verb``, the function's name, after that of its module where that is not ``rollout``; ``options``, judged and with their defaults; ``paths``, which of them are paths
-    of the host; ``finds_failures``; and what :mod:`.loading` takes.
+    What has travelled: ``verb``, the function's name, after that of its module where that is not ``rollout``; ``options``, judged and
+    with their defaults; ``paths``, which of them are paths of the host; ``finds_failures``; and what :mod:`.loading` takes.
 
     What an operator can mend becomes one clear failure, after all have had their turn. Where ``finds_failures`` (the look) an owner's
     failure is a finding: the result names ``failed_users``, and whatever applies the rest fails for them. Only where nobody can be
