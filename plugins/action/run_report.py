@@ -21,7 +21,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import OperatorError
 from ..modules.run_report import argument_spec
-from ..plugin_utils import report, run_store
+from ..plugin_utils import report, report_models, run_store
 
 try:
     from ansible.errors import AnsibleValueOmittedError
@@ -75,7 +75,9 @@ class ActionModule(ActionBase):
                 sign_in=_command("sign_in"),
                 is_told_first=reporting.is_told_first,
             )
-            for line in report.lines(reporting.new, run):
+            of_models = [entry for entry in reporting.new if report_models.is_mine(entry)]
+            others = [entry for entry in reporting.new if not report_models.is_mine(entry)]
+            for line in [*report.lines(others, run), *report_models.lines(of_models, run)]:
                 display.display(line.text, color=_COLOURS.get(line.tone))
             reporting.done()
             try:
