@@ -22,6 +22,7 @@ from ansible.utils.display import Display
 from ..module_utils.errors import OperatorError
 from ..modules.run_report import argument_spec
 from ..plugin_utils import report, report_models, run_store
+from ..plugin_utils.terminal import COLOURS
 
 try:
     from ansible.errors import AnsibleValueOmittedError
@@ -32,19 +33,6 @@ except ImportError:  # before ansible-core 2.19 omit is a text among the variabl
 
 
 _VARIABLE = "coding_agents_report"
-
-_COLOURS = {
-    "error": C.COLOR_ERROR,
-    "unreachable": C.COLOR_UNREACHABLE,
-    "changed": C.COLOR_CHANGED,
-    "ok": C.COLOR_OK,
-    "warning": C.COLOR_WARN,
-    "skipped": C.COLOR_SKIP,
-    "title": C.COLOR_HIGHLIGHT,
-    "added": C.COLOR_DIFF_ADD,
-    "removed": C.COLOR_DIFF_REMOVE,
-    "place": C.COLOR_DIFF_LINES,
-}
 
 
 class ActionModule(ActionBase):
@@ -78,7 +66,7 @@ class ActionModule(ActionBase):
             of_models = [entry for entry in reporting.new if report_models.is_mine(entry)]
             others = [entry for entry in reporting.new if not report_models.is_mine(entry)]
             for line in [*report.lines(others, run), *report_models.lines(of_models, run)]:
-                display.display(line.text, color=_COLOURS.get(line.tone))
+                display.display(line.text, color=COLOURS.get(line.tone))
             reporting.done()
             try:
                 path = self._path(variables)

@@ -31,8 +31,16 @@ OFFLINE: Spec = {
     },
 }
 MODELS: Spec = {"models_query": {"type": "str"}}
-SPEC: Spec = {**DOCTOR, **SIGN_IN, **OFFLINE, **MODELS}
+CONFIGURE: Spec = {
+    "answers": {"type": "path"},
+    "configure_file": {"type": "path"},
+    "configure_replace": {"type": "bool", "default": False},
+}
+SPEC: Spec = {**DOCTOR, **SIGN_IN, **OFFLINE, **MODELS, **CONFIGURE}
 EXAMPLES = {
+    "answers": "answers.yml",
+    "configure_file": "group_vars/laptops/coding_agents.yml",
+    "configure_replace": "true",
     "doctor_prompt": "true",
     "models_query": "\"[?contains(agents, 'codex') && ready]\"",
     "offline_databricks_cli": "false",
