@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -63,7 +65,7 @@ class ActionModule(ActionBase):
             configuring.Answered(terminal.say) if named else terminal,
             configuring.read_answers(str(named)) if named else None,
             self._known(self._variables, configuring.ASKED),
-            self._known(load_extra_vars(self._loader), set(judge.VARIABLES) - configuring.OF_PLAYBOOKS),
+            self._stated(),
             self._meaning,
             self._served,
             as_boolean(options.get("configure_replace", False)) is True,
@@ -71,14 +73,25 @@ class ActionModule(ActionBase):
         )
         return run.run(configuring.places(options.get("configure_file"), self._inventories()))
 
+    def _stated(self) -> dict[str, Any]:
+        """What the JSON config file says that the operator named, and over it what stands on the command line."""
+        in_config = PREFIX + judge.CONFIG_IN_FORCE in self._variables
+        of_config = {one.partition(".")[0] for one in judge.CONFIG_KEYS.values()} if in_config else set()
+        of_nobody_else = set(judge.VARIABLES) - configuring.OF_PLAYBOOKS
+        return {
+            **self._known(self._variables, sorted(of_config)),
+            **self._known(load_extra_vars(self._loader), sorted(of_nobody_else)),
+        }
+
     @staticmethod
     def _known(variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        """What variables say of these options, as it stands; no secret."""
-        return {
-            name: plain(variables[PREFIX + name])
-            for name in names
-            if PREFIX + name in variables and not judge.is_secret(name)
-        }
+        """What variables say of these options, as it stands; no secret, and nothing that is in a vault."""
+        found = {}
+        for name in names:
+            if PREFIX + name in variables and not judge.is_secret(name):
+                with contextlib.suppress(TypeError):  # to read a vaulted value would be to write it
+                    found[name] = json.loads(json.dumps(variables[PREFIX + name]))
+        return found
 
     def _meaning(self, value: Any) -> Any:
         """What a value of a file means among the variables of the play. Raises OperatorError."""

@@ -217,17 +217,19 @@ class Configuring:
             self._person.say("Answer yes or no.", "error")
 
     def _say_what_is_next(self, where: Places, options: Mapping[str, Any]) -> None:
-        for name, value in options.items():
-            if value == vaulted(name) and not self._is_known(value):
-                vault = os.path.join(os.path.dirname(where.file), "coding_agents_vault.yml")
-                self._person.say(
-                    f"The secret is in no file yet. Put it into a vault, as {VAULT}{PREFIX}{name}: ...", "warning"
-                )
-                self._person.say(f"  -> ansible-vault create {shlex.quote(vault)}")
+        lacking = [name for name, value in options.items() if value == vaulted(name) and not self._is_known(value)]
+        for name in lacking:
+            vault = os.path.relpath(os.path.join(os.path.dirname(where.file), "coding_agents_vault.yml"))
+            self._person.say(
+                f"The secret is in no file yet. Put it into a vault, as {VAULT}{PREFIX}{name}: ...", "warning"
+            )
+            self._person.say(f"  -> ansible-vault create {shlex.quote(vault)}")
         words = ["ansible-playbook", "fmapi.coding_agents.rollout", "-i", os.path.relpath(where.inventory)]
         if _of_group_vars(where.file) != _directory(where.inventory):
             words += ["-e", f"@{os.path.relpath(where.file)}"]
-        self._person.say(f"Next: {shlex.join([*words, '--check', '--diff'])}")
+        self._person.say(
+            f"Next: {shlex.join([*words, '--check', '--diff', *(['--ask-vault-pass'] if lacking else [])])}"
+        )
 
     def _is_known(self, value: Any) -> bool:
         try:

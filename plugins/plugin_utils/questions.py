@@ -18,7 +18,7 @@ from ..module_utils.options.databricks_oauth import OIDC_SOURCES
 from ..module_utils.options.values import PREFIX, as_boolean, as_list, as_mapping
 from ..module_utils.places import EVERYBODY, MACHINE, USER
 from ..module_utils.routing import normalize_workspace_url
-from .variables_file import is_template
+from .variables_file import Tagged, is_template
 
 VAULT = "vault_"
 """Before the name of a variable: the one in a vault that holds its value."""
@@ -148,10 +148,12 @@ class Interview:
             self._person.say(f"What the workspace serves is not known: {error}", "warning")
             found = {}
         choices = found.get("choices", ())
+        width = max((len(f"{one['agent']}.{one['choice']}") for one in choices), default=0)
         for one in choices:
             said = f": {one['detail']}" if one["status"] == "FAIL" else ""
             tone = {"PASS": "ok", "FAIL": "error"}.get(one["status"], "warning")
-            self._person.say(f"  {one['agent']}.{one['choice']}  {one['model']}  {one['state']}{said}", tone)
+            name = f"{one['agent']}.{one['choice']}"
+            self._person.say(f"  {name:<{width}}  {one['model']}  {one['state']}{said}", tone)
         ways = {
             _KEEP: "these" if choices else "those of the collection, or of the present configuration",
             _NEWEST: "the newest of each family that is served when a run begins",
@@ -207,6 +209,9 @@ class Interview:
         self._asked.add(name)
         several = judge.VARIABLES[name]["type"] == "list"
         known = self.values.get(name, judge.VARIABLES[name].get("default"))
+        if isinstance(known, Tagged):
+            self._person.say(f"{PREFIX}{name} stays in its vault.")
+            return
         default = ", ".join(map(str, known)) if isinstance(known, list) else "" if known is None else str(known)
         text = f"{text} (- for none)" if none and default else text
         while True:
@@ -330,7 +335,8 @@ def problems(values: Mapping[str, Any], resolve: Resolve) -> list[str]:
     if not values.get("workspace_url"):
         wrong.append(f"{PREFIX}workspace_url is needed.")
     for name, value in values.items():
-        if name in judge.VARIABLES and not (is_template(value) and meant[name] == value):
+        known = name in judge.VARIABLES and not isinstance(value, Tagged)
+        if known and not (is_template(value) and meant[name] == value):
             wrong += judge.problems_of(name, meant[name])
     return wrong or judge.together(meant)
 

@@ -40,6 +40,11 @@ def _represented(dumper: yaml.SafeDumper, value: Tagged) -> yaml.ScalarNode:
     return dumper.represent_scalar(value.tag, str(value), style="|")
 
 
+def _quoted(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    """A template between the quotation marks that Ansible's people give it."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if is_template(value) else None)
+
+
 class _Loader(yaml.SafeLoader):
     """Knows the tags that Ansible adds to YAML."""
 
@@ -54,6 +59,7 @@ class _Dumper(yaml.SafeDumper):
 for _tag in ("!vault", "!unsafe"):
     _Loader.add_constructor(_tag, _tagged)
 _Dumper.add_representer(Tagged, _represented)
+_Dumper.add_representer(str, _quoted)
 
 
 class Found(NamedTuple):

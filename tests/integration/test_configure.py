@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,11 @@ def test_without_a_terminal_it_refuses_and_a_file_answers(place: Place) -> None:
     (place.directory / "answers.yml").write_text(yaml.safe_dump(answers))
     checked = place.run("configure", "-e", "coding_agents_answers=answers.yml", "--check")
     assert checked.returncode == 0 and "coding_agents_agents:" in checked.stdout and place.files() == ["answers.yml"]
-    done = place.run("configure", "-e", "coding_agents_answers=answers.yml")
+    stated = json.dumps({"coding_agents_answers": "answers.yml", "coding_agents_token_ttl_minutes": 20})
+    done = place.run("configure", "-e", stated)
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout
     assert place.files() == ["answers.yml", "group_vars/all/coding_agents.yml", "inventory.yml"]
-    assert place.written() == answers
+    assert place.written() == {**answers, "coding_agents_token_ttl_minutes": 20}
 
 
 def test_whoever_interrupts_it_finds_nothing_written(place: Place) -> None:

@@ -143,7 +143,8 @@ def test_a_secret_is_neither_asked_for_nor_written(here: Path, identity: str) ->
     run(here, person)
     secret = "client_secret" if identity == "service_principal" else "pat"
     assert written(here)[secret] == f"{{{{ vault_coding_agents_{secret} }}}}"
-    assert any("ansible-vault create" in line and "group_vars/all" in line for line in person.said)
+    assert "  -> ansible-vault create group_vars/all/coding_agents_vault.yml" in person.said
+    assert person.said[-1].endswith("--ask-vault-pass")
 
 
 def test_a_workload_says_where_its_token_is(here: Path) -> None:
@@ -205,7 +206,7 @@ def test_models_are_chosen_among_those_that_are_served_to_the_agent(here: Path) 
         "claude_code": {"default": "claude-2", "opus": "claude-2", "sonnet": "claude-1", "haiku": "claude-1"}
     }
     said = "\n".join(person.said)
-    assert "does not list claude-9" in said and "does not speak" in said and "claude_code.opus  gone" in said
+    assert "does not list claude-9" in said and "does not speak" in said and "claude_code.opus     gone" in said
 
 
 def test_where_the_workspace_cannot_be_asked_it_goes_on_and_says_so(here: Path) -> None:
@@ -240,6 +241,17 @@ def test_what_cannot_be_used_is_not_offered_to_be_kept(here: Path) -> None:
     person = Somebody(*FIRST, *LAST, ("Replace it? [y/N]", "y"), ("Write ", ""))
     run(here, person)
     assert any("has no scheme" in line for line in person.said)
+
+
+def test_a_vaulted_value_is_neither_asked_for_nor_shown(here: Path) -> None:
+    vaulted = "coding_agents_client_id: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132333435\n"
+    file = here / "group_vars" / "all" / "coding_agents.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"coding_agents_workspace_url: {URL}\ncoding_agents_identity: service_principal\n{vaulted}")
+    person = Somebody(("Keep", "n"), *FIRST, *LAST, ("Replace it?", "y"), ("Write ", ""))
+    run(here, person)
+    assert vaulted in file.read_text()
+    assert "coding_agents_client_id stays in its vault." in person.said
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ def test_what_is_written_is_read_again_as_it_was(tmp_path: Path) -> None:
     assert again.values["coding_agents_client_secret"].tag == "!vault"
     assert "coding_agents_client_secret: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3132333435\n" in again.text
     assert list(again.values)[-2:] == ["mine", "typed"], "ours come first, in the order of the documentation"
+    assert "coding_agents_client_id: \"{{ lookup('ansible.builtin.env', 'ID') }}\"\n" in again.text
     assert not first.is_ours and again.is_ours
 
 
