@@ -248,7 +248,7 @@ def test_a_vaulted_value_is_neither_asked_for_nor_shown(here: Path) -> None:
     file = here / "group_vars" / "all" / "coding_agents.yml"
     file.parent.mkdir(parents=True)
     file.write_text(f"coding_agents_workspace_url: {URL}\ncoding_agents_identity: service_principal\n{vaulted}")
-    person = Somebody(("Keep", "n"), *FIRST, *LAST, ("Replace it?", "y"), ("Write ", ""))
+    person = Somebody(*FIRST, *LAST, ("Replace it?", "y"), ("Write ", ""))
     run(here, person)
     assert vaulted in file.read_text()
     assert "coding_agents_client_id stays in its vault." in person.said
