@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import os
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from ansible import constants as C
@@ -21,7 +22,8 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import OperatorError
 from ..modules.run_report import argument_spec
-from ..plugin_utils import report, report_status, report_upgrade, run_store
+from ..plugin_utils import report, report_models, report_status, report_upgrade, run_store
+from ..plugin_utils.terminal import COLOURS
 
 try:
     from ansible.errors import AnsibleValueOmittedError
@@ -33,18 +35,8 @@ except ImportError:  # before ansible-core 2.19 omit is a text among the variabl
 
 _VARIABLE = "coding_agents_report"
 
-_COLOURS = {
-    "error": C.COLOR_ERROR,
-    "unreachable": C.COLOR_UNREACHABLE,
-    "changed": C.COLOR_CHANGED,
-    "ok": C.COLOR_OK,
-    "warning": C.COLOR_WARN,
-    "skipped": C.COLOR_SKIP,
-    "title": C.COLOR_HIGHLIGHT,
-    "added": C.COLOR_DIFF_ADD,
-    "removed": C.COLOR_DIFF_REMOVE,
-    "place": C.COLOR_DIFF_LINES,
-}
+_WITH_BLOCKS_OF_THEIR_OWN = (report_models, report_status)
+"""Each tells the entries that are its own."""
 
 
 class ActionModule(ActionBase):
@@ -76,11 +68,8 @@ class ActionModule(ActionBase):
                 repair=_command("repair"),
                 is_told_first=reporting.is_told_first,
             )
-            told = [entry for entry in reporting.new if not report_status.is_mine(entry)]
-            statuses = [entry for entry in reporting.new if report_status.is_mine(entry)]
-            upgrades = report_upgrade.lines(told, run)
-            for line in [*report.lines(told, run), *report_status.lines(statuses, run), *upgrades]:
-                display.display(line.text, color=_COLOURS.get(line.tone))
+            for line in _lines(reporting.new, run):
+                display.display(line.text, color=COLOURS.get(line.tone))
             reporting.done()
             try:
                 path = self._path(variables)
@@ -108,6 +97,14 @@ class ActionModule(ActionBase):
         if isinstance(given, bool) or not isinstance(given, (str, int)):
             raise OperatorError("is no path", _VARIABLE, "Give the name of a file")
         return run_store.report_path(str(given))
+
+
+def _lines(entries: Sequence[report.Entry], run: report.Run) -> list[report.Line]:
+    others = [entry for entry in entries if not any(one.is_mine(entry) for one in _WITH_BLOCKS_OF_THEIR_OWN)]
+    found = report.lines(others, run)
+    for one in _WITH_BLOCKS_OF_THEIR_OWN:
+        found += one.lines([entry for entry in entries if one.is_mine(entry)], run)
+    return found + report_upgrade.lines(others, run)
 
 
 def _command(playbook: str) -> str:

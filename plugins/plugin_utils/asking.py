@@ -11,7 +11,7 @@ but the first of the same options find it in a file of this run.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
@@ -44,10 +44,34 @@ def ask(options: Mapping[str, Any], routing_is_set: bool) -> dict[str, Any]:
 
     ``options`` must have been judged. Forty hosts do not wait forty times for a workspace that does not answer.
     """
+    about = _about(options, routing_is_set)
+    answer: dict[str, Any] = run_store.once({"preflight": about}, lambda: _ask(about, _preflight))
+    return answer
+
+
+def survey(options: Mapping[str, Any], routing_is_set: bool, closely: bool) -> dict[str, Any]:
+    """What the workspace serves, and the verdict on what agents are to ask for; a failure as of :func:`ask`."""
+    about = _about(options, routing_is_set)
+
+    def ask_for_all(given: Mapping[str, Any]) -> dict[str, Any]:
+        from ..module_utils.workspace import survey as surveys
+
+        return surveys.survey(given, closely)
+
+    answer: dict[str, Any] = run_store.once({"survey": about, "closely": closely}, lambda: _ask(about, ask_for_all))
+    return answer
+
+
+def _about(options: Mapping[str, Any], routing_is_set: bool) -> dict[str, Any]:
     about = {name: options[name] for name in ABOUT if options.get(name) not in (None, "")}
     about.update(ca_file=_ca_file(options), ca_file_of_hosts=options.get("ca_file"), routing_is_set=routing_is_set)
-    answer: dict[str, Any] = run_store.once({"preflight": about}, lambda: _ask(about))
-    return answer
+    return about
+
+
+def _preflight(about: Mapping[str, Any]) -> dict[str, Any]:
+    from ..module_utils.workspace import preflight
+
+    return preflight.check(about)
 
 
 def _ca_file(options: Mapping[str, Any]) -> str | None:
@@ -63,9 +87,9 @@ def _ca_file(options: Mapping[str, Any]) -> str | None:
     return path
 
 
-def _ask(about: Mapping[str, Any]) -> dict[str, Any]:
+def _ask(about: Mapping[str, Any], function: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     # databricks-sdk takes a second to import: only the one task that asks pays for it.
-    from ..module_utils.workspace import preflight, sdk
+    from ..module_utils.workspace import sdk
 
     if sdk.IMPORT_ERROR is not None:
         said = missing_required_lib("databricks-sdk")
@@ -74,7 +98,7 @@ def _ask(about: Mapping[str, Any]) -> dict[str, Any]:
             "msg": f"{said} It is needed on the control node; set coding_agents_preflight to false to go without the checks.",
         }
     try:
-        return preflight.check(about)
+        return function(about)
     except OperatorError as error:
         if about["ca_file_of_hosts"] and not about["ca_file"] and getattr(error, "kind", "") == "tls":
             only_hosts = f"coding_agents_ca_file {about['ca_file_of_hosts']} is not on the control node"

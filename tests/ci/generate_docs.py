@@ -81,6 +81,10 @@ _SAYS_MORE = {
     "proxy": "input.md#a-certificate-authority-and-a-proxy",
     "users": "input.md#several-users-of-a-host",
     "report": "README.md#modules-and-playbooks",
+    "answers": "configure.md#from-a-file",
+    "configure_file": "configure.md#what-is-written",
+    "configure_replace": "configure.md#what-is-written",
+    "models_query": "models.md#the-list",
     "on_unreadable": "editing.md",
 }
 """Pages that say more of a variable than its row. No variable needs one."""

@@ -55,6 +55,8 @@ MORE = {
     "modules/host_call.py": "module",
     "modules/run_report.py": "ansible",
     "plugin_utils/report_upgrade.py": "yaml",
+    "plugin_utils/models_query.py": "jmespath",
+    "plugin_utils/variables_file.py": "yaml",
     "modules/serving_endpoint_info.py": "ansible workspace jmespath",
 }
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.

@@ -15,6 +15,7 @@ STATE: Spec = {"state": {"type": "str", "choices": ["present", "absent"], "defau
 PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
 if registry("parts", "PARTS"):
     PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
+VALIDATE: Spec = {"validate": {"type": "bool", "default": False}}
 """Of modules alone: no variable sets these."""
 
 DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
@@ -31,15 +32,25 @@ OFFLINE: Spec = {
         "default": ["linux_x86_64"],
     },
 }
-SPEC: Spec = {**DOCTOR, **SIGN_IN, **OFFLINE}
+MODELS: Spec = {"models_query": {"type": "str"}}
+CONFIGURE: Spec = {
+    "answers": {"type": "path"},
+    "configure_file": {"type": "path"},
+    "configure_replace": {"type": "bool", "default": False},
+}
+SPEC: Spec = {**DOCTOR, **SIGN_IN, **OFFLINE, **MODELS, **CONFIGURE}
 EXAMPLES = {
+    "answers": "answers.yml",
+    "configure_file": "group_vars/laptops/coding_agents.yml",
+    "configure_replace": "true",
     "doctor_prompt": "true",
+    "models_query": "\"[?contains(agents, 'codex') && ready]\"",
     "offline_databricks_cli": "false",
     "offline_directory": "/srv/mirror",
     "offline_platforms": "[linux_x86_64, darwin_arm64]",
     "sign_in_timeout": "300",
 }
-USE = {"doctor_prompt": "usual"}
+USE = {"doctor_prompt": "usual", "models_query": "usual"}
 
 
 def _seconds(value: Any, variable: str) -> list[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..agents import AGENTS
 from ..errors import OperatorError
@@ -35,7 +35,7 @@ GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"
 _SIGN_IN_TROUBLE = frozenset(("no_credentials", "wrong_secret", "unauthorized", "forbidden", "configuration", "other"))
 
 
-class _Options:
+class Options:
     """What was asked for, judged before. ``models`` is ``{agent: {choice: model id}}``: what was named, over the defaults."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
@@ -80,7 +80,15 @@ class _Options:
         return self.named if self.routing_is_set else "the default"
 
 
-def _opened(own: Mapping[str, Any]) -> client.Workspace:
+def opened(options: Options) -> client.Workspace:
+    """The workspace, to be asked as the identity that hosts will have, where the control node has what that takes."""
+    own: dict[str, Any] = {"workspace_url": options.workspace_url, "ca_file": options.ca_file}
+    if options.identity == "service_principal":
+        own.update(client_id=options.client_id, client_secret=options.client_secret)
+    elif options.pat:
+        own["token"] = options.pat
+    elif options.auth_profile:
+        own.update(profile=options.auth_profile)
     try:
         return client.Workspace(own)
     except OperatorError as error:
@@ -136,7 +144,7 @@ def _gateway(workspace: client.Workspace, signed_in: bool) -> tuple[bool, str, s
 
 
 def _decide_routing(
-    options: _Options, workspace: client.Workspace, signed_in: bool, warnings: list[str]
+    options: Options, workspace: client.Workspace, signed_in: bool, warnings: list[str]
 ) -> tuple[str, str]:
     """Return the routing in force and the reason for it."""
     if options.routing not in ("auto", "gateway"):
@@ -160,7 +168,7 @@ _Models = dict[str, dict[str, str]]
 
 
 def _models_in_force(
-    options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str
+    options: Options, workspace: client.Workspace, workspace_id: str | None, routing: str
 ) -> tuple[_Models, str]:
     """Return the model ids by agent and choice, and why those that nobody named are called so.
 
@@ -189,7 +197,7 @@ def _models_in_force(
 
 
 def _chosen(
-    options: _Options, workspace: client.Workspace, workspace_id: str | None, routing: str, warnings: list[str]
+    options: Options, workspace: client.Workspace, workspace_id: str | None, routing: str, warnings: list[str]
 ) -> _Models:
     """Return the newest model of each family, by agent and by each choice that nobody named; nothing for families that nobody serves.
 
@@ -214,7 +222,7 @@ def _chosen(
     return found
 
 
-def _newest(options: _Options, listings: list[dict[str, list[str]]]) -> _Models:
+def _newest(options: Options, listings: list[dict[str, list[str]]]) -> _Models:
     """Of the first listing that has one of the family in a dialect of the agent. Dialects that are not told are not judged."""
     found: _Models = {}
     for agent, names in options.left_open.items():
@@ -289,6 +297,59 @@ def _check_models(
     return [{"model": verdict["name"], "status": verdict["status"]} for verdict in verdicts]
 
 
+class Found(NamedTuple):
+    """What a workspace tells before it is asked for single models."""
+
+    signed_in: bool
+    user_name: str | None
+    workspace_id: str | None
+    routing: str
+    routing_reason: str
+    in_force: _Models
+    chosen: _Models
+    models_reason: str
+
+
+def find(options: Options, workspace: client.Workspace, required: bool, warnings: list[str]) -> Found:
+    """Ask who we are, how requests reach models, and which models agents are to ask for.
+
+    :param required: whether it is an error that nobody can be signed in.
+    :raises OperatorError: what the operator wants cannot be.
+    """
+    metadata = workspace.probe()
+    signed = _sign_in(workspace, required, warnings)
+    told = client.workspace_id_in(metadata.get("workspace_id"))
+    user_name, workspace_id = signed or (None, None)
+    workspace_id = workspace_id or told
+    if options.workspace_id is not None and workspace_id not in (None, options.workspace_id):
+        raise OperatorError(
+            f"is {options.workspace_id}, but {options.workspace_url} is the workspace {workspace_id}",
+            "coding_agents_workspace_id",
+            "Correct it, or leave it out to have it detected.",
+        )
+    workspace_id = options.workspace_id or workspace_id
+    routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
+    chosen: _Models = {}
+    in_force, models_reason = (
+        options.models,
+        "named as serving endpoints, where a host has no other name: nobody was signed in who could ask",
+    )
+    if signed is None and options.chooses:
+        raise OperatorError(
+            "is true, but nobody could ask which models there are",
+            "coding_agents_models_auto",
+            "Sign in on the control node (coding_agents_auth_profile names a profile), or name them in coding_agents_models",
+        )
+    if signed is not None:
+        if options.chooses:
+            chosen = _chosen(options, workspace, workspace_id, routing, warnings)
+            options.choose(chosen)
+        in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
+        if chosen:
+            models_reason = "the newest of each family, by coding_agents_models_auto"
+    return Found(signed is not None, user_name, workspace_id, routing, reason, in_force, chosen, models_reason)
+
+
 def check(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check what the operator wants against the workspace.
 
@@ -296,68 +357,31 @@ def check(given: Mapping[str, Any]) -> dict[str, Any]:
     :return: its documented result, plus ``warnings`` (a list of sentences). No secret.
     :raises OperatorError: it cannot work; the message says what, where and the way out.
     """
-    options = _Options(given)
+    options = Options(given)
     warnings: list[str] = []
     warning = ttl_warning(options.ttl_minutes)
     if warning:
         warnings.append(warning)
-    own: dict[str, Any] = {"workspace_url": options.workspace_url, "ca_file": options.ca_file}
-    if options.identity == "service_principal":
-        own.update(client_id=options.client_id, client_secret=options.client_secret)
-    elif options.pat:
-        own["token"] = options.pat
-    elif options.auth_profile:
-        own.update(profile=options.auth_profile)
-    with _opened(own) as workspace:
-        metadata = workspace.probe()
-        required = options.identity == "service_principal" or (options.pat or options.auth_profile) is not None
-        signed = _sign_in(workspace, required, warnings)
-        told = client.workspace_id_in(metadata.get("workspace_id"))
-        user_name, workspace_id = signed or (None, None)
-        workspace_id = workspace_id or told
-        if options.workspace_id is not None and workspace_id not in (None, options.workspace_id):
-            raise OperatorError(
-                f"is {options.workspace_id}, but {options.workspace_url} is the workspace {workspace_id}",
-                "coding_agents_workspace_id",
-                "Correct it, or leave it out to have it detected.",
-            )
-        workspace_id = options.workspace_id or workspace_id
-        routing, reason = _decide_routing(options, workspace, signed is not None, warnings)
-        models: list[dict[str, str]] = []
-        chosen: _Models = {}
-        in_force, models_reason = (
-            options.models,
-            "named as serving endpoints, where a host has no other name: nobody was signed in who could ask",
-        )
-        if signed is None and options.chooses:
-            raise OperatorError(
-                "is true, but nobody could ask which models there are",
-                "coding_agents_models_auto",
-                "Sign in on the control node (coding_agents_auth_profile names a profile), or name them in coding_agents_models",
-            )
-        if signed is not None:
-            if options.chooses:
-                chosen = _chosen(options, workspace, workspace_id, routing, warnings)
-                options.choose(chosen)
-            in_force, models_reason = _models_in_force(options, workspace, workspace_id, routing)
-            if chosen:
-                models_reason = "the newest of each family, by coding_agents_models_auto"
-            models = _check_models(in_force, workspace, workspace_id, warnings)
+    required = options.identity == "service_principal" or (options.pat or options.auth_profile) is not None
+    with opened(options) as workspace:
+        found = find(options, workspace, required, warnings)
+        models = _check_models(found.in_force, workspace, found.workspace_id, warnings) if found.signed_in else []
     try:
         for name in options.agents:
-            base_urls(AGENTS[name].dialects, options.base_urls.get(name), routing, options.workspace_url, workspace_id)
+            named = options.base_urls.get(name)
+            base_urls(AGENTS[name].dialects, named, found.routing, options.workspace_url, found.workspace_id)
     except ValueError as error:
         raise OperatorError(str(error)) from error
     return {
         "workspace_url": options.workspace_url,
-        "workspace_id": workspace_id,
-        "routing": routing,
-        "routing_reason": reason,
-        "user_name": user_name,
+        "workspace_id": found.workspace_id,
+        "routing": found.routing,
+        "routing_reason": found.routing_reason,
+        "user_name": found.user_name,
         "models": models,
-        "models_in_force": in_force,
-        "models_chosen": chosen,
-        "models_reason": models_reason,
-        "checked": signed is not None,
+        "models_in_force": found.in_force,
+        "models_chosen": found.chosen,
+        "models_reason": found.models_reason,
+        "checked": found.signed_in,
         "warnings": warnings,
     }
