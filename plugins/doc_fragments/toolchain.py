@@ -20,7 +20,8 @@ options:
     description:
       - Where Node.js comes from on a host that has none that will do for its agents, and the Databricks CLI on one that has
         none for a person's sign-in.
-      - V(vendor) is the vendor's own archive, proved by the release's SHA-256. V(already_present), alone, fetches none.
+      - V(vendor) is the vendor's own archive, proved by its SHA-256 (the collection's own lock, else the
+        release's sums). V(already_present), alone, fetches none.
     type: list
     elements: str
     choices: [vendor, already_present]

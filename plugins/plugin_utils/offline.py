@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fill a directory with what hosts fetch, laid out as ``coding_agents_mirror`` wants it: any server of files can give it.
 
-Nothing gets its name there before it is proved: packages by our locks, archives by the release's own sums.
+Nothing gets its name there before it is proved: by our locks, and an archive that they do not have by the release's own sums.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ class Mirror:
             if isinstance(source, Npm):
                 wanted += self._of_npm(source, version, lock, platforms)
         self._get_all(wanted)
-        self._release(NODE, NODE_VERSION, platforms)
-        if databricks_cli:
-            self._release(DATABRICKS_CLI, DATABRICKS_CLI_VERSION, platforms)
+        releases = [(NODE, NODE_VERSION), *([(DATABRICKS_CLI, DATABRICKS_CLI_VERSION)] if databricks_cli else [])]
+        for release, version in releases:
+            self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
         for source, _version, lock in chosen:
             for line in lock if isinstance(source, Pip) else ():
                 self._wheels(line)
@@ -107,12 +107,12 @@ class Mirror:
             )
         return named or below_mirror(self.settings, place)
 
-    def _release(self, release: Release, version: str, platforms: Sequence[str]) -> None:
+    def _release(self, release: Release, version: str, platforms: Sequence[str], lock: Mapping[str, str]) -> None:
         place, sums = release.place.format(version=version), release.sums.format(version=version)
         base, what = below_mirror(self.settings, place), f"{release.package} {version}"
         names = [release.archive_for(version, *platform.split("_", 1)) for platform in platforms]
         path = os.path.join(self.directory, place, sums)
-        told = {name: sum_of(name, path) if os.path.isfile(path) else None for name in names}
+        told = {name: lock.get(name) or (sum_of(name, path) if os.path.isfile(path) else None) for name in names}
         if not all(told.values()):
             self.fetched.append(place + sums)
             if self.check:
@@ -122,7 +122,7 @@ class Mirror:
                 server = self._server(what, base, "coding_agents_mirror")
                 with _placed(path) as part:
                     server.download(sums, part, _LARGEST_PAGE)
-                    told = {name: sum_of(name, part) for name in names}
+                    told = {name: told[name] or sum_of(name, part) for name in names}
                     lacking = [name for name in names if not told[name]]
                     if lacking:
                         problem = f"<where> tells no SHA-256 for {lacking[0]}"

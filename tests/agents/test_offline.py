@@ -57,7 +57,10 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         missing("to hide this machine's Node.js needs root: run the tests of the agents as root")
     (tmp_path / "vendor").mkdir()
     vendor = Registry(tls=tmp_path / "vendor")
-    releases.publish_node(vendor, NODE_VERSION, releases.real_node(NODE_VERSION))
+    archive = releases.real_node(NODE_VERSION)
+    releases.publish_node(vendor, NODE_VERSION, archive)
+    key, archives = f"Node.js@{NODE_VERSION}", {f"{releases.node_name(NODE_VERSION)}.tar.gz": archive}
+    known = releases.collections_that_know(tmp_path / "collections", key, **archives)
     prepared = {
         "coding_agents_agents": [name],
         "coding_agents_offline_directory": str(tmp_path / "mirror"),
@@ -67,9 +70,9 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         "coding_agents_pip_index": releases.pip_index(),
         "coding_agents_ca_file": str(tmp_path / "vendor" / "ca.pem"),
     }
-    assert control.run("prepare_offline", {"localhost": prepared}).ok().changed("localhost") == 1
+    assert control.run("prepare_offline", {"localhost": prepared}, environment=known).ok().changed("localhost") == 1
     vendor.close()
-    again = control.run("prepare_offline", {"localhost": prepared}).ok()
+    again = control.run("prepare_offline", {"localhost": prepared}, environment=known).ok()
     assert again.changed("localhost") == 0, "what is whole is not fetched again: nobody is there to ask"
 
     home, authority = homes.bare(tmp_path / "home"), trustme.CA()
@@ -93,7 +96,7 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         # What this machine's npm and pip are set to counts for no host of ours.
         unset += [option for one in os.environ if one.lower().startswith(("npm_", "pip_")) for option in ("-u", one)]
         within = [*network.command, *releases.hidden("node", "npm")]
-        control.run("rollout", {"host": variables}, command=[*within, "env", *unset]).ok()
+        control.run("rollout", {"host": variables}, command=[*within, "env", *unset], environment=known).ok()
         done = typed(home, PROMPTS[name], within)
         assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
         assert network.sent() == {Packet("tcp", ADDRESS, port), Packet("tcp", ADDRESS, workspace.port)}

@@ -10,6 +10,7 @@ page of an agent is made where there is none. A picture is made of each ``pictur
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import re
@@ -34,6 +35,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_
     DATABRICKS_CLI_VERSION,
     NODE,
     NODE_VERSION,
+    Release,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted  # noqa: E402
@@ -226,16 +228,35 @@ def _fetched_with() -> str:
 
 
 def fetched() -> str:
-    """What hosts fetch, and where from."""
+    """What hosts fetch, where from, and by what it is proved."""
     rows = [
-        (one.package, version, f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`")
+        (one.package, version, f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`", _proof(one, version))
         for one, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION))
     ]
+    ours = "our lock, for pinned versions"
     rows += [
-        ("agents from npm", "as pinned", "the registry that npm is set to", "as npm asks"),
-        ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks"),
+        ("agents from npm", "as pinned", "the registry that npm is set to", "as npm asks", ours),
+        ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks", ours),
     ]
-    return _table(("what", "version", "where from", "files"), rows)
+    return _table(("what", "version", "where from", "files", "proved by"), rows)
+
+
+def _proof(release: Release, version: str) -> str:
+    locked = _locks().get(f"{release.package}@{version}", {})
+    platforms = [
+        f"{_SYSTEMS[system]} on {_MACHINES[machine]}"
+        for system, machine in itertools.product(("linux", "darwin"), _MACHINES)
+        if release.archive_for(version, system, machine) in locked
+    ]
+    return f"our lock for {', '.join(platforms)}; else the release's sums" if platforms else "the release's sums"
+
+
+_MACHINES = {"x86_64": "x86-64", "arm64": "ARM"}
+
+
+def _locks() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "plugins" / "plugin_utils" / "locks.json").read_text())
+    return found
 
 
 def requirements() -> str:
@@ -336,7 +357,7 @@ _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "x64": "x86-64", "arm64": "ARM"
 def programs() -> str:
     """Whose scripts run as npm installs it, and for which platforms its lock holds the program."""
     rows = []
-    locks = json.loads((ROOT / "plugins" / "plugin_utils" / "locks.json").read_text())
+    locks = _locks()
     for agent in AGENTS.values():
         source = agent.source
         lock = locks[f"{source.package}@{agent.pinned_version}"]

@@ -69,9 +69,11 @@ class Vendors:
         self.node = NODE.archive_for(NODE_VERSION, "linux", "x86_64")
         releases.publish(self.registry, directory_of_node, self.node, b"an archive", "SHASUMS256.txt")
 
-    def fill(self, check: bool = False, versions: Mapping[str, str] | None = None) -> list[str]:
+    def fill(
+        self, check: bool = False, versions: Mapping[str, str] | None = None, locks: Mapping[str, Any] = LOCKS
+    ) -> list[str]:
         mirror = offline.Mirror(str(self.place), self.settings, check)
-        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], LOCKS, False)
+        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], locks, False)
         return sorted(mirror.fetched)
 
     def files(self) -> list[str]:
@@ -95,6 +97,15 @@ def test_everything_stands_as_a_mirror_has_it_and_a_second_run_asks_nobody(vendo
     assert f'href="{FILE}#sha256={_sha256(WHEEL)}"' in (vendors.place / page).read_text()
     asked = len(vendors.registry.asked)
     assert (vendors.fill(), len(vendors.registry.asked)) == ([], asked)
+
+
+def test_an_archive_of_our_lock_is_proved_by_it_and_not_by_the_sums_beside_it(vendors: Vendors) -> None:
+    node, key = f"nodejs.org/dist/v{NODE_VERSION}/{vendors.node}", f"{NODE.package}@{NODE_VERSION}"
+    with pytest.raises(OperatorError, match="not what its maker published"):
+        vendors.fill(locks={**LOCKS, key: {vendors.node: "ab" * 32}})
+    assert node not in vendors.files()
+    assert node in vendors.fill(locks={**LOCKS, key: {vendors.node: _sha256(b"an archive")}})
+    assert not [one for one in vendors.registry.asked if one.endswith("SHASUMS256.txt")]
 
 
 def test_a_file_that_was_damaged_is_fetched_again_and_no_other(vendors: Vendors) -> None:

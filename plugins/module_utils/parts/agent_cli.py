@@ -21,7 +21,6 @@ from ..agents.base import version_key
 from ..agents.source_npm import Npm, started_by
 from ..agents.sources import Settings
 from ..engine import files, obstacles, traces
-from ..engine.documents.libraries import module as library
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
@@ -98,7 +97,7 @@ class AgentCli(Part):
         if not _to_fetch(owner, options):
             return []
         settings = fetched.settings(owner, options)
-        _locks()  # before anything is written: where they have not travelled they are asked for
+        fetched.locks()  # before anything is written: where they have not travelled they are asked for
         made: list[str] = []
         with locked(owner):
             try:
@@ -315,7 +314,7 @@ def _fetch_node(owner: Owner, directory: str, settings: Settings) -> None:
     version = os.path.basename(directory)
 
     def get() -> None:
-        NODE.fetch(version, directory, settings)
+        NODE.fetch(version, directory, settings, fetched.locks().get(f"{NODE.package}@{version}"))
         NODE.try_out(NODE.command_path(directory), settings)
 
     fetched.fetch(_ledger(owner), _NODE, version, directory, get)
@@ -323,7 +322,7 @@ def _fetch_node(owner: Owner, directory: str, settings: Settings) -> None:
 
 def _fetch(owner: Owner, one: _Program, settings: Settings) -> None:
     """Raises OperatorError. The ledger knows the directory then, which must be removed."""
-    source, lock = one.agent.source, _locks().get(f"{one.agent.source.package}@{one.version}")
+    source, lock = one.agent.source, fetched.locks().get(f"{one.agent.source.package}@{one.version}")
 
     def get() -> None:
         source.fetch(one.version, one.directory, settings, lock)
@@ -332,12 +331,6 @@ def _fetch(owner: Owner, one: _Program, settings: Settings) -> None:
         source.try_out(one.program, settings._replace(node=""))
 
     fetched.fetch(_ledger(owner), one.agent.name, one.version, one.directory, get)
-
-
-def _locks() -> Mapping[str, Any]:
-    """By package and version: the packages of a known version, with their digests. Raises LibraryNeeded."""
-    locks: Mapping[str, Any] = library("locks").LOCKS
-    return locks
 
 
 def _unlinked(ledger: Ledger) -> list[str]:

@@ -63,9 +63,11 @@ def fetch(owner: Owner, config: Config, options: Options) -> list[str]:
     from ..agents.source_release import DATABRICKS_CLI
 
     settings, version = fetched.settings(owner, options), os.path.basename(directory)
+    # Before anything is written: where they have not travelled they are asked for.
+    lock = fetched.locks().get(f"{DATABRICKS_CLI.package}@{version}")
 
     def get() -> None:
-        DATABRICKS_CLI.fetch(version, directory, settings)
+        DATABRICKS_CLI.fetch(version, directory, settings, lock)
         DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
 
     with locked(owner):

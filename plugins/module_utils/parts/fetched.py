@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 from ..agents.sources import Settings
 from ..engine import files
+from ..engine.documents.libraries import module as library
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from .base import Options
@@ -39,6 +40,12 @@ def settings(owner: Owner, options: Options) -> Settings:
         certificates=certificates or None,
         mirror=options.get("mirror") or None,
     )
+
+
+def locks() -> Mapping[str, Any]:
+    """By package and version: what a known version consists of, with its digests. Raises LibraryNeeded where they have not travelled."""
+    found: Mapping[str, Any] = library("locks").LOCKS
+    return found
 
 
 def may_fetch_tools(options: Options) -> bool:
