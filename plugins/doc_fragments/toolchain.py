@@ -19,11 +19,21 @@ options:
   toolchain_sources:
     description:
       - Where Node.js comes from on a host that has none that will do for its agents, and the Databricks CLI on one that has
-        none for a person's sign-in.
+        none for a person's sign-in. The first that can bring a version which will do is used, and it is told why those before
+        it are passed over.
+      - V(homebrew) is the Homebrew that the host has; it does not work as root. V(distribution) is apt, dnf or yum; it needs
+        root (the scope V(machine), or root's own agents), is used where its version is new enough and where nothing that stands
+        would be changed, and has no Databricks CLI.
       - V(vendor) is the vendor's own archive, proved by its SHA-256 (the collection's own lock, else the
         release's sums). V(already_present), alone, fetches none.
     type: list
     elements: str
-    choices: [vendor, already_present]
+    choices: [homebrew, distribution, vendor, already_present]
     default: [vendor]
+  uninstall_programs:
+    description:
+      - Let the uninstall remove, too, what Homebrew or the distribution's package manager has installed for the agents, but for
+        what something else needs by then. Otherwise it stays, and the uninstall names it.
+    type: bool
+    default: false
 """

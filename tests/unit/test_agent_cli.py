@@ -27,8 +27,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli import (
-    AgentCli,
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli import AgentCli
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli_programs import (
     describe,
     wanted_version,
 )

@@ -16,13 +16,15 @@ SPEC: Spec = {
     "toolchain_sources": {
         "type": "list",
         "elements": "str",
-        "choices": ["vendor", "already_present"],
+        "choices": ["homebrew", "distribution", "vendor", "already_present"],
         "default": ["vendor"],
     },
+    "uninstall_programs": {"type": "bool", "default": False},
 }
 EXAMPLES = {
     "mirror": "https://mirror.example.com/coding-agents",
-    "toolchain_sources": "[already_present]",
+    "toolchain_sources": "[homebrew, distribution, vendor]",
+    "uninstall_programs": "true",
 }
 USE = {"mirror": "usual", "toolchain_sources": "usual"}
 

@@ -27,6 +27,9 @@ class Done(NamedTuple):
     errors: tuple[str, ...] = ()
     """What is left, and why: the next run finishes it."""
 
+    def and_then(self, other: Done) -> Done:
+        return Done(self.changes + other.changes, self.warnings + other.warnings, self.errors + other.errors)
+
 
 NOTHING = Done([], [])
 
