@@ -26,7 +26,13 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / ".work" / "collections")]
 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module, routing  # noqa: E402
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, Agent, Launch  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (  # noqa: E402
+    AGENTS,
+    Agent,
+    Launch,
+    source_distribution,
+    source_homebrew,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import version_key  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip  # noqa: E402
@@ -45,6 +51,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS, TESTED, UNPROVEN  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import GRANTS  # noqa: E402
 
 from tests.ci.terminal_picture import picture  # noqa: E402
@@ -66,7 +73,8 @@ _SAYS_MORE = {
     "sign_out": "sign-in.md#signing-out",
     "helper_log": "tokens.md#the-log",
     "mirror": "toolchain.md#a-mirror",
-    "toolchain_sources": "toolchain.md",
+    "toolchain_sources": "toolchain.md#sources",
+    "uninstall_programs": "toolchain.md#sources",
     "offline_directory": "toolchain.md#without-a-way-out",
     "token_ttl_minutes": "tokens.md#how-long-a-pause-may-be",
     "extra_settings": "input.md#your-own-agent-settings",
@@ -239,6 +247,26 @@ def fetched() -> str:
         ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks", ours),
     ]
     return _table(("what", "version", "where from", "files", "proved by"), rows)
+
+
+def sources() -> str:
+    """What package managers are asked for, platform by platform."""
+    formulas = _packages(source_homebrew.HOMEBREW.packages)
+    rows = []
+    for row, platform in PLATFORMS.items():
+        known = source_distribution.ROWS.get(row, ())
+        own = "; ".join(f"{one.program}: {_packages(one.packages)} ({_PROOFS[one.proof]})" for one in known)
+        rows.append((platform.title, f"{formulas} ({_PROOFS[UNPROVEN]})", own or "none"))
+    return _table(("platform", "homebrew", "distribution"), rows)
+
+
+_PROOFS = {TESTED: "real, in tests", UNPROVEN: "simulated in tests, unproven"}
+
+
+def _packages(packages: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    return ", ".join(
+        " or ".join(" and ".join(f"`{name}`" for name in one) for one in several) for several in packages.values()
+    )
 
 
 def _proof(release: Release, version: str) -> str:
@@ -570,7 +598,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "parts": parts(),
         },
         ROOT / "docs" / "secrets.md": {"programs": programs()},
-        ROOT / "docs" / "toolchain.md": {"fetched": fetched()},
+        ROOT / "docs" / "toolchain.md": {"fetched": fetched(), "sources": sources()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "README.md": {

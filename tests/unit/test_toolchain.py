@@ -253,9 +253,16 @@ def test_after_a_run_that_was_killed_nothing_of_it_stays(host: Host, monkeypatch
         (".nvm/versions/node/v20.1.0/bin", False),
         (".nvm/versions/node/v20.1.0/bin", True),
         (".volta/tools/image/node/20.1.0/bin", True),
+        (".local/share/mise/installs/node/20.1.0/bin", True),
+        (".local/share/fnm/node-versions/v20.1.0/installation/bin", True),
+        (".asdf/installs/nodejs/20.1.0/bin", True),
+        ("homebrew/opt/node@20/bin", True),
     ],
 )
-def test_one_that_will_do_is_used_however_it_came(host: Host, tools: Path, place: str, older: bool) -> None:
+def test_one_that_will_do_is_used_however_it_came(
+    host: Host, tools: Path, place: str, older: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEBREW_PREFIX", str(host.home / "homebrew"))
     if older:
         has_node(tools, "18.1.0")
     has_node(tools if place == "PATH" else host.home / place, "20.1.0")

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Callable, NamedTuple
 
-from ..platforms import OS_RELEASE, PLATFORMS, platform_of
+from ..platforms import OS_RELEASE, PLATFORMS, TESTED, UNPROVEN, platform_of
 from . import source_system
 from .source_system import NODE, Offer, PackageManager
 from .sources import Settings, text_of
@@ -38,10 +38,12 @@ class Commands(NamedTuple):
     """Whose a thing is that is needed, where not the package is named."""
     remove: Sequence[str]
     """Refuses where something is needed."""
+    proof: str
+    """How it is known that it is asked rightly, and answers as it is read here."""
 
 
-# Without these it would write down what it has read.
-_READ_ONLY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+# Without these it would write down what it has read, and what it has planned.
+_READ_ONLY = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o", "Dir::Log::Planner=/dev/null")
 _APT = Commands(
     program="apt-get",
     # The former where the distribution has npm for itself, the latter where it comes with Node.js and both cannot stand together.
@@ -64,6 +66,7 @@ _APT = Commands(
     ),
     provider=(),
     remove=("dpkg", "--purge"),
+    proof=TESTED,
 )
 _DNF = Commands(
     program="dnf",
@@ -87,6 +90,7 @@ _DNF = Commands(
     tried_removal=(("rpm", "-e", "--test"), r"(?m)^\s*(\S.*?) is needed by \(installed\) (\S+)"),
     provider=("rpm", "-q", "--qf", "%{NAME}\n", "--whatprovides"),
     remove=("rpm", "-e"),
+    proof=UNPROVEN,
 )
 _YUM = _DNF._replace(
     program="yum",
@@ -94,7 +98,7 @@ _YUM = _DNF._replace(
     planned=((), ""),
     install=("yum", "-y", "-q", "--setopt=timeout=15", "--setopt=retries=1", "install"),
 )
-_MANAGERS: Mapping[str, Sequence[Commands]] = {
+ROWS: Mapping[str, Sequence[Commands]] = {
     "debian": (_APT,),
     "wsl1": (_APT,),
     "wsl2": (_APT,),
@@ -178,7 +182,7 @@ MANAGERS: Mapping[str, PackageManager] = {one.name: one for one in map(Distribut
 def of_this_host(settings: Settings) -> PackageManager | str:
     """The package manager of this host's distribution, or why there is none."""
     row = platform_of(platform.system(), platform.release(), settings.environment, text_of(OS_RELEASE))
-    names = [one.program for one in _MANAGERS.get(row, ())]
+    names = [one.program for one in ROWS.get(row, ())]
     if not names:
         return f"{PLATFORMS[row].title} has none that is known here"
     program = next((one for one in names if shutil.which(one, path=settings.path)), names[0])
