@@ -30,6 +30,14 @@ options:
     elements: str
     choices: [homebrew, distribution, vendor, already_present]
     default: [vendor]
+  download_on:
+    description:
+      - Who fetches archives, npm packages and Python packages. With V(controller) the control node does, each once for all hosts, into
+        C(~/.cache/fmapi-coding-agents/downloads), and hosts get what they lack over their connection; they reach no registry.
+      - The control node fetches from O(mirror), O(npm_registry) and O(pip_index); only versions that the collection has a lock of.
+    type: str
+    choices: [host, controller]
+    default: host
   uninstall_programs:
     description:
       - Let the uninstall remove, too, what Homebrew or the distribution's package manager has installed for the agents, but for

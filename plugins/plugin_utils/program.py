@@ -18,7 +18,7 @@ from .. import module_utils
 from ..module_utils.loading import PACKAGE
 
 _ROOMS = ("engine", "agents", "parts", "host_program")
-_LEAVES = ("careful", "errors", "places", "platforms", "processes", "rollout", "routing", "version", "web")
+_LEAVES = ("careful", "errors", "lending", "places", "platforms", "processes", "rollout", "routing", "version", "web")
 """What runs on hosts. A test compares this with the imports."""
 _OF_MODULES = ("owners.py",)
 """In those rooms, what a module needs before it becomes an owner, and the program never."""

@@ -73,7 +73,7 @@ class Vendors:
         self, check: bool = False, versions: Mapping[str, str] | None = None, locks: Mapping[str, Any] = LOCKS
     ) -> list[str]:
         mirror = offline.Mirror(str(self.place), self.settings, check)
-        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], locks, False)
+        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], locks, ["node"])
         return sorted(mirror.fetched)
 
     def files(self) -> list[str]:
@@ -168,7 +168,7 @@ def test_a_version_without_a_lock_is_refused_before_anybody_is_asked(vendors: Ve
 @pytest.mark.parametrize("name", AGENTS)
 def test_each_agent_can_be_prepared_as_it_is_pinned(tmp_path: Path, name: str) -> None:
     mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}, mirror="https://mirror.example.com"), True)
-    mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), True)
+    mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), ["node", "databricks_cli"])
     place = "npm/" if AGENTS[name].source.name == "npm" else "pypi/simple/"
     assert [one for one in mirror.fetched if one.startswith(place + AGENTS[name].source.package)]
 
@@ -177,7 +177,7 @@ def test_each_agent_can_be_prepared_as_it_is_pinned(tmp_path: Path, name: str) -
 def test_nobody_is_asked_who_was_not_named(tmp_path: Path, name: str, variable: str) -> None:
     mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}), True)
     with pytest.raises(OperatorError, match=f"coding_agents_{variable}: is not set"):
-        mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), False)
+        mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), ["node"])
 
 
 def test_without_a_directory_the_task_says_which_variable_to_set(tmp_path: Path) -> None:

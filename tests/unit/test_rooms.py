@@ -67,7 +67,7 @@ SHARED = {
         "extra_settings",
         "shapes",
     },
-    "parts": {"base", "context", "examination", "fetched", "older_functions", "person", "system_packages"},
+    "parts": {"base", "context", "downloads", "examination", "fetched", "older_functions", "person", "system_packages"},
 }
 # What stands on hosts once and is not carried by every call.
 STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "workspace"}

@@ -19,11 +19,13 @@ SPEC: Spec = {
         "choices": ["homebrew", "distribution", "vendor", "already_present"],
         "default": ["vendor"],
     },
+    "download_on": {"type": "str", "choices": ["host", "controller"], "default": "host"},
     "uninstall_programs": {"type": "bool", "default": False},
 }
 EXAMPLES = {
     "mirror": "https://mirror.example.com/coding-agents",
     "toolchain_sources": "[homebrew, distribution, vendor]",
+    "download_on": "controller",
     "uninstall_programs": "true",
 }
 USE = {"mirror": "usual", "toolchain_sources": "usual"}

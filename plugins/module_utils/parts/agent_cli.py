@@ -22,7 +22,7 @@ from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from . import agent_cli_checks, agent_cli_former, agent_cli_node, fetched, system_packages
+from . import agent_cli_checks, agent_cli_former, agent_cli_node, downloads, fetched, system_packages
 from .agent_cli_node import Node
 from .agent_cli_programs import (
     Program,
@@ -80,24 +80,27 @@ class AgentCli(Part):
             *(f"{one}: removed, nothing leads to it" for one in unlinked(ledger) if one not in wanted),
         ]
 
+    def downloads(self, owner: Owner, options: Options) -> tuple[dict[str, str], list[str]]:
+        fetching = to_fetch(owner, options)
+        nodes = [(one, _node_for(one, owner, options)) for one in fetching]
+        lacking = any(_is_lacking(one, node, ledger_of(owner)) for one, node in nodes)
+        return {one.agent.name: one.version for one in fetching}, [agent_cli_node.NODE] if lacking else []
+
     def prepare(self, owner: Owner, options: Options) -> Prepared:
         """Fetch what is missing."""
         if not to_fetch(owner, options):
             return Prepared([], [])
-        settings = fetched.settings(owner, options)
         fetched.locks()  # before anything is written: where they have not travelled they are asked for
         made = Prepared([], [])
-        with locked(owner):
+        with downloads.given(options, fetched.settings(owner, options)) as settings, locked(owner):
             try:
                 for one in to_fetch(owner, options):
                     node = _node_for(one, owner, options)
                     if node.choice and node.choice.offer:
                         made.packages.append(agent_cli_node.install(node.choice.offer, owner, options))
                         node = _node_for(one, owner, options)
-                    directory = os.path.dirname(node.directory)
-                    if agent_cli_node.is_ours(node, one.prefix) and not agent_cli_node.stands(
-                        ledger_of(owner), directory
-                    ):
+                    if _is_lacking(one, node, ledger_of(owner)):
+                        directory = os.path.dirname(node.directory)
                         made.directories.append(directory)
                         agent_cli_node.fetch(ledger_of(owner), directory, settings)
                     made.directories.append(one.directory)
@@ -166,6 +169,12 @@ class AgentCli(Part):
             link = os.path.join(ledger.owner.prefix, "bin", agent.command)
             if any(is_linked(directory, link) for directory in fetched.directories(ledger)):
                 traces.whole_file(ledger, self.name, link, "link")
+
+
+def _is_lacking(one: Program, node: Node, ledger: Ledger) -> bool:
+    """Whether the Node.js that a program needs is to be ours, and does not stand yet."""
+    directory = os.path.dirname(node.directory)
+    return agent_cli_node.is_ours(node, one.prefix) and not agent_cli_node.stands(ledger, directory)
 
 
 def _node_for(one: Program, owner: Owner, options: Options) -> Node:

@@ -50,6 +50,10 @@ class Part:
         """What is to be brought about beyond documents, in words; nothing where all is there. Reads files only."""
         return []
 
+    def downloads(self, owner: Owner, options: Options) -> tuple[dict[str, str], list[str]]:
+        """What :meth:`prepare` would fetch: versions by agent, and tools by name. Writes nothing."""
+        return {}, []
+
     def prepare(self, owner: Owner, options: Options) -> Any:
         """Do what may refuse, before any document is written: ask for a token, fetch a program. Not called in check mode.
 

@@ -100,6 +100,9 @@ class DatabricksOauth(Part):
             noted.append(f"{config.databrickscfg}: readable by the group {options['secret_group']}")
         return [*noted, *databricks_oauth_cli.missing(owner, config, options)]
 
+    def downloads(self, owner: Owner, options: Options) -> tuple[dict[str, str], list[str]]:
+        return {}, databricks_oauth_cli.downloads(owner, config_of(owner, options), options)
+
     def prepare(self, owner: Owner, options: Options) -> Token | Prepared | None:
         """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing.
 

@@ -21,6 +21,7 @@ from ..host_program import user_sign_in
 from ..host_program.config import Config
 from . import fetched, system_packages
 from .base import NOTHING, Done, Options
+from .downloads import given
 from .system_packages import Choice, Prepared
 
 _TITLE = "Databricks CLI"
@@ -60,6 +61,12 @@ def missing(owner: Owner, config: Config, options: Options) -> list[str]:
     ]
 
 
+def downloads(owner: Owner, config: Config, options: Options) -> list[str]:
+    """The tool, where it is to be fetched."""
+    directory = _directory(owner, config, options)
+    return [fetched.DATABRICKS_CLI] if directory and not _stands(_ledger(owner), directory) else []
+
+
 def fetch(owner: Owner, config: Config, options: Options) -> Prepared:
     """Bring it if it is missing."""
     choice = _choice(owner, config, options)
@@ -71,13 +78,14 @@ def fetch(owner: Owner, config: Config, options: Options) -> Prepared:
         return Prepared([], [])
     from ..agents.source_release import DATABRICKS_CLI
 
-    settings, version = fetched.settings(owner, options), os.path.basename(directory)
+    version = os.path.basename(directory)
     # Before anything is written: where they have not travelled they are asked for.
     lock = fetched.locks().get(f"{DATABRICKS_CLI.package}@{version}")
 
     def get() -> None:
-        DATABRICKS_CLI.fetch(version, directory, settings, lock)
-        DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
+        with given(options, fetched.settings(owner, options)) as settings:
+            DATABRICKS_CLI.fetch(version, directory, settings, lock)
+            DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
 
     with locked(owner):
         try:
