@@ -75,6 +75,7 @@ _SAYS_MORE = {
     "mirror": "toolchain.md#a-mirror",
     "toolchain_sources": "toolchain.md#sources",
     "uninstall_programs": "toolchain.md#sources",
+    "download_on": "toolchain.md#fetched-once-by-the-control-node",
     "offline_directory": "toolchain.md#without-a-way-out",
     "token_ttl_minutes": "tokens.md#how-long-a-pause-may-be",
     "extra_settings": "input.md#your-own-agent-settings",
