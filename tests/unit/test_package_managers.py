@@ -34,6 +34,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
+from tests.control_node import ControlNode
 from tests.hosts.tree import differences, manifest
 from tests.unit.homes import tree
 from tests.unit.options_for import options_for
@@ -44,6 +45,7 @@ GEMINI = AGENTS["gemini"]
 PINNED = GEMINI.pinned_version
 CHECK, RUN = How(check=True), How()
 REAL_NODE, REAL_NPM = shutil.which("node"), os.path.realpath(shutil.which("npm") or "")
+USUAL_PATH = os.environ.get("PATH", os.defpath)
 NPM = f'#!/bin/sh\nexec {REAL_NODE} {REAL_NPM} "$@"\n'
 DEBIAN, RED_HAT, ARCH = "ID=debian\n", 'ID="rocky"\nID_LIKE="rhel centos fedora"\n', "ID=arch\n"
 
@@ -180,6 +182,19 @@ def test_unless_the_operator_wants_it_gone_it_stays_and_is_named(host: Host, apt
     (warning,) = host.uninstall()["warnings"]
     assert "Node.js of apt: stays (libnode nodejs npm)" in warning and "coding_agents_uninstall_programs" in warning
     assert {"nodejs", "npm"} <= apt.installed() and tree(host.home) == before
+
+
+@needs_apt
+def test_the_playbook_that_uninstalls_takes_what_the_operator_says(
+    host: Host, apt: Apt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = apt.installed()
+    host.roll_out("distribution")
+    monkeypatch.setenv("PATH", f"{apt.programs}:{USUAL_PATH}")
+    variables = {"coding_agents_home": str(host.home), "coding_agents_uninstall_programs": True}
+    play = ControlNode(tmp_path / "control").run("uninstall", {"host": variables}).ok()
+    assert "Node.js of apt: removed" in play.told
+    assert apt.installed() == before
 
 
 @needs_apt

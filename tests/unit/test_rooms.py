@@ -63,6 +63,8 @@ SHARED = {
         "source_pip",
         "source_release",
         "source_system",
+        "source_distribution",
+        "source_homebrew",
         "programs",
         "extra_settings",
         "shapes",
