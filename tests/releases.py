@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import platform
 import shutil
 import stat
@@ -15,6 +17,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+from tests.control_node import COLLECTIONS, REPOSITORY
 from tests.databricks_cli import install
 from tests.hosts.podman import cache_directory
 from tests.unit.package_registry import Registry
@@ -81,6 +84,20 @@ def publish_node(server: Registry, version: str, content: bytes, told: str = "")
     directory, name = f"/nodejs.org/dist/v{version}", f"{node_name(version)}.tar.gz"
     publish(server, directory, name, content, "SHASUMS256.txt", told)
     return f"{directory}/{name}"
+
+
+def collections_that_know(directory: Path, package: str, **archives: bytes) -> dict[str, str]:
+    """The environment of a run whose collection has these archives in its lock instead of the vendor's: ours are packed otherwise."""
+    place = directory / "ansible_collections" / "fmapi" / "coding_agents"
+    place.mkdir(parents=True)
+    for name in ("galaxy.yml", "meta", "playbooks", "plugins", "roles"):
+        here = REPOSITORY / name
+        shutil.copytree(here, place / name) if here.is_dir() else shutil.copy(here, place / name)
+    file = place / "plugins" / "plugin_utils" / "locks.json"
+    locks = json.loads(file.read_text())
+    locks[package] = {name: hashlib.sha256(content).hexdigest() for name, content in archives.items()}
+    file.write_text(json.dumps(locks))
+    return {"ANSIBLE_COLLECTIONS_PATH": os.pathsep.join((str(directory), str(COLLECTIONS)))}
 
 
 def hidden(*programs: str) -> list[str]:

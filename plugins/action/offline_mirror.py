@@ -61,7 +61,8 @@ class ActionModule(ActionBase):
         # The standard library takes the way out of the environment.
         way = {"https_proxy": options["proxy"], "http_proxy": options["proxy"], "no_proxy": options["no_proxy"]}
         with lent({name: value for name, value in way.items() if value}):
-            mirror.fill(versions, platforms, carrying.locks(), as_boolean(options["offline_databricks_cli"]) is True)
+            wanted = as_boolean(options["offline_databricks_cli"]) is True
+            mirror.fill(versions, platforms, carrying.locks(), ["node", *(["databricks_cli"] if wanted else [])])
         fetched = sorted(mirror.fetched)
         after = "".join(f"{one}\n" for one in fetched)
         shown = {"before": "", "after": after, "before_header": directory, "after_header": directory}

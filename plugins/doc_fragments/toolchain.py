@@ -19,10 +19,29 @@ options:
   toolchain_sources:
     description:
       - Where Node.js comes from on a host that has none that will do for its agents, and the Databricks CLI on one that has
-        none for a person's sign-in.
-      - V(vendor) is the vendor's own archive, proved by the release's SHA-256. V(already_present), alone, fetches none.
+        none for a person's sign-in. The first that can bring a version which will do is used, and it is told why those before
+        it are passed over.
+      - V(homebrew) is the Homebrew that the host has; it does not work as root. V(distribution) is apt, dnf or yum; it needs
+        root (the scope V(machine), or root's own agents), is used where its version is new enough and where nothing that stands
+        would be changed, and has no Databricks CLI.
+      - V(vendor) is the vendor's own archive, proved by its SHA-256 (the collection's own lock, else the
+        release's sums). V(already_present), alone, fetches none.
     type: list
     elements: str
-    choices: [vendor, already_present]
+    choices: [homebrew, distribution, vendor, already_present]
     default: [vendor]
+  download_on:
+    description:
+      - Who fetches archives, npm packages and Python packages. With V(controller) the control node does, each once for all hosts, into
+        C(~/.cache/fmapi-coding-agents/downloads), and hosts get what they lack over their connection; they reach no registry.
+      - The control node fetches from O(mirror), O(npm_registry) and O(pip_index); only versions that the collection has a lock of.
+    type: str
+    choices: [host, controller]
+    default: host
+  uninstall_programs:
+    description:
+      - Let the uninstall remove, too, what Homebrew or the distribution's package manager has installed for the agents, but for
+        what something else needs by then. Otherwise it stays, and the uninstall names it.
+    type: bool
+    default: false
 """

@@ -31,11 +31,11 @@ SPEC = {
 _EXPECTED = (OperatorError, ValueError)
 _NO_PROGRAM = {"needs_program": True, "drifted": True}
 _NO_LIBRARIES = {"needs_libraries": True}
-_CALLED_AGAIN = ("needs_program", "needs_libraries")
+_CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_downloads")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _SCOPED = ("look", *_CHANGING)
 """Of these, what the other scope holds is a part: no key is in both."""
-_JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "drifted_parts")
+_JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "drifted_parts", "needs_downloads")
 
 
 def run() -> None:
@@ -71,6 +71,8 @@ def run() -> None:
         done = _lacking([*owners, *leaving], carried) if not finds_failures else []
         if not done and verb in _CHANGING:
             done = _unread(owners, options, how) or _unread(leaving, {**options, "state": "absent"}, how)
+        if not done and verb in _CHANGING:
+            done = _undelivered(owners, options, how)
         if not done:
             done = _each(owners, lambda one: _work(check_home(one), verb, options, how))
             # What is new stands before what it replaces goes; where it could not be brought, the old one stays.
@@ -167,6 +169,20 @@ def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done
         return []
     looked = How(True, how.diff, how.verbose)
     done = _each(owners, lambda one: _work(check_home(one), "read_documents", options, looked))
+    return done if any(one.result for one in done) else []
+
+
+def _undelivered(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done]:
+    """The same where the control node is to fetch for hosts, and has not been told yet what this one lacks."""
+    carried = options["carried"]
+    if how.check or options.get("download_on") != "controller":
+        return []
+    if "downloads" in carried:
+        # Before anybody's work begins: the directory that it is in is for who this call runs as.
+        carried["downloads_descriptor"] = os.open(carried["downloads"], os.O_RDONLY | os.O_CLOEXEC)
+        return []
+    looked = How(True, how.diff, how.verbose)
+    done = _each(owners, lambda one: _work(check_home(one), "downloads", options, looked))
     return done if any(one.result for one in done) else []
 
 

@@ -98,6 +98,21 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     return result
 
 
+def downloads(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """What the control node is to fetch before this owner's rollout, where it is to do that; nothing where all is there."""
+    if options.get("state") == "absent":
+        return {}
+    agents: dict[str, str] = {}
+    tools: list[str] = []
+    for part in _chosen(options):
+        own, needs = part.downloads(owner, options)
+        agents.update(own)
+        tools += needs
+    from .parts.downloads import needed  # who fetches for itself need not pay for it
+
+    return {"needs_downloads": [needed(agents, tools)]} if agents or tools else {}
+
+
 def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Give back all that the chosen parts brought, in one transaction. The ledger says what that is; without one, traces do.
 

@@ -27,7 +27,7 @@ from ..module_utils.options import agent_settings, control_node, owner
 from ..module_utils.options.values import Spec, as_boolean, as_list, as_mapping
 from ..module_utils.parts import PARTS
 from ..module_utils.workspace.endpoints import READY
-from . import asking, carrying, models_file, run_store
+from . import asking, carrying, downloads, models_file, run_store
 from .filling import filled
 
 REPORTED = "__coding_agents_reported"
@@ -45,7 +45,10 @@ _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
 _NO_DEVELOPER_TOOLS = re.compile(r"xcode-select: (?:note|error)|xcrun: error: invalid active developer path")
 """What macOS says in place of its Python, which comes with them."""
 _OF_THE_OWNER = frozenset(
-    (*owner.OWNER, "sign_out", "npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy")
+    (
+        *(*owner.OWNER, "sign_out", "uninstall_programs", "npm_registry", "pip_index", "mirror", "ca_file", "proxy"),
+        "no_proxy",
+    )
 )
 """What a way back may need: all else the host remembers."""
 
@@ -171,9 +174,11 @@ class HostAction(ActionBase):
         # A first rollout does not find out what else it needs: the host has no program yet that could tell.
         may_need = agent_settings.needs_libraries(options.get("agents"))
         libraries = libraries or ((program or self.READS_SETTINGS) and may_need)
+        delivery = ""
         while True:
-            result = self._execute(options, program, libraries, variables)
+            result = self._execute(options, program, libraries, variables, delivery)
             needs_program, needs_libraries = (bool(result.pop(name, False)) for name in _NEEDS)
+            needs_downloads = result.pop("needs_downloads", None)
             if needs_program and not program:
                 run_store.note(host, "needs_program", True)
                 if self.FINDS_LACK and variables.get(REPORTED):
@@ -183,11 +188,18 @@ class HostAction(ActionBase):
             elif needs_libraries and not libraries:
                 run_store.note(host, "needs_libraries", True)
                 libraries = True
+            elif needs_downloads and not delivery:
+                delivery, libraries = downloads.packed(needs_downloads, options), True
             else:
                 return result
 
     def _execute(
-        self, options: dict[str, Any], program: bool, libraries: bool, variables: Mapping[str, Any]
+        self,
+        options: dict[str, Any],
+        program: bool,
+        libraries: bool,
+        variables: Mapping[str, Any],
+        delivery: str,
     ) -> dict[str, Any]:
         decided = self._validated(options)
         hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
@@ -199,6 +211,8 @@ class HostAction(ActionBase):
             "paths": [name for name in decided if self.OPTIONS[name]["type"] == "path"],
             "finds_failures": self.FINDS_FAILURES,
         }
+        if delivery:
+            carried["downloads"] = self._delivered(delivery)
         result: dict[str, Any] = self._execute_module(
             module_name=_HOST_CALL,
             module_args={
@@ -220,6 +234,15 @@ class HostAction(ActionBase):
             shown = {name: _HIDDEN if name in hidden and value else value for name, value in decided.items()}
             result["invocation"] = {"module_args": shown}
         return result
+
+    def _delivered(self, path: str) -> str:
+        """Bring a file of the control node to the host, for whom the module runs as; returns where it is there."""
+        shell = self._connection._shell
+        directory = shell.tmpdir or self._make_tmp_path()
+        there = shell.join_path(directory, "downloads.tar")
+        self._transfer_file(path, there)
+        self._fixup_perms2((directory, there), execute=False)
+        return str(there)
 
     def _validated(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options in their types, with their defaults. Raises OperatorError.

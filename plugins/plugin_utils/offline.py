@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fill a directory with what hosts fetch, laid out as ``coding_agents_mirror`` wants it: any server of files can give it.
 
-Nothing gets its name there before it is proved: packages by our locks, archives by the release's own sums.
+Nothing gets its name there before it is proved: by our locks, and an archive that they do not have by the release's own sums.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ _MACHINES = {"x86_64": "x64", "arm64": "arm64"}
 """As npm calls them."""
 
 
+TOOLS: Mapping[str, tuple[Release, str]] = {
+    "node": (NODE, NODE_VERSION),
+    "databricks_cli": (DATABRICKS_CLI, DATABRICKS_CLI_VERSION),
+}
+
+
 class Wanted(NamedTuple):
     """One file: where it belongs, where it is had, and by what it is proved."""
 
@@ -63,20 +69,21 @@ class Mirror:
         self.settings = settings
         self.check = check
         self.fetched: list[str] = []
+        self.places: list[str] = []
+        """All that belongs there, what stood there before included."""
 
     def fill(
-        self, versions: Mapping[str, str], platforms: Sequence[str], locks: Mapping[str, Any], databricks_cli: bool
+        self, versions: Mapping[str, str], platforms: Sequence[str], locks: Mapping[str, Any], tools: Sequence[str]
     ) -> None:
-        """Raises OperatorError; what was put in place before stays, and is not fetched again."""
+        """Packages of agents, and tools by their names. Raises OperatorError; what was put in place before stays as it is."""
         chosen = [(AGENTS[name].source, version, _lock_of(name, version, locks)) for name, version in versions.items()]
         wanted: list[Wanted] = []
         for source, version, lock in chosen:
             if isinstance(source, Npm):
                 wanted += self._of_npm(source, version, lock, platforms)
         self._get_all(wanted)
-        self._release(NODE, NODE_VERSION, platforms)
-        if databricks_cli:
-            self._release(DATABRICKS_CLI, DATABRICKS_CLI_VERSION, platforms)
+        for release, version in map(TOOLS.__getitem__, tools):
+            self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
         for source, _version, lock in chosen:
             for line in lock if isinstance(source, Pip) else ():
                 self._wheels(line)
@@ -107,12 +114,14 @@ class Mirror:
             )
         return named or below_mirror(self.settings, place)
 
-    def _release(self, release: Release, version: str, platforms: Sequence[str]) -> None:
+    def _release(self, release: Release, version: str, platforms: Sequence[str], lock: Mapping[str, str]) -> None:
         place, sums = release.place.format(version=version), release.sums.format(version=version)
         base, what = below_mirror(self.settings, place), f"{release.package} {version}"
         names = [release.archive_for(version, *platform.split("_", 1)) for platform in platforms]
         path = os.path.join(self.directory, place, sums)
-        told = {name: sum_of(name, path) if os.path.isfile(path) else None for name in names}
+        told = {name: lock.get(name) or (sum_of(name, path) if os.path.isfile(path) else None) for name in names}
+        if not set(names) <= set(lock):
+            self.places.append(place + sums)
         if not all(told.values()):
             self.fetched.append(place + sums)
             if self.check:
@@ -122,7 +131,7 @@ class Mirror:
                 server = self._server(what, base, "coding_agents_mirror")
                 with _placed(path) as part:
                     server.download(sums, part, _LARGEST_PAGE)
-                    told = {name: sum_of(name, part) for name in names}
+                    told = {name: told[name] or sum_of(name, part) for name in names}
                     lacking = [name for name in names if not told[name]]
                     if lacking:
                         problem = f"<where> tells no SHA-256 for {lacking[0]}"
@@ -141,7 +150,10 @@ class Mirror:
         place = f"{Pip.place}{_normal(name)}/"
         directory, page = os.path.join(self.directory, place), os.path.join(self.directory, place, "index.html")
         known = _read(page)
-        if hashes <= {digest for file, digest in _links(known) if _digest(directory + file, "sha256") == digest}:
+        self.places.append(f"{place}index.html")
+        whole = {digest: file for file, digest in _links(known) if _digest(directory + file, "sha256") == digest}
+        if hashes <= set(whole):
+            self.places += [place + whole[digest] for digest in sorted(hashes)]
             return
         variable = "coding_agents_pip_index"
         index = self._registry(self.settings.pip_index, Pip.place, variable).rstrip("/")
@@ -171,6 +183,7 @@ class Mirror:
                     stream.write(f'<a href="{html.escape(file)}#sha256={digest}">{html.escape(file)}</a><br>\n')
 
     def _get_all(self, wanted: Sequence[Wanted]) -> None:
+        self.places += [one.place for one in wanted]
         lacking = {one.place: one for one in wanted if not self._has(one)}
         if self.check:
             self.fetched += lacking

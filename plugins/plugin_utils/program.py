@@ -22,6 +22,7 @@ _LEAVES = (
     "by_memory",
     "careful",
     "errors",
+    "lending",
     "loading",
     "places",
     "platforms",

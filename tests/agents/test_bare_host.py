@@ -75,10 +75,14 @@ def test_one_rollout_to_a_host_without_node_ends_with_agents_that_answer(
     mirror: Registry,
     variables: dict[str, Any],
     home: Path,
+    tmp_path: Path,
     without_node: list[str],
 ) -> None:
+    archive = {f"{releases.node_name(NODE_VERSION)}.tar.gz": releases.real_node(NODE_VERSION)}
+    known = releases.collections_that_know(tmp_path / "collections", f"Node.js@{NODE_VERSION}", **archive)
+
     def run(playbook: str, *options: str) -> Play:
-        return control.run(playbook, {"host": variables}, *options, command=without_node)
+        return control.run(playbook, {"host": variables}, *options, command=without_node, environment=known)
 
     assert typed(home, "node --version || npm --version", without_node).returncode != 0, "this host has neither"
     before = manifest(str(home))

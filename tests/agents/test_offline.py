@@ -11,6 +11,7 @@ import contextlib
 import functools
 import http.server
 import os
+import shlex
 import ssl
 import threading
 from collections.abc import Iterator
@@ -57,7 +58,10 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         missing("to hide this machine's Node.js needs root: run the tests of the agents as root")
     (tmp_path / "vendor").mkdir()
     vendor = Registry(tls=tmp_path / "vendor")
-    releases.publish_node(vendor, NODE_VERSION, releases.real_node(NODE_VERSION))
+    archive = releases.real_node(NODE_VERSION)
+    releases.publish_node(vendor, NODE_VERSION, archive)
+    key, archives = f"Node.js@{NODE_VERSION}", {f"{releases.node_name(NODE_VERSION)}.tar.gz": archive}
+    known = releases.collections_that_know(tmp_path / "collections", key, **archives)
     prepared = {
         "coding_agents_agents": [name],
         "coding_agents_offline_directory": str(tmp_path / "mirror"),
@@ -67,9 +71,9 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         "coding_agents_pip_index": releases.pip_index(),
         "coding_agents_ca_file": str(tmp_path / "vendor" / "ca.pem"),
     }
-    assert control.run("prepare_offline", {"localhost": prepared}).ok().changed("localhost") == 1
+    assert control.run("prepare_offline", {"localhost": prepared}, environment=known).ok().changed("localhost") == 1
     vendor.close()
-    again = control.run("prepare_offline", {"localhost": prepared}).ok()
+    again = control.run("prepare_offline", {"localhost": prepared}, environment=known).ok()
     assert again.changed("localhost") == 0, "what is whole is not fetched again: nobody is there to ask"
 
     home, authority = homes.bare(tmp_path / "home"), trustme.CA()
@@ -93,7 +97,46 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
         # What this machine's npm and pip are set to counts for no host of ours.
         unset += [option for one in os.environ if one.lower().startswith(("npm_", "pip_")) for option in ("-u", one)]
         within = [*network.command, *releases.hidden("node", "npm")]
-        control.run("rollout", {"host": variables}, command=[*within, "env", *unset]).ok()
+        control.run("rollout", {"host": variables}, command=[*within, "env", *unset], environment=known).ok()
         done = typed(home, PROMPTS[name], within)
         assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
         assert network.sent() == {Packet("tcp", ADDRESS, port), Packet("tcp", ADDRESS, workspace.port)}
+
+
+def test_a_host_without_any_way_out_gets_its_agent_over_the_connection(control: ControlNode, tmp_path: Path) -> None:
+    """``coding_agents_download_on: controller``. The play runs here; what it starts on the host runs in the closed network."""
+    if os.geteuid() != 0:
+        missing("to hide this machine's Node.js needs root: run the tests of the agents as root")
+    (tmp_path / "vendor").mkdir()
+    vendor, archive = Registry(tls=tmp_path / "vendor"), releases.real_node(NODE_VERSION)
+    path = releases.publish_node(vendor, NODE_VERSION, archive)
+    key, archives = f"Node.js@{NODE_VERSION}", {f"{releases.node_name(NODE_VERSION)}.tar.gz": archive}
+    known = releases.collections_that_know(tmp_path / "collections", key, **archives)
+    home, both = homes.bare(tmp_path / "home"), tmp_path / "both.pem"
+    (home / ".profile").write_text('PATH="$HOME/.local/bin:$PATH"\n')
+    with watched_network() as network, Workspace(tmp_path / "workspace", host=ADDRESS) as workspace:
+        both.write_text(Path(workspace.ca_file).read_text() + (tmp_path / "vendor" / "ca.pem").read_text())
+        within = [*network.command, *releases.hidden("node", "npm")]
+        python = tmp_path / "python"
+        python.write_text(f'#!/bin/sh\nexec {shlex.join(within)} /usr/bin/python3 "$@"\n')
+        python.chmod(0o755)
+        variables = {
+            **workspace_variables(workspace),
+            "ansible_python_interpreter": str(python),
+            "coding_agents_home": str(home),
+            "coding_agents_agents": ["pi"],
+            "coding_agents_ca_file": str(both),
+            "coding_agents_download_on": "controller",
+            "coding_agents_mirror": vendor.url,
+            "coding_agents_npm_registry": releases.npm_registry(),
+        }
+        control.run("rollout", {"host": variables}, "--check", environment=known).ok()
+        assert vendor.asked == [], "a dry run fetches nothing"
+        control.run("rollout", {"host": variables}, environment=known).ok()
+        assert vendor.asked == [path], "the control node has fetched it, once"
+        assert network.sent() <= {Packet("tcp", ADDRESS, workspace.port)}
+        done = typed(home, PROMPTS["pi"], within)
+        assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
+        again = control.run("rollout", {"host": variables}, environment=known).ok()
+        assert (again.changed(), vendor.asked) == (0, [path])
+    vendor.close()

@@ -10,6 +10,7 @@ page of an agent is made where there is none. A picture is made of each ``pictur
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import re
@@ -25,7 +26,13 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / ".work" / "collections")]
 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module, routing  # noqa: E402
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, Agent, Launch  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (  # noqa: E402
+    AGENTS,
+    Agent,
+    Launch,
+    source_distribution,
+    source_homebrew,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.base import version_key  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_pip import Pip  # noqa: E402
@@ -34,6 +41,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_
     DATABRICKS_CLI_VERSION,
     NODE,
     NODE_VERSION,
+    Release,
 )
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted  # noqa: E402
@@ -43,6 +51,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS, TESTED, UNPROVEN  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.errors import GRANTS  # noqa: E402
 
 from tests.ci.terminal_picture import picture  # noqa: E402
@@ -64,7 +73,9 @@ _SAYS_MORE = {
     "sign_out": "sign-in.md#signing-out",
     "helper_log": "tokens.md#the-log",
     "mirror": "toolchain.md#a-mirror",
-    "toolchain_sources": "toolchain.md",
+    "toolchain_sources": "toolchain.md#sources",
+    "uninstall_programs": "toolchain.md#sources",
+    "download_on": "toolchain.md#fetched-once-by-the-control-node",
     "offline_directory": "toolchain.md#without-a-way-out",
     "token_ttl_minutes": "tokens.md#how-long-a-pause-may-be",
     "extra_settings": "input.md#your-own-agent-settings",
@@ -230,16 +241,55 @@ def _fetched_with() -> str:
 
 
 def fetched() -> str:
-    """What hosts fetch, and where from."""
+    """What hosts fetch, where from, and by what it is proved."""
     rows = [
-        (one.package, version, f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`")
+        (one.package, version, f"`https://{one.place}`", f"`{one.name_of_archive}`, `{one.sums}`", _proof(one, version))
         for one, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION))
     ]
+    ours = "our lock, for pinned versions"
     rows += [
-        ("agents from npm", "as pinned", "the registry that npm is set to", "as npm asks"),
-        ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks"),
+        ("agents from npm", "as pinned", "the registry that npm is set to", "as npm asks", ours),
+        ("agents from a Python index", "as pinned", "the index that pip is set to", "as pip asks", ours),
     ]
-    return _table(("what", "version", "where from", "files"), rows)
+    return _table(("what", "version", "where from", "files", "proved by"), rows)
+
+
+def sources() -> str:
+    """What package managers are asked for, platform by platform."""
+    formulas = _packages(source_homebrew.HOMEBREW.packages)
+    rows = []
+    for row, platform in PLATFORMS.items():
+        known = source_distribution.ROWS.get(row, ())
+        own = "; ".join(f"{one.program}: {_packages(one.packages)} ({_PROOFS[one.proof]})" for one in known)
+        rows.append((platform.title, f"{formulas} ({_PROOFS[UNPROVEN]})", own or "none"))
+    return _table(("platform", "homebrew", "distribution"), rows)
+
+
+_PROOFS = {TESTED: "real, in tests", UNPROVEN: "simulated in tests, unproven"}
+
+
+def _packages(packages: Mapping[str, Sequence[Sequence[str]]]) -> str:
+    return ", ".join(
+        " or ".join(" and ".join(f"`{name}`" for name in one) for one in several) for several in packages.values()
+    )
+
+
+def _proof(release: Release, version: str) -> str:
+    locked = _locks().get(f"{release.package}@{version}", {})
+    platforms = [
+        f"{_SYSTEMS[system]} on {_MACHINES[machine]}"
+        for system, machine in itertools.product(("linux", "darwin"), _MACHINES)
+        if release.archive_for(version, system, machine) in locked
+    ]
+    return f"our lock for {', '.join(platforms)}; else the release's sums" if platforms else "the release's sums"
+
+
+_MACHINES = {"x86_64": "x86-64", "arm64": "ARM"}
+
+
+def _locks() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "plugins" / "plugin_utils" / "locks.json").read_text())
+    return found
 
 
 def requirements() -> str:
@@ -340,7 +390,7 @@ _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "x64": "x86-64", "arm64": "ARM"
 def programs() -> str:
     """Whose scripts run as npm installs it, and for which platforms its lock holds the program."""
     rows = []
-    locks = json.loads((ROOT / "plugins" / "plugin_utils" / "locks.json").read_text())
+    locks = _locks()
     for agent in AGENTS.values():
         source = agent.source
         lock = locks[f"{source.package}@{agent.pinned_version}"]
@@ -553,7 +603,7 @@ def sections() -> dict[Path, dict[str, str]]:
             "parts": parts(),
         },
         ROOT / "docs" / "secrets.md": {"programs": programs()},
-        ROOT / "docs" / "toolchain.md": {"fetched": fetched()},
+        ROOT / "docs" / "toolchain.md": {"fetched": fetched(), "sources": sources()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "README.md": {

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write ``plugins/plugin_utils/locks.json``: every package of each agent's known versions, and what its registry has published of it.
+"""Write ``plugins/plugin_utils/locks.json``: every package of each agent's known versions, and what its registry has published of it;
+of Node.js and of the Databricks CLI, the SHA-256 of each archive, by the release's own file of sums.
 
-It asks the registries (``make locks``), after a new version was pinned. Versions that are in the file already stay as they are.
+It asks the registries and the vendors (``make locks``), after a new version was pinned. What is in the file already stays as it is. A
+vendor who is not reachable is named, and its archives stay without a lock: hosts then believe the sums beside them.
 """
 
 from __future__ import annotations
@@ -12,12 +14,22 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.agents.source_pip import Pip
+from plugins.module_utils.agents.source_release import (
+    DATABRICKS_CLI,
+    DATABRICKS_CLI_VERSION,
+    NODE,
+    NODE_VERSION,
+    Release,
+    sum_of,
+)
 from plugins.module_utils.agents.sources import Source
 
 FILE = Path(__file__).parents[2] / "plugins" / "plugin_utils" / "locks.json"
@@ -147,6 +159,29 @@ def _made(source: Source, version: str) -> dict[str, Any] | list[str]:
     return _pip(source, version) if isinstance(source, Pip) else _npm(source.package, version)
 
 
+_SYSTEMS = ("linux", "darwin")
+
+
+def _archives(release: Release, version: str, known: dict[str, str]) -> dict[str, str]:
+    """The SHA-256 of each archive for a platform that hosts may have, by the archive's name."""
+    names = {release.archive_for(version, system, one) for system in _SYSTEMS for one in release.machines}
+    if set(known) >= names:
+        return known
+    url = f"https://{(release.place + release.sums).format(version=version)}"
+    with tempfile.TemporaryDirectory() as directory:
+        sums = Path(directory, "sums")
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                sums.write_bytes(answer.read())
+        except urllib.error.URLError as error:
+            print(f"{url} is not reachable ({error.reason}): {len(known)} of {len(names)} archives have a lock")
+            return known
+        told = {name: sum_of(name, str(sums)) for name in sorted(names)}
+    for name, digest in known.items():
+        assert digest == told[name], f"{name}: the release tells another SHA-256 than the lock"
+    return {name: digest for name, digest in told.items() if digest}  # not each machine has each system
+
+
 def main() -> None:
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     locks = {}
@@ -155,6 +190,11 @@ def main() -> None:
             key = f"{agent.source.package}@{version}"
             locks[key] = known.get(key) or _made(agent.source, version)
             print(f"{key}: {len(locks[key])} packages", flush=True)
+    for release, version in ((NODE, NODE_VERSION), (DATABRICKS_CLI, DATABRICKS_CLI_VERSION)):
+        key = f"{release.package}@{version}"
+        archives = _archives(release, version, known.get(key, {}))
+        if archives:
+            locks[key] = archives
     FILE.write_text(json.dumps(locks, indent=1, sort_keys=True) + "\n")
 
 

@@ -26,9 +26,9 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_cli
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli import (
-    AgentCli,
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli import AgentCli
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli_programs import (
     describe,
     wanted_version,
 )
@@ -124,7 +124,7 @@ def host(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) ->
         (tools / name).symlink_to(shutil.which(name) or "/nowhere")
     monkeypatch.setenv("PATH", str(tools))
     monkeypatch.setattr(base, "USUAL_DIRECTORIES", ())
-    monkeypatch.setattr(agent_cli, "_locks", dict)  # these packages are ours
+    monkeypatch.setattr(fetched, "locks", dict)  # these packages are ours
     registry.asked.clear()
     return Host(home, registry)
 

@@ -30,7 +30,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.program
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_cli, person
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched, person
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_cli import AgentCli
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Check, Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
@@ -80,7 +80,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "little"))
     for module in (base, programs):
         monkeypatch.setattr(module, "USUAL_DIRECTORIES", ())
-    monkeypatch.setattr(agent_cli, "_locks", dict)  # the packages here are ours
+    monkeypatch.setattr(fetched, "locks", dict)  # the packages here are ours
     for name in list(os.environ):
         if name.endswith(("_DIR", "_HOME", "_PREFIX")) and name.startswith(
             ("NVM", "FNM", "VOLTA", "MISE", "ASDF", "N_")

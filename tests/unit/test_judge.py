@@ -167,7 +167,7 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     (
         "toolchain_sources",
         ["brew"],
-        "coding_agents_toolchain_sources names brew. Use one or more of: vendor, already_present",
+        "coding_agents_toolchain_sources names brew. Use one or more of: homebrew, distribution, vendor, already_present",
     ),
     ("config_url", "http://it.example.com/c.json", "coding_agents_config_url does not begin with https://. Give a URL"),
     ("config_sha256", "abc", "coding_agents_config_sha256 is 'abc', which is no SHA-256"),

@@ -69,9 +69,11 @@ class Vendors:
         self.node = NODE.archive_for(NODE_VERSION, "linux", "x86_64")
         releases.publish(self.registry, directory_of_node, self.node, b"an archive", "SHASUMS256.txt")
 
-    def fill(self, check: bool = False, versions: Mapping[str, str] | None = None) -> list[str]:
+    def fill(
+        self, check: bool = False, versions: Mapping[str, str] | None = None, locks: Mapping[str, Any] = LOCKS
+    ) -> list[str]:
         mirror = offline.Mirror(str(self.place), self.settings, check)
-        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], LOCKS, False)
+        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], locks, ["node"])
         return sorted(mirror.fetched)
 
     def files(self) -> list[str]:
@@ -95,6 +97,15 @@ def test_everything_stands_as_a_mirror_has_it_and_a_second_run_asks_nobody(vendo
     assert f'href="{FILE}#sha256={_sha256(WHEEL)}"' in (vendors.place / page).read_text()
     asked = len(vendors.registry.asked)
     assert (vendors.fill(), len(vendors.registry.asked)) == ([], asked)
+
+
+def test_an_archive_of_our_lock_is_proved_by_it_and_not_by_the_sums_beside_it(vendors: Vendors) -> None:
+    node, key = f"nodejs.org/dist/v{NODE_VERSION}/{vendors.node}", f"{NODE.package}@{NODE_VERSION}"
+    with pytest.raises(OperatorError, match="not what its maker published"):
+        vendors.fill(locks={**LOCKS, key: {vendors.node: "ab" * 32}})
+    assert node not in vendors.files()
+    assert node in vendors.fill(locks={**LOCKS, key: {vendors.node: _sha256(b"an archive")}})
+    assert not [one for one in vendors.registry.asked if one.endswith("SHASUMS256.txt")]
 
 
 def test_a_file_that_was_damaged_is_fetched_again_and_no_other(vendors: Vendors) -> None:
@@ -157,7 +168,7 @@ def test_a_version_without_a_lock_is_refused_before_anybody_is_asked(vendors: Ve
 @pytest.mark.parametrize("name", AGENTS)
 def test_each_agent_can_be_prepared_as_it_is_pinned(tmp_path: Path, name: str) -> None:
     mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}, mirror="https://mirror.example.com"), True)
-    mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), True)
+    mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), ["node", "databricks_cli"])
     place = "npm/" if AGENTS[name].source.name == "npm" else "pypi/simple/"
     assert [one for one in mirror.fetched if one.startswith(place + AGENTS[name].source.package)]
 
@@ -166,7 +177,7 @@ def test_each_agent_can_be_prepared_as_it_is_pinned(tmp_path: Path, name: str) -
 def test_nobody_is_asked_who_was_not_named(tmp_path: Path, name: str, variable: str) -> None:
     mirror = offline.Mirror(str(tmp_path), Settings(str(tmp_path), {}), True)
     with pytest.raises(OperatorError, match=f"coding_agents_{variable}: is not set"):
-        mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), False)
+        mirror.fill(offline.versions_of([name], {}), ["linux_x86_64"], carrying.locks(), ["node"])
 
 
 def test_without_a_directory_the_task_says_which_variable_to_set(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 import platform
 import pwd
@@ -29,8 +30,9 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_cli
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying
 
 from tests import releases
 from tests.unit.homes import tree
@@ -152,7 +154,7 @@ def host(tmp_path: Path, mirror: Registry, authority: Path, tools: Path, monkeyp
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     (home / ".bashrc").write_text("# mine\n")
-    monkeypatch.setattr(agent_cli, "_locks", dict)  # these packages are ours
+    monkeypatch.setattr(fetched, "locks", dict)  # these packages are ours
     releases.publish_node(mirror, NODE_VERSION, archive_of(*node_entries()))
     mirror.asked.clear()
     mirror.cut.clear()
@@ -251,9 +253,16 @@ def test_after_a_run_that_was_killed_nothing_of_it_stays(host: Host, monkeypatch
         (".nvm/versions/node/v20.1.0/bin", False),
         (".nvm/versions/node/v20.1.0/bin", True),
         (".volta/tools/image/node/20.1.0/bin", True),
+        (".local/share/mise/installs/node/20.1.0/bin", True),
+        (".local/share/fnm/node-versions/v20.1.0/installation/bin", True),
+        (".asdf/installs/nodejs/20.1.0/bin", True),
+        ("homebrew/opt/node@20/bin", True),
     ],
 )
-def test_one_that_will_do_is_used_however_it_came(host: Host, tools: Path, place: str, older: bool) -> None:
+def test_one_that_will_do_is_used_however_it_came(
+    host: Host, tools: Path, place: str, older: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOMEBREW_PREFIX", str(host.home / "homebrew"))
     if older:
         has_node(tools, "18.1.0")
     has_node(tools if place == "PATH" else host.home / place, "20.1.0")
@@ -289,6 +298,42 @@ def test_an_agent_in_python_says_which_one_it_needs_before_anything_is_done(
         ):
             host.roll_out(agents=["hermes"], how=how)
     assert tree(host.home) == before and host.mirror.asked == []
+
+
+# -- our own lock ------------------------------------------------------------------------------------------------------
+
+
+def lock_of(content: bytes) -> dict[str, Any]:
+    return {f"{NODE.package}@{NODE_VERSION}": {f"{TOP}.tar.gz": hashlib.sha256(content).hexdigest()}}
+
+
+def test_an_archive_of_our_lock_is_believed_by_it_and_no_sums_are_asked_for(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = archive_of(*node_entries())
+    releases.publish_node(host.mirror, NODE_VERSION, content, told="ab" * 32)
+    monkeypatch.setattr(fetched, "locks", lambda: lock_of(content))
+    host.roll_out()
+    assert host.says() == PINNED
+    assert [one for one in host.mirror.asked if "nodejs.org" in one] == [
+        f"/nodejs.org/dist/v{NODE_VERSION}/{TOP}.tar.gz"
+    ]
+
+
+def test_a_mirror_that_vouches_for_another_archive_than_our_lock_has_is_refused_and_nothing_stays(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetched, "locks", lambda: lock_of(b"what the vendor had published"))
+    before = tree(host.home.parent)
+    with pytest.raises(OperatorError, match=r"^Node\.js \S+: cannot be fetched: it is not what its maker published: "):
+        host.roll_out()
+    assert tree(host.home.parent) == before
+
+
+@pytest.mark.parametrize(("system", "machine"), [*itertools.product(("linux", "darwin"), ("x86_64", "arm64"))])
+def test_the_node_that_is_fetched_is_in_our_lock_for_the_usual_platforms(system: str, machine: str) -> None:
+    digest = carrying.locks()[f"{NODE.package}@{NODE_VERSION}"][NODE.archive_for(NODE_VERSION, system, machine)]
+    assert re.fullmatch("[0-9a-f]{64}", digest)
 
 
 # -- what can go wrong -------------------------------------------------------------------------------------------------

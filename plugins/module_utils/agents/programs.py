@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ..platforms import without_windows
 
-USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin")
+USUAL_DIRECTORIES = ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin")
 _MANAGERS = (
     # (a variable with the manager's directory, its usual places in a home, where programs are in it)
     ("NVM_DIR", (".nvm",), ("versions/node/*/bin",)),
@@ -32,6 +32,12 @@ _MANAGERS = (
     ("N_PREFIX", ("n",), ("bin",)),
     ("PNPM_HOME", (".local/share/pnpm", "Library/pnpm"), (".", "bin")),
     ("BUN_INSTALL", (".bun",), ("bin",)),
+    # Formulas of an older line of Node.js are linked to nowhere.
+    (
+        "HOMEBREW_PREFIX",
+        ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew"),
+        ("opt/node@*/bin", "opt/node/bin"),
+    ),
     ("", (".npm-global", ".npm-packages", ".nix-profile"), ("bin",)),
 )
 """Managers of versions of Node.js put their directories on PATH in an interactive shell only, or put shims there: programs that decide

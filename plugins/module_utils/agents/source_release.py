@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that their vendors publish as archives: fetched, proved by the release's own sums, and unpacked without trust in a name.
+"""Programs that their vendors publish as archives: fetched, proved, and unpacked without trust in a name.
 
-The tools that agents need, where a host has none that will do. Nothing of an archive is unpacked before its SHA-256 is the one that
-the release tells, and nothing in it can lead out of the directory that it is unpacked into.
+The tools that agents need, where a host has none that will do. Nothing of an archive is unpacked before its SHA-256 is the one of our
+lock, or, of an archive that the lock does not have, the one that the release tells; and nothing in it can lead out of the directory
+that it is unpacked into.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ _NOT_PUBLISHED = (
 
 
 class Release(Source):
-    """``place``, ``archive`` and ``sums`` take the version; ``archive`` the platform, too, by the vendor's ``machines``."""
+    """``place``, ``archive`` and ``sums`` take the version; ``archive`` the platform, too, by the vendor's ``machines``.
+
+    A lock of it is the SHA-256 of each archive that is known, by the archive's name.
+    """
 
     name = "archive"
 
@@ -74,7 +78,7 @@ class Release(Source):
         super().__init__(title)
         self.command = command
         self.place, self.name_of_archive, self.sums = place, archive, sums
-        self._machines = machines
+        self.machines = machines
         self._program = program
         self._top = top
         """Whether all that is in an archive is below one directory of the archive's name."""
@@ -92,7 +96,7 @@ class Release(Source):
         system, machine = platform.system().lower(), platform.machine().lower()
         machine = {"amd64": "x86_64", "aarch64": "arm64"}.get(machine, machine)
         musl = self._needs_glibc and system == "linux" and bool(glob.glob("/lib/ld-musl-*"))
-        if system not in ("linux", "darwin") or machine not in self._machines or musl:
+        if system not in ("linux", "darwin") or machine not in self.machines or musl:
             here = f"{platform.system()} on {machine}{' with musl' if musl else ''}"
             raise OperatorError(
                 f"cannot be fetched: its vendor has no archive for {here}",
@@ -102,7 +106,7 @@ class Release(Source):
         return self.archive_for(version, system, machine)
 
     def archive_for(self, version: str, system: str, machine: str) -> str:
-        return self.name_of_archive.format(version=version, system=system, machine=self._machines[machine])
+        return self.name_of_archive.format(version=version, system=system, machine=self.machines[machine])
 
     def require(self, version: str, settings: Settings) -> None:
         self.archive(version)
@@ -111,9 +115,11 @@ class Release(Source):
         what, name = f"{self.package} {version}", self.archive(version)
         server = Server(what, below_mirror(settings, self.place.format(version=version)), settings)
         with scratch_directory() as scratch:
-            sums = os.path.join(scratch, "sums")
-            server.download(self.sums.format(version=version), sums, _LARGEST_SUMS)
-            wanted = sum_of(name, sums)
+            wanted = (lock or {}).get(name)
+            if wanted is None:
+                sums = os.path.join(scratch, "sums")
+                server.download(self.sums.format(version=version), sums, _LARGEST_SUMS)
+                wanted = sum_of(name, sums)
             if wanted is None:
                 raise server.problem(f"<where> tells no SHA-256 for {name}", "Check coding_agents_mirror")
             archive = os.path.join(scratch, name)

@@ -83,6 +83,8 @@ def is_content(data: Data) -> bool:
         and all(isinstance(package["version"], str) for package in packages.values())
         and all(any(name in package for name in PACKAGE_PLACES) for package in packages.values())
         and all(isinstance(package.get(name, ""), str) for package in packages.values() for name in PACKAGE_PLACES)
+        and all(isinstance(package.get("manager", ""), str) for package in packages.values())
+        and all(_is_list_of(package.get("names", []), str) for package in packages.values())
         and isinstance(former, dict)
         and all(_is_entry(entry) for entry in former.values())
         and _is_list_of(data["directories"], str)

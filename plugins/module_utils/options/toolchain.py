@@ -16,13 +16,17 @@ SPEC: Spec = {
     "toolchain_sources": {
         "type": "list",
         "elements": "str",
-        "choices": ["vendor", "already_present"],
+        "choices": ["homebrew", "distribution", "vendor", "already_present"],
         "default": ["vendor"],
     },
+    "download_on": {"type": "str", "choices": ["host", "controller"], "default": "host"},
+    "uninstall_programs": {"type": "bool", "default": False},
 }
 EXAMPLES = {
     "mirror": "https://mirror.example.com/coding-agents",
-    "toolchain_sources": "[already_present]",
+    "toolchain_sources": "[homebrew, distribution, vendor]",
+    "download_on": "controller",
+    "uninstall_programs": "true",
 }
 USE = {"mirror": "usual", "toolchain_sources": "usual"}
 

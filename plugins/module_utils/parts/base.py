@@ -27,6 +27,9 @@ class Done(NamedTuple):
     errors: tuple[str, ...] = ()
     """What is left, and why: the next run finishes it."""
 
+    def and_then(self, other: Done) -> Done:
+        return Done(self.changes + other.changes, self.warnings + other.warnings, self.errors + other.errors)
+
 
 NOTHING = Done([], [])
 
@@ -46,6 +49,10 @@ class Part:
     def missing(self, owner: Owner, options: Options) -> list[str]:
         """What is to be brought about beyond documents, in words; nothing where all is there. Reads files only."""
         return []
+
+    def downloads(self, owner: Owner, options: Options) -> tuple[dict[str, str], list[str]]:
+        """What :meth:`prepare` would fetch: versions by agent, and tools by name. Writes nothing."""
+        return {}, []
 
     def prepare(self, owner: Owner, options: Options) -> Any:
         """Do what may refuse, before any document is written: ask for a token, fetch a program. Not called in check mode.

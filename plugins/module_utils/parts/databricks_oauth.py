@@ -35,6 +35,7 @@ from .context import CA_NAME, bare_config, brought_ca, config_of
 from .databricks_oauth_checks import checks
 from .databricks_oauth_scripts import PYTHON_RECORDS, front_script, helper_script, is_python_known, python_record
 from .examination import Check, Examination
+from .system_packages import Prepared
 
 _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "databricks_cli_path"))
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
@@ -99,10 +100,13 @@ class DatabricksOauth(Part):
             noted.append(f"{config.databrickscfg}: readable by the group {options['secret_group']}")
         return [*noted, *databricks_oauth_cli.missing(owner, config, options)]
 
-    def prepare(self, owner: Owner, options: Options) -> Token | list[str] | None:
+    def downloads(self, owner: Owner, options: Options) -> tuple[dict[str, str], list[str]]:
+        return {}, databricks_oauth_cli.downloads(owner, config_of(owner, options), options)
+
+    def prepare(self, owner: Owner, options: Options) -> Token | Prepared | None:
         """Ask for a token that needs no person, in memory: what the workspace refuses touches nothing.
 
-        For a person, fetch what they sign in with; returns the directories that were made for it.
+        For a person, bring what they sign in with.
         """
         config = config_of(owner, options)
         if not _has_program(config, options) and "program" not in (options.get("carried") or {}):
@@ -125,8 +129,8 @@ class DatabricksOauth(Part):
             return session.request_with(config._replace(ca_file=stream.name), secret)
 
     def abandon(self, owner: Owner, options: Options, prepared: Any) -> None:
-        if isinstance(prepared, list):
-            databricks_oauth_cli.abandon(owner, prepared)
+        if isinstance(prepared, Prepared):
+            databricks_oauth_cli.abandon(owner, options, prepared)
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         config = config_of(owner, options)
@@ -161,7 +165,7 @@ class DatabricksOauth(Part):
         return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
 
     def after_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
-        return databricks_oauth_cli.give_back(owner, check)
+        return databricks_oauth_cli.give_back(owner, options, check)
 
     def checks(self, examination: Examination) -> Iterator[Check]:
         return checks(examination)

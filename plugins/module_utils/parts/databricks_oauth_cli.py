@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 
 from ..engine import files, obstacles, traces
 from ..engine.ledger import Ledger
@@ -20,8 +19,10 @@ from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..host_program import user_sign_in
 from ..host_program.config import Config
-from . import fetched
+from . import fetched, system_packages
 from .base import NOTHING, Done, Options
+from .downloads import given
+from .system_packages import Choice, Prepared
 
 _TITLE = "Databricks CLI"
 
@@ -44,29 +45,47 @@ def wanted(owner: Owner, config: Config, options: Options, component: str) -> li
 def missing(owner: Owner, config: Config, options: Options) -> list[str]:
     """What is linked to already and not whole, or is linked to no more."""
     directory = _directory(owner, config, options)
+    choice = _choice(owner, config, options)
+    sources = []
+    if choice is not None and (choice.offer is not None or choice.passed_over):
+        sources = [system_packages.said(choice) if choice.offer is not None else f"{_TITLE}{choice.passed_over}"]
     if not directory and not os.path.lexists(_tree(owner)):
-        return []  # most hosts: their look need not read the ledger once more
+        return sources  # most hosts: their look need not read the ledger once more
     ledger = _ledger(owner)
     again = bool(directory) and _is_linked(owner, directory) and not _stands(ledger, directory)
     unlinked = [one for one in _unlinked(owner, ledger) if one != directory]
     return [
+        *sources,
         *([f"{_TITLE} {os.path.basename(directory)} fetched again"] if again else []),
         *(f"{one}: removed, nothing leads to it" for one in unlinked),
     ]
 
 
-def fetch(owner: Owner, config: Config, options: Options) -> list[str]:
-    """Fetch it if it is missing. Returns the directories that were made for it."""
+def downloads(owner: Owner, config: Config, options: Options) -> list[str]:
+    """The tool, where it is to be fetched."""
+    directory = _directory(owner, config, options)
+    return [fetched.DATABRICKS_CLI] if directory and not _stands(_ledger(owner), directory) else []
+
+
+def fetch(owner: Owner, config: Config, options: Options) -> Prepared:
+    """Bring it if it is missing."""
+    choice = _choice(owner, config, options)
+    if choice is not None and choice.offer is not None:
+        with locked(owner):
+            return Prepared([], [system_packages.install(fetched.DATABRICKS_CLI, choice.offer, owner, options)])
     directory = _directory(owner, config, options)
     if not directory or _stands(_ledger(owner), directory):
-        return []
+        return Prepared([], [])
     from ..agents.source_release import DATABRICKS_CLI
 
-    settings, version = fetched.settings(owner, options), os.path.basename(directory)
+    version = os.path.basename(directory)
+    # Before anything is written: where they have not travelled they are asked for.
+    lock = fetched.locks().get(f"{DATABRICKS_CLI.package}@{version}")
 
     def get() -> None:
-        DATABRICKS_CLI.fetch(version, directory, settings)
-        DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
+        with given(options, fetched.settings(owner, options)) as settings:
+            DATABRICKS_CLI.fetch(version, directory, settings, lock)
+            DATABRICKS_CLI.try_out(DATABRICKS_CLI.command_path(directory), settings)
 
     with locked(owner):
         try:
@@ -74,14 +93,15 @@ def fetch(owner: Owner, config: Config, options: Options) -> list[str]:
         except BaseException:
             fetched.remove(_ledger(owner), [directory])
             raise
-    return [directory]
+    return Prepared([directory], [])
 
 
-def abandon(owner: Owner, made: Sequence[str]) -> None:
+def abandon(owner: Owner, options: Options, made: Prepared) -> None:
     """Something that came later has failed."""
-    if made:
+    if made.directories or made.packages:
         with locked(owner):
-            fetched.remove(_ledger(owner), [one for one in made if not _is_linked(owner, one)])
+            fetched.remove(_ledger(owner), [one for one in made.directories if not _is_linked(owner, one)])
+            system_packages.take_back(made.packages, owner, options)
 
 
 def tidy(owner: Owner) -> None:
@@ -92,9 +112,9 @@ def tidy(owner: Owner) -> None:
             fetched.remove(ledger, _unlinked(owner, ledger))
 
 
-def give_back(owner: Owner, check: bool) -> Done:
+def give_back(owner: Owner, options: Options, check: bool) -> Done:
     directories = fetched.directories(_ledger(owner), of_sign_in=True)
-    if not directories:
+    if not directories and not system_packages.records(_ledger(owner), fetched.DATABRICKS_CLI):
         return NOTHING
     changes, errors = [], []
     with contextlib.nullcontext() if check else locked(owner):
@@ -109,7 +129,8 @@ def give_back(owner: Owner, check: bool) -> Done:
                 changes.append(f"{_TITLE} {os.path.basename(directory)}: removed")
             except OperatorError as error:
                 errors.append(error.told)
-    return Done(changes, [], tuple(errors))
+        installed = system_packages.withdraw(fetched.DATABRICKS_CLI, owner, options, check)
+    return Done(changes, [], tuple(errors)).and_then(installed)
 
 
 def trace(ledger: Ledger, component: str) -> None:
@@ -138,13 +159,24 @@ def _directory(owner: Owner, config: Config, options: Options) -> str:
         return os.path.join(
             tree, os.path.relpath(os.path.realpath(link), os.path.realpath(tree)).split(os.sep, maxsplit=1)[0]
         )
-    if user_sign_in.may_do(config, dict(os.environ)) or not fetched.may_fetch_tools(options):
+    choice = _choice(owner, config, options)
+    if choice is None or choice.source != system_packages.VENDOR:
         return ""
     if os.path.lexists(link) and not os.path.islink(link):
         return ""  # a person's own program, whatever it is: the doctor says what is wrong with it
     from ..agents.source_release import DATABRICKS_CLI_VERSION
 
     return os.path.join(tree, DATABRICKS_CLI_VERSION)
+
+
+def _choice(owner: Owner, config: Config, options: Options) -> Choice | None:
+    """Where it is to come from; None where nobody needs one, one of ours is linked to, or the host has one that will do."""
+    link = _link(owner)
+    if config.identity != "user" or (os.path.islink(link) and fetched.is_below(link, _tree(owner))):
+        return None
+    if user_sign_in.may_do(config, dict(os.environ)):
+        return None
+    return system_packages.chosen(fetched.DATABRICKS_CLI, lambda _version: True, owner, options)
 
 
 def _tree(owner: Owner) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Callable
 
 from ..agents.sources import Settings
 from ..engine import files
+from ..engine.documents.libraries import module as library
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from .base import Options
@@ -41,9 +42,15 @@ def settings(owner: Owner, options: Options) -> Settings:
     )
 
 
+def locks() -> Mapping[str, Any]:
+    """By package and version: what a known version consists of, with its digests. Raises LibraryNeeded."""
+    found: Mapping[str, Any] = library("locks").LOCKS
+    return found
+
+
 def may_fetch_tools(options: Options) -> bool:
-    """Whether the operator lets us fetch from vendors what agents need; each later source is another word in this list."""
-    return "vendor" in (options.get("toolchain_sources") or ())
+    """Whether the operator names a source from which we may bring what agents need."""
+    return any(one != "already_present" for one in options.get("toolchain_sources") or ())
 
 
 def record(version: str, directory: str, complete: bool) -> dict[str, Any]:
