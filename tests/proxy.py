@@ -30,6 +30,11 @@ class Proxy(socketserver.ThreadingTCPServer):
         self.asked: list[str] = []
         """``HOST:PORT`` of each CONNECT, oldest first."""
 
+    def allows(self, client: str, target: str) -> bool:
+        """Whether who asks from that address may connect there."""
+        self.asked.append(target)
+        return True
+
     @property
     def url(self) -> str:
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
@@ -42,10 +47,11 @@ class _Tunnel(socketserver.StreamRequestHandler):
         method, target = (self.rfile.readline().decode("ascii", "replace").split() + ["", ""])[:2]
         while self.rfile.readline().strip():
             pass
-        self.server.asked.append(target)
         host, _colon, port = target.rpartition(":")
-        if method != "CONNECT" or self.server.refuse:
-            self.wfile.write(f"HTTP/1.1 {self.server.refuse or '405 Method Not Allowed'}\r\n\r\n".encode())
+        allowed = self.server.allows(self.client_address[0], target)
+        if method != "CONNECT" or self.server.refuse or not allowed:
+            refusal = self.server.refuse or ("405 Method Not Allowed" if allowed else "403 Forbidden")
+            self.wfile.write(f"HTTP/1.1 {refusal}\r\n\r\n".encode())
             return
         address = (self.server.names.get(host, host), int(port))
         with contextlib.suppress(OSError), socket.create_connection(address, timeout=10) as there:

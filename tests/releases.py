@@ -1,6 +1,9 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Archives in the layout in which vendors publish them, for a server of the tests to give."""
+"""Archives in the layout in which vendors publish them, for a server of the tests to give.
+
+``python -m tests.releases DIRECTORY`` puts those in a directory that a server of files gives.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,35 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Protocol
 
+from plugins.module_utils.agents.source_release import NODE_VERSION
 from tests.control_node import COLLECTIONS, REPOSITORY
 from tests.databricks_cli import install
 from tests.hosts.podman import cache_directory
-from tests.unit.package_registry import Registry
 
 MACHINE = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 SYSTEM = platform.system().lower()
 _NPM = "10.9.9"
 """What comes with the Node.js that is fetched."""
+
+
+class Server(Protocol):
+    """What gives files: a registry of the tests, or a directory."""
+
+    def add_file(self, path: str, content: bytes) -> None: ...
+
+
+class Folder:
+    """Files of a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def add_file(self, path: str, content: bytes) -> None:
+        place = self._directory / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
 
 
 def node_name(version: str) -> str:
@@ -72,14 +94,14 @@ def pip_index() -> str:
     return next(one.stdout.strip() for one in told if one.returncode == 0)
 
 
-def publish(server: Registry, directory: str, name: str, content: bytes, sums: str, told: str = "") -> None:
+def publish(server: Server, directory: str, name: str, content: bytes, sums: str, told: str = "") -> None:
     """Put an archive and the release's sums at a path of the server. ``told``: another SHA-256 than the right one."""
     server.add_file(f"{directory}/{name}", content)
     digest = told or hashlib.sha256(content).hexdigest()
     server.add_file(f"{directory}/{sums}", f"{'0' * 64}  another.tar.gz\n{digest}  {name}\n".encode())
 
 
-def publish_node(server: Registry, version: str, content: bytes, told: str = "") -> str:
+def publish_node(server: Server, version: str, content: bytes, told: str = "") -> str:
     """Returns the archive's path."""
     directory, name = f"/nodejs.org/dist/v{version}", f"{node_name(version)}.tar.gz"
     publish(server, directory, name, content, "SHASUMS256.txt", told)
@@ -107,7 +129,7 @@ def hidden(*programs: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-c", f'{script}exec "$@"', "sh"]
 
 
-def publish_databricks_cli(server: Registry, version: str, directory: Path) -> str:
+def publish_databricks_cli(server: Server, version: str, directory: Path) -> str:
     """The stand-in for the Databricks CLI, in a release as the vendor lays it out. Returns the archive's path."""
     place, machine = f"/github.com/databricks/cli/releases/download/v{version}", {"x64": "amd64"}.get(MACHINE, MACHINE)
     name, made = f"databricks_cli_{version}_{SYSTEM}_{machine}.zip", io.BytesIO()
@@ -118,3 +140,7 @@ def publish_databricks_cli(server: Registry, version: str, directory: Path) -> s
             archive.writestr(member, Path(install(directory)).read_text() if file == "databricks" else "a licence\n")
     publish(server, place, name, made.getvalue(), f"databricks_cli_{version}_SHA256SUMS")
     return f"{place}/{name}"
+
+
+if __name__ == "__main__":
+    publish_node(Folder(Path(sys.argv[1])), NODE_VERSION, real_node(NODE_VERSION))

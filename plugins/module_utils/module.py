@@ -13,7 +13,7 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule
 
 from . import loading
-from .engine.owner import Done, Owner, alone, check_home, current_owner, machine_owner, owners_of_other_scope
+from .engine.owner import Done, Owner, alone, check_home, current_owner, machine_of_other_scope, machine_owner
 from .errors import OperatorError
 from .places import EVERYBODY, MACHINE, How
 
@@ -35,14 +35,25 @@ _CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_downloads")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _SCOPED = ("look", *_CHANGING)
 """Of these, what the other scope holds is a part: no key is in both."""
-_JOINED = ("changes", "warnings", "diff", "checks", "sign_ins", "statuses", "drifted_parts", "needs_downloads")
+_JOINED = (
+    "changes",
+    "warnings",
+    "diff",
+    "checks",
+    "sign_ins",
+    "statuses",
+    "drifted_parts",
+    "needs_downloads",
+    "silent_homes",
+)
 
 
 def run() -> None:
     """Do what a function of the host program does, for each of the owners.
 
     What has travelled: ``verb``, the function's name, after that of its module where that is not ``rollout``; ``options``, judged and
-    with their defaults; ``paths``, which of them are paths of the host; ``finds_failures``; and what :mod:`.loading` takes.
+    with their defaults; ``paths``, which of them are paths of the host; ``finds_failures``; ``silent_homes``, for which no call waits
+    again; and what :mod:`.loading` takes.
 
     What an operator can mend becomes one clear failure, after all have had their turn. Where ``finds_failures`` (the look) an owner's
     failure is a finding: the result names ``failed_users``, and whatever applies the rest fails for them. Only where nobody can be
@@ -67,7 +78,7 @@ def run() -> None:
     how = How(module.check_mode, module._diff, module._verbosity > 0)
     try:
         owners, missing, notes = _owners(options)
-        leaving = _leaving(owners, options) if verb in _SCOPED else []
+        leaving, silent = _leaving(owners, options) if verb in _SCOPED else ([], [])
         done = _lacking([*owners, *leaving], carried) if not finds_failures else []
         if not done and verb in _CHANGING:
             done = _unread(owners, options, how) or _unread(leaving, {**options, "state": "absent"}, how)
@@ -88,7 +99,9 @@ def run() -> None:
         module.fail_json(**defect(error))
     result = merged(done)
     # Not by module.warn(): ansible-core 2.19 and newer show that at once, and keep it from the action plugin.
-    result["notes"] = [*notes, *result.pop("warnings", [])]
+    result["notes"] = [*notes, *map(_not_looked_at, silent), *result.pop("warnings", [])]
+    if silent:
+        result["silent_homes"] = [one.home for one in silent]
     failed = {one.owner.user: one.error for one in done if one.error}
     if not failed or (finds_failures and len(failed) < len(done)):
         module.exit_json(**{**result, **({"failed_users": failed, "drifted": True} if failed else {})})
@@ -117,8 +130,9 @@ def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done], list[str]
     from .engine import owners as several
 
     gives_back = options.get("state") == "absent"
+    silent = options["carried"]["silent_homes"]
     if options["users"] == [EVERYBODY]:
-        owners, homeless, troubled = several.at_home(several.everybody(options["exclude_users"], gives_back))
+        owners, homeless, troubled = several.at_home(several.everybody(options["exclude_users"], gives_back), silent)
         return owners, troubled, _passed_over(len(owners) + len(troubled), homeless)
     named: list[Owner] = []
     missing: list[Done] = []
@@ -133,7 +147,7 @@ def _owners(options: dict[str, Any]) -> tuple[list[Owner], list[Done], list[str]
                 )
             else:
                 missing.append(Done(unknown, {}, error.told))
-    owners, homeless, troubled = several.at_home(named)
+    owners, homeless, troubled = several.at_home(named, silent)
     return owners, [*homeless, *troubled, *missing], []
 
 
@@ -144,12 +158,27 @@ def _passed_over(count: int, homeless: list[Done]) -> list[str]:
     return said if count else [*said, none]
 
 
-def _leaving(owners: list[Owner], options: dict[str, Any]) -> list[Owner]:
-    """Who has what the wanted scope replaces. A way back that names nobody takes along what is the machine's, as far as it may."""
-    if options.get("state") != "absent":
-        return owners_of_other_scope(owners)
-    everything = options["scope"] != MACHINE and not options["users"] and not options["home"] and os.geteuid() == 0
-    return owners_of_other_scope(owners) if everything else []
+def _leaving(owners: list[Owner], options: dict[str, Any]) -> tuple[list[Owner], list[Owner]]:
+    """Who has what the wanted scope replaces, and whose home does not tell. A way back that names nobody takes along what is the
+    machine's, as far as it may.
+    """
+    if options.get("state") == "absent" and options["scope"] != MACHINE:
+        everything = not options["users"] and not options["home"] and os.geteuid() == 0
+        return (machine_of_other_scope(owners) if everything else []), []
+    if options.get("state") == "absent":
+        return [], []
+    if options["scope"] != MACHINE:
+        return machine_of_other_scope(owners), []
+    from .engine import owners as several
+
+    return several.with_ledger(options["carried"]["silent_homes"])
+
+
+def _not_looked_at(one: Owner) -> str:
+    said = (
+        f"user {one.user}: home {one.home} does not answer. Whether they have agents set up of their own is not known"
+    )
+    return f"{said}: mount it again, and run again"
 
 
 def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:

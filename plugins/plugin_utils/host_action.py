@@ -40,6 +40,8 @@ _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 """Ansible's own word for it."""
 _NEEDS = ("needs_program", "needs_libraries")
 """What a host may answer instead of doing anything."""
+_SILENT = "silent_homes"
+"""Homes that do not answer: one call of a run waits for them."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
 _NO_WORKSPACE = routing.nothing_given("coding_agents_workspace_url")
 _NO_DEVELOPER_TOOLS = re.compile(r"xcode-select: (?:note|error)|xcrun: error: invalid active developer path")
@@ -201,7 +203,7 @@ class HostAction(ActionBase):
         variables: Mapping[str, Any],
         delivery: str,
     ) -> dict[str, Any]:
-        decided = self._validated(options)
+        decided, host = self._validated(options), str(variables.get("inventory_hostname"))
         hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
         carried = {
             **carrying.carried(options, program, libraries),
@@ -210,6 +212,7 @@ class HostAction(ActionBase):
             "options": {**decided, "parts": [*self.PARTS]} if self.PARTS else decided,
             "paths": [name for name in decided if self.OPTIONS[name]["type"] == "path"],
             "finds_failures": self.FINDS_FAILURES,
+            _SILENT: run_store.noted(host, _SILENT) or [],
         }
         if delivery:
             carried["downloads"] = self._delivered(delivery)
@@ -222,12 +225,15 @@ class HostAction(ActionBase):
             task_vars=variables,
             wrap_async=bool(self._task.async_val),
         )
+        silent = result.pop(_SILENT, None)
+        if silent:
+            run_store.note(host, _SILENT, silent)
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         if result.get("failed") and _NO_DEVELOPER_TOOLS.search(json.dumps(result, default=str)):
             raise OperatorError(
                 "is a Mac without the Command Line Tools, where /usr/bin/python3 only offers to install them",
-                str(variables.get("inventory_hostname")),
+                host,
                 "Run xcode-select --install there, or name another Python in ansible_python_interpreter",
             )
         if "invocation" in result:

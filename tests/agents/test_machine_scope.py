@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.agents import AGENTS
-from tests.agents.conftest import installed
+from tests.agents.conftest import installed, missing
 from tests.agents.prompts import PROMPTS, asked
 from tests.control_node import REPOSITORY, ControlNode, Play
 from tests.hosts.podman import Fleet
@@ -107,12 +107,30 @@ class Machine:
         return {place: lines for place, lines in changed.items() if lines}
 
 
+def _of_the_host(folder: Path, prefix: Path) -> list[str]:
+    """Mounts by which the host's own Python runs Hermes, whose environment names the one that it was made with."""
+    (made,) = (prefix / "lib" / "fmapi-coding-agents" / "hermes").iterdir()
+    if not (made / "lib" / "python3.13").exists():
+        missing(
+            f"Hermes stands in {made} with another Python than the host's: install Python 3.13, and remove that directory"
+        )
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python").symlink_to("/usr/bin/python3")
+    _shebang, code = (made / "bin" / "hermes").read_text().split("\n", 1)
+    inside = f"/agents/hermes/{made.relative_to(prefix)}"
+    (folder / "bin" / "hermes").write_text(f"#!{inside}/bin/python\n{code}")
+    (folder / "bin" / "hermes").chmod(0o755)
+    (folder / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    return [f"{folder}/{name}:{inside}/{name}:ro" for name in ("bin", "pyvenv.cfg")]
+
+
 @pytest.fixture(scope="module")
 def bare(start_fleet: Callable[..., Fleet], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """One host on which nothing is rolled out, with the programs of all agents that have a machine scope."""
     folder = tmp_path_factory.mktemp("machine")
     prefixes = {name: installed(AGENTS[name].pinned_version, tmp_path_factory, name) for name in REACHED}
     mounts = [f"{prefix}:/agents/{name}:ro" for name, prefix in prefixes.items()]
+    mounts += _of_the_host(folder, prefixes["hermes"])
     fleet = start_fleet(1, internal=True, mounts=[*mounts, f"{REPOSITORY}/tests:/repository/tests:ro"])
     with Workspace(folder / "workspace", host=fleet.gateway) as workspace:
         machine = Machine(fleet, workspace, ControlNode(folder))
@@ -167,6 +185,16 @@ def test_who_is_made_after_the_rollout_is_answered_by_the_bare_name(machine: Mac
     assert machine.workspace.requests(asked(name))
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_who_has_another_shell_is_answered_by_the_bare_name(machine: Machine, shell: str) -> None:
+    machine.root("useradd", "--create-home", "--shell", f"/usr/bin/{shell}", f"of-{shell}")
+    machine.sign_in(f"of-{shell}")
+    machine.workspace.clear()
+    done = machine.typed(f"of-{shell}", PROMPTS["pi"])
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert machine.workspace.requests(asked("pi"))
+
+
 @pytest.mark.parametrize(
     ("name", "file", "settings"),
     [
@@ -182,6 +210,13 @@ def test_who_is_made_after_the_rollout_is_answered_by_the_bare_name(machine: Mac
         ),
         ("gemini", ".gemini/settings.json", '{"model": {"name": "gemini-none"}}'),
         ("opencode", ".config/opencode/opencode.json", '{"model": "w/none"}'),
+        (
+            "hermes",
+            ".hermes/config.yaml",
+            "model: {default: w, provider: w, base_url: 'https://w.invalid', api_key: x, api_mode: anthropic_messages}\n"
+            "providers: {databricks: {base_url: 'https://w.invalid', api_mode: anthropic_messages, api_key: x}}\n"
+            "plugins: {enabled: [of-mine]}\n",
+        ),
     ],
 )
 def test_a_user_s_own_settings_do_not_lead_elsewhere(machine: Machine, name: str, file: str, settings: str) -> None:
@@ -205,7 +240,14 @@ def test_each_person_has_a_token_of_their_own(machine: Machine) -> None:
 
 
 def test_no_user_can_change_what_others_run(machine: Machine) -> None:
-    ours = ["/opt/fmapi-coding-agents", "/etc/claude-code", "/etc/codex", "/etc/gemini-cli", "/etc/opencode"]
+    ours = [
+        "/opt/fmapi-coding-agents",
+        "/etc/claude-code",
+        "/etc/codex",
+        "/etc/gemini-cli",
+        "/etc/hermes",
+        "/etc/opencode",
+    ]
     ours += ["/var/lib/fmapi-coding-agents", "/var/cache/fmapi-coding-agents", "/etc/profile.d"]
     assert machine.typed("late", f"find {' '.join(ours)} -writable ! -type l").stdout == b""
     assert machine.root("find", *ours, "!", "-user", "root").stdout == b""
@@ -290,6 +332,7 @@ def test_uninstall_without_a_ledger_takes_out_what_is_known_to_be_ours(machine: 
     names = (
         "claude-code/managed-settings.d/50-fmapi-coding-agents.json",
         "gemini-cli/settings.json",
+        "hermes/config.yaml",
         "opencode/opencode.json",
     )
     assert files <= {f"added: {name} (file)" for name in (*names, "codex/managed_config.toml")}

@@ -7,14 +7,8 @@ The agents come from the real registries, Node.js as in :mod:`tests.agents.test_
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import http.server
 import os
 import shlex
-import ssl
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,27 +21,11 @@ from tests.agents.network import ADDRESS, Packet
 from tests.agents.prompts import PROMPTS, reply
 from tests.agents.terminal import typed
 from tests.control_node import ControlNode, workspace_variables
+from tests.hosts.surroundings import served
 from tests.unit.package_registry import Registry
 from tests.workspace.client import Workspace
 
 pytestmark = pytest.mark.agents
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def _served(directory: Path, authority: trustme.CA) -> Iterator[int]:
-    """A directory over https, as any server of files gives it; yields the port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(ADDRESS).configure_cert(context)
-    with http.server.ThreadingHTTPServer((ADDRESS, 0), functools.partial(_Quiet, directory=str(directory))) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
 
 
 @pytest.mark.parametrize("name", ["pi", pytest.param("hermes", marks=pytest.mark.soak)])
@@ -81,7 +59,7 @@ def test_a_host_that_reaches_only_the_mirror_and_the_workspace_gets_an_agent_tha
     with (
         watched_network() as network,
         Workspace(tmp_path / "workspace", host=ADDRESS) as workspace,
-        _served(tmp_path / "mirror", authority) as port,
+        served(tmp_path / "mirror", ADDRESS, authority) as port,
     ):
         both = tmp_path / "both.pem"
         both.write_text(Path(workspace.ca_file).read_text() + authority.cert_pem.bytes().decode())

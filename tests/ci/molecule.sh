@@ -4,6 +4,7 @@
 #
 # molecule.sh [SCENARIO...]: the full test of these scenarios on real separate hosts. Without a name: of all; in CI, of "default" and of
 # one other, another each day; MOLECULE_SCENARIO names it.
+# FLEET_HOSTS is the number of hosts of the scenario "fleet": 20, in CI 8.
 # molecule.sh SCENARIO -- SUBCOMMAND [ARGUMENTS...]: one step of a scenario.
 
 # shellcheck source=tests/ci/env.sh
@@ -13,6 +14,9 @@ PATH=$WORK/venv/$TEST_VENV/bin:$PATH
 # Molecule sets ANSIBLE_CONFIG itself and reads its project relative to the working directory.
 unset ANSIBLE_CONFIG
 export NO_COLOR=1
+if in_ci; then
+    export FLEET_HOSTS=${FLEET_HOSTS:-8}
+fi
 cd "$ROOT"
 run_molecule() {
     # Whoever keeps hosts of one scenario goes on with another one.

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Start and stop test hosts from a shell or a playbook.
 
-``python -m tests.hosts up 2 --inventory FILE [--internal] [--workspace DIRECTORY] [--suite SUITE]... [--id ID]``
+``python -m tests.hosts up 2 --inventory FILE [--internal] [--workspace DIRECTORY [--mirror DIRECTORY]] [--suite SUITE]...``
 ``python -m tests.hosts down --id ID [--workspace DIRECTORY]`` or ``down --inventory FILE`` or ``down --all``
 ``python -m tests.hosts image``
 
-With ``--workspace`` the simulated one listens on the hosts' gateway until ``down``; its files are in that directory.
+With ``--workspace`` the simulated one listens on the hosts' gateway until ``down``; its files are in that directory. With
+``--mirror``, a mirror, a proxy and a name server do, too (``surroundings.py``); hosts of an ``--internal`` network then know the
+workspace and the mirror by their names.
 """
 
 from __future__ import annotations
@@ -20,17 +22,47 @@ from typing import Any
 from . import podman
 
 
-def _start_workspace(directory: Path, gateway: str) -> dict[str, Any]:
+def _start_workspace(directory: Path, gateway: str, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """Start a simulated workspace that the hosts reach, and return what a rollout must be told about it."""
     # Not every user of the hosts has the web framework.
     from tests.workspace.client import Workspace
 
-    workspace = Workspace(directory, host=gateway, detach=True).start()
+    workspace = Workspace(directory, host=gateway, names=names, detach=True).start()
     return {
         "test_workspace_directory": str(directory.resolve()),
         "test_workspace_ca_file": str(workspace.ca_file),
+        "test_workspace_url": workspace.url,
         "coding_agents_workspace_url": workspace.url,
     }
+
+
+def _with_surroundings(directory: Path, workspace: Path, fleet: podman.Fleet) -> dict[str, Any]:
+    """Start both, and return what a rollout must be told."""
+    from tests import releases
+
+    from . import surroundings
+
+    told = _start_workspace(workspace, fleet.gateway, (surroundings.WORKSPACE,))
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "authority").unlink(missing_ok=True)
+    (directory / "authority").symlink_to(told["test_workspace_directory"])
+    (directory / "asked.jsonl").write_text("")
+    started = surroundings.start(directory, fleet.gateway)
+    own = told["coding_agents_workspace_url"], f"https://{fleet.gateway}:{started['mirror_port']}"
+    told.update(
+        test_surroundings=str(directory.resolve()),
+        test_mirror_directory=str(directory.resolve() / "mirror"),
+        test_mirror_url=own[1],
+        test_proxy=started["proxy"],
+        test_npm_registry=releases.npm_registry(),
+        test_pip_index=releases.pip_index(),
+        test_known_names=[surroundings.WORKSPACE, surroundings.MIRROR],
+    )
+    names = (surroundings.WORKSPACE, surroundings.MIRROR) if fleet.internal else (fleet.gateway, fleet.gateway)
+    urls = [f"https://{name}:{url.rpartition(':')[2]}" for name, url in zip(names, own, strict=True)]
+    for host in fleet.hosts if fleet.internal else ():
+        fleet.run(host, ["sh", "-c", f"echo nameserver {fleet.gateway} >/etc/resolv.conf"], user="root")
+    return {**told, "coding_agents_workspace_url": urls[0], "coding_agents_mirror": urls[1]}
 
 
 def _stop_workspace(directory: Path) -> None:
@@ -49,7 +81,11 @@ def up(options: argparse.Namespace) -> None:
         options.count, internal=options.internal, fleet_id=options.id, suites=options.suite or (podman.SUITE,)
     )
     try:
-        variables = _start_workspace(options.workspace, fleet.gateway) if options.workspace else {}
+        variables: dict[str, Any] = {}
+        if options.mirror:
+            variables = _with_surroundings(options.mirror, options.workspace, fleet)
+        elif options.workspace:
+            variables = _start_workspace(options.workspace, fleet.gateway)
         options.inventory.parent.mkdir(parents=True, exist_ok=True)
         options.inventory.write_text(json.dumps(fleet.inventory(variables), indent=2) + "\n", encoding="utf-8")
     except BaseException:
@@ -70,6 +106,10 @@ def down(options: argparse.Namespace) -> None:
         fleets.append(variables["test_fleet"])
         if "test_workspace_directory" in variables:
             workspaces.append(Path(variables["test_workspace_directory"]))
+        if "test_surroundings" in variables:
+            from . import surroundings
+
+            surroundings.stop(Path(variables["test_surroundings"]))
     for directory in workspaces:
         _stop_workspace(directory)
     for fleet in fleets:
@@ -88,6 +128,7 @@ def main() -> int:
     command.add_argument("--inventory", type=Path, required=True)
     command.add_argument("--internal", action="store_true")
     command.add_argument("--workspace", type=Path)
+    command.add_argument("--mirror", type=Path)
     command.add_argument("--suite", action="append", choices=(podman.SUITE, *podman.OTHER_SUITES))
     command.add_argument("--id")
     command.set_defaults(function=up)
@@ -100,6 +141,8 @@ def main() -> int:
     command = commands.add_parser("image")
     command.set_defaults(function=lambda _options: print(podman.ensure_image()))
     options = parser.parse_args()
+    if getattr(options, "mirror", None) and not options.workspace:
+        parser.error("--mirror needs --workspace")
     try:
         options.function(options)
     except (podman.HostsUnavailable, podman.HostsFailed) as error:

@@ -39,8 +39,9 @@ def dead_home(directory: str, uid: int, within: Sequence[str] = ()) -> Iterator[
     finally:
         process.kill()
         process.communicate()
-        # Not umount(8): with the mounts of another host it has not its processes, and looks for itself there.
-        program = "import ctypes, sys; sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 0))"
+        # Not umount(8): with the mounts of another host it has not its processes, and looks for itself there. Detached: who waited
+        # there may take a moment to go.
+        program = "import ctypes, sys; sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 2))"
         subprocess.run([*within, "python3", "-I", "-c", program, directory], check=True)
 
 

@@ -33,9 +33,10 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 
 SUITE = "trixie"
-PACKAGES = ("python3", "sudo", "openssh-server", "ca-certificates", "iproute2", "nodejs", "procps")
+PACKAGES = ("python3", "sudo", "openssh-server", "ca-certificates", "iproute2", "procps")
+MORE_PACKAGES = ("nodejs", "python3-venv", "zsh", "fish")
 OTHER_SUITES = ("bullseye", "bookworm")
-"""Further hosts, for their Python: without Node.js, which is too old there for the agents."""
+"""Further hosts, for their Python: without more packages. Node.js is too old there for the agents."""
 # The distribution's npm pulls in four hundred packages; npm itself is one. 10 is the line that goes with Node 20.
 NPM = "10.9.9"
 # Documentation and translations are more than a third of the tarball.
@@ -199,7 +200,7 @@ def _digest(*parts: bytes) -> str:
 
 def _base_tarball(cache: Path, suite: str) -> Path:
     """Return the file system of a bare Debian, made on first use (20 to 60 s)."""
-    packages = [one for one in PACKAGES if suite == SUITE or one != "nodejs"]
+    packages = [*PACKAGES, *(MORE_PACKAGES if suite == SUITE else ())]
     recipe = json.dumps([suite, packages, OPTIONS]).encode()
     path = cache / "images" / f"{suite}-{_digest(recipe)}.tar"
     if not path.exists():

@@ -107,8 +107,12 @@ def test_a_dead_home_costs_one_wait_and_only_itself(host: Host) -> None:
     variables = host.variables(exclude_users=["app", "left", "grace"])
     with dead_home("/mnt/home", uid, ["nsenter", "--target", str(container), "--mount"]):
         play = host.operator.control.run("rollout", {"host01": variables})
+        waiting = host.run("ps -u ghost -o pid=").split()
     try:
         assert play.status != 0
+        assert len(play.actions("host01")) > 1 and len(waiting) == 1, (
+            "the run waits once, whatever it calls the host for"
+        )
         assert play.message().splitlines()[0] == "1 of 3 users failed: ghost"
         assert "user ghost: home /mnt/home: does not answer within 10 seconds. Mount it again" in play.message()
         assert host.run("test -s ~/.claude/settings.json && echo there", "ada") == "there\n"
@@ -117,3 +121,27 @@ def test_a_dead_home_costs_one_wait_and_only_itself(host: Host) -> None:
         host.operator.control.run("uninstall", {"host01": variables}).ok()
     now = host.homes()
     assert [line for user in before for line in differences(before[user], now[user])] == []
+
+
+def test_a_dead_home_holds_up_no_rollout_for_all_users_of_a_host(host: Host) -> None:
+    """It has to know who has agents of their own. What looked into that home waits there, and nothing ends it."""
+    host.run("install -d -o dev -g dev /mnt/gone && usermod --home /mnt/gone ghost")
+    uid = int(host.run("id -u ghost"))
+    container = host.fleet.process(host.fleet.hosts[0])
+    own: dict[str, Any] = {"users": None, "exclude_users": None, "secret_group": "dev"}
+    variables = host.variables(scope="machine", **own)
+    with dead_home("/mnt/gone", uid, ["nsenter", "--target", str(container), "--mount"]):
+        play = host.operator.control.run("rollout", {"host01": variables})
+        waiting = host.run("ps -C python3 -o pid=").split()
+    try:
+        assert "user ghost: home /mnt/gone does not answer" in play.ok().told
+        assert len(play.actions("host01")) > 1 and len(waiting) == 2, (
+            "one for all homes, one for this home: in the first call only"
+        )
+        assert (
+            host.run("test -s /etc/claude-code/managed-settings.d/50-fmapi-coding-agents.json && echo there")
+            == "there\n"
+        )
+        assert host.operator.control.run("rollout", {"host01": variables}).ok().changed("host01") == 0
+    finally:
+        host.operator.control.run("uninstall", {"host01": variables}).ok()

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import source_npm
@@ -72,7 +73,7 @@ def lines(registry: Registry, certificates: Path | None, scope: str = "") -> str
     return f"{scope}registry={registry.url}/\n//{place}/:_auth=${{COMPANY_AUTH}}\n{trusted}"
 
 
-def fetch(tmp_path: Path, home: Path, environment: dict[str, str], **more: str) -> None:
+def fetch(tmp_path: Path, home: Path, environment: dict[str, str], **more: Any) -> None:
     NPM.fetch("1.2.3", str(tmp_path / "x"), Settings(str(home), environment, **more))
     assert NPM.installed_version(str(tmp_path / "x")) == "1.2.3"
 

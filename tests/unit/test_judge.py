@@ -214,10 +214,6 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         {"scope": "machine", "login_at_start": "yes"},
         "coding_agents_login_at_start is true, and coding_agents_scope machine",
     ),
-    (
-        {"scope": "machine", "agents": ["pi", "hermes"]},
-        "coding_agents_agents names hermes. Hermes has no machine scope: the plugin",
-    ),
     ({"scope": "machine", "identity": "pat"}, "one person's token would be everybody's. Use identity user"),
     (
         {"scope": "machine", "identity": "service_principal", "client_id": "x", "client_secret": "y"},
@@ -231,6 +227,14 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("given", "said"), TOGETHER)
 def test_what_does_not_go_together_is_refused(given: dict[str, Any], said: str) -> None:
     assert said in "\n".join(problems({**RIGHT, **given}))
+
+
+def test_an_agent_that_nobody_has_tried_for_all_users_of_a_host_is_refused_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AGENTS["pi"], "machine_scope", "")
+    (said,) = problems({**RIGHT, "scope": "machine", "agents": ["codex", "pi"]})
+    assert said.startswith("coding_agents_agents names pi. Pi has no machine scope: nobody has tried it. Take it out")
 
 
 @pytest.mark.parametrize(

@@ -326,7 +326,14 @@ def call(
         "users": [],
         **{name: value for name, value in arguments.items() if name != "carried"},
     }
-    carried = {**arguments["carried"], "verb": verb, "options": options, "paths": [], "finds_failures": False}
+    carried = {
+        **arguments["carried"],
+        "verb": verb,
+        "options": options,
+        "paths": [],
+        "finds_failures": False,
+        "silent_homes": [],
+    }
     given = {
         "arguments": {"carried": json.dumps(carried), "_ansible_check_mode": check},
         "owners": owners or {},

@@ -56,6 +56,33 @@ def test_what_agents_read_can_be_read_by_everybody_and_is_in_no_home(name: str) 
         assert one.path.startswith(("/etc/", "/opt/", "/Library/")), one.path
 
 
+def test_hermes_plugin_is_a_package_and_others_are_named_beside_it() -> None:
+    """Its list of plugins for all users replaces their own."""
+    *plugin, config = _wanted("hermes", {"plugins": {"enabled": ["of-the-company"]}})
+    assert config.path == "/etc/hermes/config.yaml"
+    assert config.elements["plugins", "enabled"] == ("fmapi_coding_agents", "of-the-company")
+    places = {os.path.relpath(one.path, machine_places().data) for one in plugin}
+    package = "hermes/fmapi_coding_agents-1.dist-info"
+    assert places == {f"{package}/METADATA", f"{package}/entry_points.txt", "hermes/fmapi_coding_agents.py"}
+
+
+def test_what_comes_first_in_a_list_of_directories_keeps_the_rest(tmp_path: Path) -> None:
+    hermes = AGENTS["hermes"]
+    launch = hermes.launch(agent_options(THE_MACHINE, _options(), "hermes"))
+    assert launch is not None
+    ours, real = tmp_path / "ours" / "hermes", tmp_path / "real" / "hermes"
+    texts = (ours, script(THE_MACHINE, hermes, launch, "/h", [])), (real, b'#!/bin/sh\necho "$PYTHONPATH"\n')
+    for one, text in texts:
+        one.parent.mkdir()
+        one.write_bytes(text)
+        one.chmod(0o755)
+    first = os.path.join(machine_places().data, "hermes")
+    for before, after in (("", first), ("/mine", f"{first}:/mine"), (f"{first}:/mine", f"{first}:/mine")):
+        environment = {"PATH": f"{real.parent}:/usr/bin:/bin", **({"PYTHONPATH": before} if before else {})}
+        done = subprocess.run([str(ours)], env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{after}\n"
+
+
 def test_settings_for_an_agent_without_a_place_for_them_are_refused() -> None:
     with pytest.raises(OperatorError, match=r"coding_agents_extra_settings\.pi: cannot be given for all users"):
         _wanted("pi", {"quietStartup": True})

@@ -54,6 +54,11 @@ def test_the_readme_names_every_agent_in_its_first_lines() -> None:
     assert said and said[1].replace("\n", " ").split(", ") == [agent.title for agent in AGENTS.values()]
 
 
+def test_each_scenario_of_molecule_proves_a_claim_about_platforms_and_each_claim_has_its_scenario() -> None:
+    named = re.findall(r"/tree/main/molecule/(\w+)\)", (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
 def _agree(documented: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:
     assert set(documented) == set(spec), where
     for name, option in spec.items():

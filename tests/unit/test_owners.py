@@ -21,8 +21,14 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner i
     check_home,
     current_owner,
 )
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import at_home, each, owner_named
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owners import (
+    at_home,
+    each,
+    owner_named,
+    with_ledger,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import LEDGER_NAME
 
 from tests.hosts.dead_home import dead_home
 from tests.unit.homes import shared_directory
@@ -146,6 +152,47 @@ def test_homes_that_are_none_and_one_that_never_answers_hold_up_nobody(
         )
     ]
     assert done[0].error and done[1].result == {"seen": []}
+
+
+@root
+def test_a_home_that_has_been_waited_for_is_not_waited_for_again(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``silent`` is what an earlier call of the same run has told."""
+    good, dead = _owners(shared, 2)
+    monkeypatch.setattr(owners, "_HOME_SECONDS", 1)
+    monkeypatch.setattr(owners, "_END_SECONDS", 0.1)
+    with dead_home(dead.home, dead.uid):
+        _ready, _homeless, (first,) = at_home([dead, good])
+        assert first.result == {"silent_homes": [dead.home]}
+        monkeypatch.setattr(owners, "_start", lambda one, *_more: pytest.fail("asked") if one == dead else _fork(one))
+        ready, _homeless, troubled = at_home([dead, good], first.result["silent_homes"])
+    assert (ready, troubled) == ([good], [first])
+
+
+def _fork(owner: Owner) -> owners._Child:
+    return owners._fork(owner, owners._look_at_home, EXPECTED)
+
+
+@root
+def test_who_has_agents_of_their_own_is_found_though_a_home_never_answers(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a rollout for all users of a host has to know."""
+    good, dead, without = _owners(shared, 3)
+    for owner in (good, dead):
+        os.makedirs(owner.state)
+        Path(owner.state, LEDGER_NAME).touch()
+        os.chown(os.path.join(owner.state, LEDGER_NAME), owner.uid, owner.gid)
+    listed = [
+        pwd.struct_passwd((one.user, "x", one.uid, one.gid, "", one.home, "/bin/sh")) for one in (dead, good, without)
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: listed)
+    assert with_ledger() == ([dead, good], [])
+    monkeypatch.setattr(owners, "_HOME_SECONDS", 1)
+    monkeypatch.setattr(owners, "_END_SECONDS", 0.1)
+    with dead_home(dead.home, dead.uid):
+        assert with_ledger() == ([good], [dead])
+        monkeypatch.setattr(owners, "_HOME_SECONDS", 3600)
+        assert with_ledger([dead.home]) == ([good], [dead])
 
 
 @root

@@ -254,8 +254,8 @@ def test_a_python_that_is_only_a_name_is_passed_over(
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("echo no such symbol >&2; exit 3", r"ends with status 3 as it is to tell its version: no such symbol"),
-        ("sleep 60", r"did not tell its version within 1 s"),
+        ("echo no such symbol >&2; exit 3", r"ends with status 3 when it is started with --version: no such symbol"),
+        ("sleep 60", r"did not answer --version within 1 s"),
         (None, r"cannot be started \(Exec format error\)"),
     ],
 )

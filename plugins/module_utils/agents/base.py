@@ -72,6 +72,8 @@ class Launch(NamedTuple):
     """These hold a token that is fresh as the agent starts, for agents that read it once."""
     unset: tuple[str, ...] = ()
     """What a shell may export, and would outrank the rest."""
+    first_directories: Mapping[str, str] = {}
+    """By variable that is a list of directories: the one that comes first in it."""
     arguments: tuple[str, ...] = ()
     """Before those that the person gives."""
     bare_commands: tuple[str, ...] = ()

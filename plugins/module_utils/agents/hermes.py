@@ -5,6 +5,9 @@
 
 Its configuration knows no command for a token, and a refused one ends the turn. Keys, the plugin's interface and the names of
 variables that it keeps from its own commands: its source, and as measured with 0.19.0.
+
+For all users of a host there is ``/etc/hermes/config.yaml``, whose values win one by one, but no directory of plugins: the plugin is a
+Python package there, which Hermes finds where our command says, whoever installed Hermes.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..engine.documents import Document, KeyPath
-from ..engine.documents.whole_file import WHOLE
+from ..engine.documents.whole_file import WHOLE, WholeFile
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from .base import (
@@ -52,6 +55,29 @@ name: {_PLUGIN}
 version: "1"
 description: Asks the token helper before every request.
 """
+
+_PACKAGE = f"{_PLUGIN}-1.dist-info"
+_PACKAGE_FACTS = f"""\
+Metadata-Version: 2.1
+Name: {_PLUGIN}
+Version: 1
+Summary: Asks the token helper before every request. Written by fmapi.coding_agents.
+"""
+_ENTRY_POINTS = f"""\
+[hermes_agent.plugins]
+{_PLUGIN} = {_PLUGIN}
+"""
+"""Which of a package's modules are plugins."""
+_MODULE = f"{_PLUGIN}.py"
+_USERS = ("plugin.yaml", "__init__.py")
+_CODE_TITLE, _ABOUT_TITLE = "plugin that asks the token helper", "plugin's description"
+_TITLES = {
+    "__init__.py": _CODE_TITLE,
+    _MODULE: _CODE_TITLE,
+    **dict.fromkeys(("plugin.yaml", "METADATA", "entry_points.txt"), _ABOUT_TITLE),
+}
+_MODULES = "PYTHONPATH"
+"""Directories in which Python looks for modules."""
 
 _CODE = '''\
 # Written by fmapi.coding_agents.
@@ -119,7 +145,8 @@ class Hermes(Agent):
     name = "hermes"
     title = "Hermes"
     command = "hermes"
-    source = Pip("hermes-agent", pythons=("3.13", "3.12", "3.11"))
+    # As it tells its version, it asks a Python index for a newer one, which no mirror stands for.
+    source = Pip("hermes-agent", pythons=("3.13", "3.12", "3.11"), trial="--help")
     pinned_version = "0.19.0"
     minimum_version = "0.19.0"  # no older one was tried
     dialects = ("chat",)
@@ -171,16 +198,20 @@ class Hermes(Agent):
         },
     }
 
-    no_machine_scope = "the plugin that gets its tokens is made for a user's home only"
+    machine_scope = (
+        "It reads C(config.yaml) there for every user, and each value in it wins over a user's own; its list of plugins, too: name "
+        "others in C(coding_agents_extra_settings). The plugin that gets tokens comes from our command only: who starts the program "
+        "by its path has none."
+    )
+
+    element_lists = frozenset((_ENABLED,))
 
     shape = _SETTINGS
     misfit_effect = "does not answer"
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
-        models = self.models(options.models)
+        models, is_machine = self.models(options.models), options.owner.is_machine
         others = {**models, **options.other_names}
-        manifest, code = (os.path.join(_plugin(options.owner), name) for name in ("plugin.yaml", "__init__.py"))
-        text = _CODE.format(helper=options.token_helper, variable=_VARIABLE)
         as_good: dict[KeyPath, Any] = {(*_OURS, "models"): _listed(others)} if options.other_names else {}
         if "default" in options.other_names:
             as_good[("model", "default")] = others["default"]
@@ -190,6 +221,7 @@ class Hermes(Agent):
             component=COMPONENT,
             values={
                 **self._provider(options),
+                **({(*_OURS, "api_mode"): _DIALECT} if is_machine else {}),
                 (*_OURS, "models"): _listed(models),
                 ("model", "default"): models["default"],
                 ("model", "provider"): _PROVIDER,
@@ -203,11 +235,11 @@ class Hermes(Agent):
             superseded=(("model", "base_url"), ("model", "api_key"), ("model", "api_mode")),  # of another provider
             mode=0o600,
         )
-        return [
-            whole_file(manifest, COMPONENT, _MANIFEST.encode(), "plugin's description"),
-            whole_file(code, COMPONENT, text.encode(), "plugin that asks the token helper"),
-            config,
+        plugin = [
+            whole_file(path, COMPONENT, text.encode(), _TITLES[os.path.basename(path)])
+            for path, text in _plugin_files(options.owner, options.token_helper).items()
         ]
+        return [*plugin, config]
 
     def _provider(self, options: AgentOptions) -> dict[KeyPath, Any]:
         authority: dict[KeyPath, Any] = {(*_OURS, "ssl_ca_cert"): options.ca_file} if options.ca_file else {}
@@ -221,24 +253,27 @@ class Hermes(Agent):
         }
 
     def launch(self, options: AgentOptions) -> Launch:
-        """Its files cannot say these: the proxy, and the authority for what it asks beside the models."""
+        """Its files cannot say these: the proxy, the authority for what it asks beside the models, where a plugin for all users is."""
         unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _VARIABLE)
-        return Launch(network_variables(options, _AUTHORITY), unset=unset)
+        launch = Launch(network_variables(options, _AUTHORITY), unset=unset)
+        if not options.owner.is_machine:
+            return launch
+        return launch._replace(
+            unset=(*unset, "HERMES_MANAGED_DIR"), first_directories={_MODULES: _plugin(options.owner)}
+        )
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
-        code = os.path.join(_plugin(owner), "__init__.py")
-        return {_config(owner): "yaml", code: "file", os.path.join(_plugin(owner), "plugin.yaml"): "file"}
+        return {_config(owner): "yaml", **dict.fromkeys(_plugin_files(owner, ""), WholeFile.format)}
 
     def known_as_ours(self, document: Document, token_helper: str) -> list[KeyPath]:
-        if document.format == "file":
-            ours = _CODE.format(helper=token_helper, variable=_VARIABLE), _MANIFEST
-            return [WHOLE] if document.get(WHOLE) in ours else []
+        if isinstance(document, WholeFile):
+            return [WHOLE] if document.get(WHOLE) in _texts(token_helper).values() else []
         if document.get((*_OURS, "key_env")) != _VARIABLE:
             return []
-        known = [*self._provider(self.with_helper(token_helper, ca_file="/")), (*_OURS, "models")]
+        known = [*self._provider(self.with_helper(token_helper, ca_file="/")), (*_OURS, "api_mode"), (*_OURS, "models")]
         if document.get(("model", "provider")) == _PROVIDER:  # the provider by that name goes, too
             known += [("model", "provider"), ("model", "default")]
-        return known
+        return [*known, _ENABLED] if document.get(_ENABLED) == [_PLUGIN] else known
 
     def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
         """Each keeps 0.19.0 from an answer."""
@@ -261,11 +296,35 @@ class Hermes(Agent):
 
 
 def _config(owner: Owner) -> str:
+    if owner.is_machine:
+        return "/etc/hermes/config.yaml"
     return os.path.join(owner.home, _DIRECTORY, "config.yaml")
 
 
 def _plugin(owner: Owner) -> str:
+    """The directory of its files."""
+    if owner.is_machine:
+        return os.path.join(owner.data, "hermes")
     return os.path.join(owner.home, _DIRECTORY, "plugins", _PLUGIN)
+
+
+def _texts(token_helper: str) -> dict[str, str]:
+    """What its files hold, by their names in either form."""
+    code = _CODE.format(helper=token_helper, variable=_VARIABLE)
+    return {
+        "plugin.yaml": _MANIFEST,
+        "__init__.py": code,
+        "METADATA": _PACKAGE_FACTS,
+        "entry_points.txt": _ENTRY_POINTS,
+        _MODULE: code,
+    }
+
+
+def _plugin_files(owner: Owner, token_helper: str) -> dict[str, str]:
+    """What a user's directory of plugins has, or a Python package, by path."""
+    names = (f"{_PACKAGE}/METADATA", f"{_PACKAGE}/entry_points.txt", _MODULE) if owner.is_machine else _USERS
+    texts = _texts(token_helper)
+    return {os.path.join(_plugin(owner), name): texts[os.path.basename(name)] for name in names}
 
 
 def _listed(models: Mapping[str, str]) -> list[str]:

@@ -41,8 +41,11 @@ class Pip(Source):
     _SETTINGS = re.compile(r"PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CONFIG_FILE)")
     """Of pip's own variables, those that say where packages come from; others say where they go."""
 
-    def __init__(self, package: str, extras: Sequence[str] = (), pythons: Sequence[str] = ()) -> None:
+    def __init__(
+        self, package: str, extras: Sequence[str] = (), pythons: Sequence[str] = (), trial: str = Source.trial
+    ) -> None:
         super().__init__(package)
+        self.trial = trial
         self.extras = tuple(extras)
         self.pythons = tuple(pythons)
 
@@ -113,7 +116,8 @@ class Pip(Source):
         """A Python that makes virtual environments. Some that are found answer with an error only (a shim, a part of a package)."""
         path = settings.path
         named = [shutil.which(f"python{version}", path=path) for version in self.pythons]
-        for python in (*named, sys.executable, shutil.which("python3", path=path)):
+        running = [] if settings.for_all_users else [sys.executable]
+        for python in (*named, *running, shutil.which("python3", path=path)):
             version = _version_of_python(python, environment) if python else ""
             if python and version and version in (self.pythons or (version,)):
                 return python

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from .. import careful, processes
 from ..errors import OperatorError
 from ..platforms import PLATFORMS
-from .programs import search_path
+from .programs import USUAL_DIRECTORIES, search_path
 
 _PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
 """Of the environment, beside what npm and pip are set to by it. All of it may hold secrets that no package's script should see."""
@@ -100,11 +100,14 @@ class Settings(NamedTuple):
     """A URL below which each vendor's host has a directory by its name, laid out as that host is."""
     node: str = ""
     """The directory of a Node.js, with its npm, that comes before those that are found."""
+    for_all_users: bool = False
+    """What is fetched is started by every user of the host: nothing of root's own home will do for it."""
 
     @property
     def path(self) -> str:
         """Where programs are looked for."""
-        found = search_path(self.home, self.environment)
+        usual = os.pathsep.join(USUAL_DIRECTORIES)
+        found = usual if self.for_all_users else search_path(self.home, self.environment)
         return os.pathsep.join((self.node, found)) if self.node else found
 
 
@@ -112,6 +115,8 @@ class Source:
     """A package, and how to get it."""
 
     name = ""
+    trial = "--version"
+    """What a program is started with once it was fetched, to see that it runs here."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -154,19 +159,23 @@ class Source:
         return ""
 
     def try_out(self, program: str, settings: Settings) -> None:
-        """Start it once, to say its version: a package can be whole and its program of no use here. Raises OperatorError."""
+        """Start it once, for little: a package can be whole and its program of no use here. Raises OperatorError."""
         with scratch_directory() as scratch:
             # In a home of no account: a first start may leave files.
             environment = {**environment_for(settings, scratch), "HOME": scratch}
             try:
-                done = processes.run([program, "--version"], environment, START_SECONDS, scratch)
+                done = processes.run([program, self.trial], environment, START_SECONDS, scratch)
             except TimeoutError:
-                problem = f"did not tell its version within {START_SECONDS} s"
+                problem = f"did not answer {self.trial} within {START_SECONDS} s"
             except OSError as error:
                 problem = f"cannot be started ({error.strerror})"
             else:
                 said = quoted(done.stderr or done.stdout)
-                problem = f"ends with status {done.status} as it is to tell its version: {said}" if done.status else ""
+                problem = (
+                    f"ends with status {done.status} when it is started with {self.trial}: {said}"
+                    if done.status
+                    else ""
+                )
         if problem:
             raise OperatorError(problem, program, "Name another version, or install the agent yourself and run again")
 

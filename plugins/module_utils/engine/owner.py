@@ -95,15 +95,13 @@ def machine_owner() -> Owner:
     return Owner(MACHINE, 0, 0, pwd.getpwuid(0).pw_dir, MACHINE)
 
 
-def owners_of_other_scope(owners: list[Owner]) -> list[Owner]:
-    """Who has something of ours by their ledger that these owners' scope replaces. Raises OperatorError where only root could give it
-    back.
+def machine_of_other_scope(owners: list[Owner]) -> list[Owner]:
+    """The machine, if it has something of ours by its ledger that these users' scope replaces.
+
+    Raises OperatorError where only root could give it back.
     """
     machine = Owner(MACHINE, 0, 0, "/", MACHINE)
-    if any(one.is_machine for one in owners):
-        people = (Owner(one.pw_name, one.pw_uid, one.pw_gid, one.pw_dir) for one in pwd.getpwall())
-        return [one for one in people if _has_ledger(one)]
-    if not owners or not _has_ledger(machine):
+    if not owners or not has_ledger(machine):
         return []
     if os.geteuid() != 0:
         raise OperatorError(
@@ -114,8 +112,8 @@ def owners_of_other_scope(owners: list[Owner]) -> list[Owner]:
     return [machine_owner()]
 
 
-def _has_ledger(owner: Owner) -> bool:
-    """Several users may have one home: it is about the one whose ledger stands there."""
+def has_ledger(owner: Owner) -> bool:
+    """Whether something of ours is recorded there. Several users may have one home: it is about the one whose ledger stands there."""
     try:
         return os.lstat(os.path.join(owner.state, LEDGER_NAME)).st_uid == owner.uid
     except OSError:

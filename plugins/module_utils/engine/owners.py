@@ -23,7 +23,7 @@ from typing import Any, Callable, NoReturn
 from .. import careful, people, processes
 from ..errors import OperatorError
 from ..platforms import PLATFORMS, WSL_VARIABLE, platform_of
-from .owner import Done, NoHome, Owner, alone, check_home, done
+from .owner import Done, NoHome, Owner, alone, check_home, done, has_ledger
 
 _KEPT = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", WSL_VARIABLE)
 """Of root's environment, beside what every program gets: how this host trusts its network, and what it is."""
@@ -65,21 +65,29 @@ def _text(path: str) -> str:
         return ""
 
 
-def at_home(owners: list[Owner]) -> tuple[list[Owner], list[Done], list[Done]]:
+def at_home(owners: list[Owner], silent: Collection[str] = ()) -> tuple[list[Owner], list[Done], list[Done]]:
     """Look at the homes of several owners: those whose work can begin, those whose home is none, and those with another trouble.
 
     All are looked at together: a file server that does not answer costs one wait, however many homes it has, and none of the others.
+    ``silent`` are homes that an earlier call of this run has waited for in vain; the results of such users have ``silent_homes``.
     """
     ready: list[Owner] = []
     homeless: list[Done] = []
     troubled: list[Done] = []
+    late = f"does not answer within {_HOME_SECONDS} seconds. Mount it again, or leave this user out"
+    for owner in owners:
+        if owner.home in silent:
+            troubled.append(_silent(owner, f"user {owner.user}: home {owner.home}: {late}"))
+    owners = [one for one in owners if one.home not in silent]
     for start in range(0, len(owners), _MOST_AT_ONCE):
         some = owners[start : start + _MOST_AT_ONCE]
         until = time.monotonic() + _HOME_SECONDS
-        late = f"does not answer within {_HOME_SECONDS} seconds. Mount it again, or leave this user out"
         started = [_start(one, _look_at_home, (OperatorError,)) for one in some]
         for owner, work in zip(some, started):
-            done = work.end(until, f"home {owner.home}: {late}")
+            said = f"home {owner.home}: {late}"
+            done = work.end(until, said)
+            if done.error and done.error.endswith(said):
+                done = _silent(owner, done.error)
             no_home = done.result.get("no_home")
             if no_home:
                 homeless.append(Done(owner, {}, no_home))
@@ -88,6 +96,49 @@ def at_home(owners: list[Owner]) -> tuple[list[Owner], list[Done], list[Done]]:
             else:
                 ready.append(owner)
     return ready, homeless, troubled
+
+
+def _silent(owner: Owner, error: str) -> Done:
+    return Done(owner, {"silent_homes": [owner.home]}, error)
+
+
+def with_ledger(silent: Collection[str] = ()) -> tuple[list[Owner], list[Owner]]:
+    """Of all users of this host, those who have something of ours by their ledger, and those whose home does not answer. For root.
+
+    One process looks into all homes, for it may have to be left behind; where it is, each home gets one of its own, all at once.
+    ``silent`` are homes that an earlier call of this run has waited for in vain.
+    """
+    everyone = [Owner(one.pw_name, one.pw_uid, one.pw_gid, one.pw_dir) for one in pwd.getpwall()]
+    quiet = [one for one in everyone if one.home in silent]
+    asked = [one for one in everyone if one.home not in silent]
+    found, late = _ledgers(asked, time.monotonic() + _HOME_SECONDS)
+    for start in range(0, len(late), _MOST_AT_ONCE):
+        some = late[start : start + _MOST_AT_ONCE]
+        until = time.monotonic() + _HOME_SECONDS
+        for owner, work in [(one, _fork(_root(), _which([one]), ())) for one in some]:
+            done = work.end(until, "")
+            if done.error is not None:
+                quiet.append(owner)
+            elif done.result["have"]:
+                found.append(owner)
+    return found, quiet
+
+
+def _ledgers(owners: list[Owner], until: float) -> tuple[list[Owner], list[Owner]]:
+    """Those who have one, and nobody else; or nobody, and those that have to be asked one by one."""
+    done = _fork(_root(), _which(owners), ()).end(until, "")
+    if done.error is not None:
+        return [], owners
+    return [owners[number] for number in done.result["have"]], []
+
+
+def _which(owners: list[Owner]) -> Callable[[Owner], dict[str, Any]]:
+    return lambda _root: {"have": [number for number, one in enumerate(owners) if has_ledger(one)]}
+
+
+def _root() -> Owner:
+    entry = pwd.getpwuid(os.geteuid())
+    return Owner(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
 
 
 def _look_at_home(owner: Owner) -> dict[str, Any]:
@@ -157,6 +208,10 @@ def _start(
         return _Finished(alone(owner, work, expected))
     if os.geteuid() != 0:
         return _Finished(Done(owner, {}, f"user {owner.user}: only root can work for another user. Use become: true"))
+    return _fork(owner, work, expected)
+
+
+def _fork(owner: Owner, work: Callable[[Owner], dict[str, Any]], expected: tuple[type[Exception], ...]) -> _Child:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -191,7 +191,7 @@ class DatabricksOauth(Part):
             traces.whole_file(ledger, self.name, path)
         places = [ledger.owner.data, ledger.owner.cache]
         if ledger.owner.is_machine:  # where nothing but what is ours can be
-            places += [os.path.join(ledger.owner.data, one) for one in _names(ledger.owner.data)]
+            places += [place for place, _directories, _files in os.walk(ledger.owner.data) if place not in places]
         ledger.directories.extend(one for one in places if os.path.isdir(one))
 
 

@@ -39,6 +39,7 @@ def settings(owner: Owner, options: Options) -> Settings:
         no_proxy=options.get("no_proxy") or None,
         certificates=certificates or None,
         mirror=options.get("mirror") or None,
+        for_all_users=owner.is_machine,
     )
 
 
