@@ -28,6 +28,7 @@ from .base import (
     AgentOptions,
     Launch,
     Problem,
+    SkillPlace,
     network_reasons,
     network_variables,
 )
@@ -224,6 +225,10 @@ class Hermes(Agent):
         """Its files cannot say these: the proxy, and the authority for what it asks beside the models."""
         unset = ("HERMES_HOME", "CUSTOM_BASE_URL", "HERMES_INFERENCE_PROVIDER", "HERMES_INFERENCE_MODEL", _VARIABLE)
         return Launch(network_variables(options, _AUTHORITY), unset=unset)
+
+    def skill_place(self, owner: Owner) -> SkillPlace | None:
+        """It does not look where several agents do, unless its settings say so."""
+        return None if owner.is_machine else SkillPlace(os.path.join(owner.home, _DIRECTORY, "skills"))
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         code = os.path.join(_plugin(owner), "__init__.py")

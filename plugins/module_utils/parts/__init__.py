@@ -14,9 +14,10 @@ from .base import Part
 from .databricks_oauth import DatabricksOauth
 from .launcher import Launcher
 from .login_item import LoginItem
+from .skills import Skills
 
 PARTS: dict[str, Part] = {
-    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher())
+    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher(), Skills())
 }
 
 __all__ = ["PARTS", "Part"]

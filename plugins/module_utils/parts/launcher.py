@@ -283,6 +283,9 @@ def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[
     """What one entry does. ``usual``: directories in which the program may be without being on PATH."""
     lines = [f"unset {name}\n" for name in launch.unset]
     lines += [f"{name}={shlex.quote(value)}\nexport {name}\n" for name, value in launch.environment.items()]
+    lines += [
+        f'{name}={shlex.quote(first)}"${{{name}:+,${name}}}"\nexport {name}\n' for name, first in launch.listed.items()
+    ]
     if launch.token_variables:
         assignments = " ".join(f'{name}="$token"' for name in launch.token_variables)
         lines.append(_FRESH.format(helper=shlex.quote(helper), assignments=assignments))
