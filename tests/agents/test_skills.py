@@ -26,7 +26,7 @@ from tests.workspace.client import Workspace
 pytestmark = pytest.mark.agents
 
 OFFERED = {skill.name: skill.description.partition("'")[0][:40] for skill in SKILLS}
-"""By skill: how its description begins. Some agents spell an apostrophe in another way, and Hermes shows no more than sixty characters."""
+"""By skill: how its description begins. Some spell an apostrophe in another way, and Hermes shows no more than sixty characters."""
 FRONT = ".local/share/fmapi-coding-agents/coding-agents"
 REGISTRATION = {"fmapi-codingagent": {"scope": "user", "installPath": "/nowhere/fmapi-codingagent-setup"}}
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ledger import Ledger
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, current_owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import skills
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options, bare_config
@@ -158,7 +159,7 @@ def test_a_look_where_nothing_older_is_costs_seven_small_files(owner: Owner, mon
     rollout.apply(owner, wanted(), RUN)
     assert len(skills.Skills().wanted(owner, wanted())) == len(NAMES) + 1
     loaded: list[str] = []
-    monkeypatch.setattr(skills.Ledger, "load", lambda owner: loaded.append("again"))
+    monkeypatch.setattr(Ledger, "load", lambda owner: loaded.append("again"))
     skills.Skills().wanted(owner, wanted())
     assert loaded == [], "no older set-up: the ledger is not asked"
 
