@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.skills
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.control_node
@@ -114,6 +115,7 @@ from ..module_utils.options import (
     control_node,
     databricks_oauth,
     owner,
+    skills,
     toolchain,
     verbs,
     workspace,
@@ -125,6 +127,7 @@ SPEC: Spec = {
     **workspace.SPEC,
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
+    **skills.SPEC,
     **agent_cli.SPEC,
     **toolchain.SPEC,
     **control_node.ASKING,

@@ -344,7 +344,8 @@ def _named_thing(change: str) -> str:
         or ("/".join(DATA_DIRECTORY) in path and not rest.startswith("mode "))
     ):
         return re.split(r" -> |: | given back$| removed$", rest)[0]
-    return path.rstrip("/").rpartition("/")[2]
+    name = path.rstrip("/").rpartition("/")[2]
+    return "skills" if name == "SKILL.md" else name  # all of them have that name
 
 
 def _warnings(hosts: Sequence[_Host], run: Run) -> list[Line]:

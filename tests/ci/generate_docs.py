@@ -48,7 +48,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownersh
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options import judge  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.values import PREFIX  # noqa: E402
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS  # noqa: E402
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS, skills  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE  # noqa: E402
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS, TESTED, UNPROVEN  # noqa: E402
@@ -96,6 +96,7 @@ _SAYS_MORE = {
     "configure_file": "configure.md#what-is-written",
     "configure_replace": "configure.md#what-is-written",
     "models_query": "models.md#the-list",
+    "self_help_skills": "skills.md",
     "on_unreadable": "editing.md",
 }
 """Pages that say more of a variable than its row. No variable needs one."""
@@ -438,6 +439,7 @@ def agent_page(name: str) -> str:
         ("token renewal", markdown(getattr(agent, "renewal", ""))),
         ("measured", markdown(getattr(agent, "measured", ""))),
         (f"[all users of a host]({PAGES}/machine-scope.md)", _for_all_users(agent)),
+        (f"[skills of ours]({PAGES}/skills.md)", _skill_place(agent, _OWNER)),
     ]
     blocks = [_table(("fact", "value"), [fact for fact in facts if fact[1]])]
     blocks += [
@@ -466,9 +468,41 @@ def machine() -> str:
         places = [one.path for one in agent.documents(options)] if agent.machine_scope else []
         if agent.machine_scope and agent.launch(options) is not None:
             places.append(os.path.join(_MACHINE.launchers, agent.command))
+        found = agent.skill_place(_MACHINE) if agent.machine_scope else None
+        if found is not None:
+            places.append(f"{found.directory}/{skills.PLUGIN}-*/SKILL.md")
         page = f"[{agent.title}](agents/{name}.md)"
         rows.append((page, ", ".join(f"`{one}`" for one in places), _for_all_users(agent)))
     return _table(("agent", "what is written", "what there is to know"), rows)
+
+
+def _skill_place(agent: Agent, owner: Owner) -> str:
+    """Where the agent is given skills of ours, as one example."""
+    place = agent.skill_place(owner)
+    return f"`{_in_home(skills.skill_file(place, skills.SKILLS[0]))}` and so on" if place else ""
+
+
+def _in_home(path: str) -> str:
+    return re.sub(f"^{_OWNER.home}/", "~/", path)
+
+
+def skill_places() -> str:
+    """Agent by agent: where skills of ours stand, and by which name a person calls the first of them."""
+    rows = []
+    for name, agent in AGENTS.items():
+        places = [_skill_place(agent, _OWNER), _skill_place(agent, _MACHINE) if agent.machine_scope else ""]
+        rows.append((f"[{agent.title}](agents/{name}.md)", *(one or "none" for one in places)))
+    return _table(("agent", "in a home", "for all users of a host"), rows)
+
+
+def skill_names() -> str:
+    """Skill by skill: what it runs, and what older set-ups called it."""
+    rows = []
+    for one in skills.SKILLS:
+        names = f"`{skills.PLUGIN}:{one.name}` in Claude Code, `{skills.PLUGIN}-{one.name}` elsewhere"
+        asks = "no" if one.only_looks else "yes"
+        rows.append((names, f"`{' '.join(('coding-agents', *one.verb))}`", asks, f"`/{one.older}`"))
+    return _table(("skill", "what the agent runs", "asks the person first", "name in older set-ups"), rows)
 
 
 def _models(agent: Agent) -> str:
@@ -510,7 +544,7 @@ def _files(name: str) -> Iterator[str]:
     others = [(said, {one.path: one for one in _documents(name, **given)}) for said, given in _variations(name)]
     only = {path: (said, one) for said, found in others for path, one in found.items() if path not in usual}
     for path, document in {**usual, **{path: one for path, (_said, one) in only.items()}}.items():
-        yield f"### `{re.sub(f'^{_OWNER.home}/', '~/', path)}`"
+        yield f"### `{_in_home(path)}`"
         private = "; another one is tightened to 0600" if document.private else ""
         when = f", only with `{only[path][0]}`" if path in only else ""
         yield f"Mode {document.mode:04o} where we make it{private}{when}."
@@ -535,7 +569,7 @@ def _environment(name: str) -> Iterator[str]:
         rows.update(dict.fromkeys(launch.token_variables, ("a token, fresh at each start", "")))
         rows.update(dict.fromkeys(launch.unset, ("taken out", "")))
     command = os.path.join(_OWNER.launchers, AGENTS[name].command)
-    yield f"### `{re.sub(f'^{_OWNER.home}/', '~/', command)}`"
+    yield f"### `{_in_home(command)}`"
     when = "" if usual else ", where it needs them"
     yield f"The command that starts it with these variables{when}: it stands first on PATH. No shell's own environment has them."
     yield _table(
@@ -606,6 +640,7 @@ def sections() -> dict[Path, dict[str, str]]:
         ROOT / "docs" / "toolchain.md": {"fetched": fetched(), "sources": sources()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
+        ROOT / "docs" / "skills.md": {"skills": skill_names(), "places": skill_places()},
         ROOT / "docs" / "README.md": {
             "agents": "\n".join(f"- [{one.title}](agents/{name}.md)" for name, one in AGENTS.items())
         },

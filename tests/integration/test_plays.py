@@ -132,7 +132,7 @@ TAGGED = {
     "login_item": set[str](),
     "agent_cli": set[str](),
     "agent_settings": {SETTINGS},
-    "databricks_oauth,agent_settings": {PROFILE, HELPER, SETTINGS},
+    "databricks_oauth,agent_settings,skills": {PROFILE, HELPER, SETTINGS},
 }
 
 
@@ -143,7 +143,7 @@ def test_tags_run_their_part_and_no_other(operator: Operator, tags: str, tmp_pat
     assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == TAGGED[tags]
     assert _preflights(operator.workspace) == 1, "nothing is done without the preflight"
     assert (tags == "preflight") == (play.starts["host"] == 0), "the preflight alone touches no host"
-    if tags == "databricks_oauth,agent_settings":
+    if tags == "databricks_oauth,agent_settings,skills":
         assert operator.rollout(home).ok().changed() == 0
 
 

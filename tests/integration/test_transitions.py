@@ -223,7 +223,7 @@ def test_settings_in_a_directory(operator: Operator, tmp_path: Path) -> None:
     before, untouched = manifest(str(home)), manifest(str(project))
     operator.rollout(home, claude_code_settings_location=str(project)).ok()
     assert _settings(project)["apiKeyHelper"] == str(home / HELPER)
-    assert not (home / ".claude").exists()
+    assert not (home / ".claude/settings.json").exists()
     assert operator.rollout(home, claude_code_settings_location=str(project)).ok().changed() == 0
     operator.rollout(home).ok()
     assert _settings(home)["apiKeyHelper"] == str(home / HELPER)

@@ -154,6 +154,12 @@ def _policies(value: Any) -> tuple[Policy, ...]:
     return tuple(Policy(**{**one, "audiences": tuple(one["audiences"])}) for one in value or ())
 
 
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise ValueError("expected a list of texts, none of them empty")
+    return tuple(value)
+
+
 def _endpoint_states(state: State, value: Any) -> Action:
     wanted = value if isinstance(value, list) else [value]
     for item in wanted:
@@ -228,6 +234,7 @@ _PARSERS: dict[str, Parser] = {
     "delay": _setting("delay", _delay),
     "fail_next": _setting("fail_next", _failures),
     "federation_policies": _setting("federation_policies", _policies),
+    "look_for": _setting("look_for", _words),
     "new_endpoint": _new_endpoints,
     "new_service": _new_services,
     "endpoint_state": _endpoint_states,

@@ -152,6 +152,10 @@ async def read_body(request: Request) -> dict[str, Any]:
         body = None
     if not isinstance(body, dict):
         raise ApiError(400, "MALFORMED_REQUEST", "Could not parse request object: expected a JSON object.")
+    state: State = request.app.state.workspace
+    if state.control.look_for:
+        text = json.dumps(body, ensure_ascii=False)
+        record_of(request)["found"] = {one: text.count(one) for one in state.control.look_for}
     return body
 
 

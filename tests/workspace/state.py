@@ -123,6 +123,7 @@ class Control:
     delay: Delay | None = None
     fail_next: list[Failure] = field(default_factory=list)
     federation_policies: tuple[Policy, ...] = ()
+    look_for: tuple[str, ...] = ()
 
 
 class State:

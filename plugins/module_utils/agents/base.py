@@ -62,6 +62,8 @@ class AgentOptions(NamedTuple):
     no_proxy: str | None = None
     own: Mapping[str, Any] = {}
     """This agent's own options (:attr:`Agent.own_options`), without its name in front."""
+    skills: bool = False
+    """Whether skills of ours stand in its place for them: there are places of which an agent has to be told."""
 
 
 class Launch(NamedTuple):
@@ -72,12 +74,30 @@ class Launch(NamedTuple):
     """These hold a token that is fresh as the agent starts, for agents that read it once."""
     unset: tuple[str, ...] = ()
     """What a shell may export, and would outrank the rest."""
-    first_directories: Mapping[str, str] = {}
-    """By variable that is a list of directories: the one that comes first in it."""
+    first_directories: Mapping[str, tuple[str, str]] = {}
+    """By variable that is a list of directories: the one that comes first in it, and what stands between two."""
     arguments: tuple[str, ...] = ()
     """Before those that the person gives."""
     bare_commands: tuple[str, ...] = ()
     """First words of the person's with which these arguments do not go."""
+
+
+class SkillPlace(NamedTuple):
+    """Where an agent finds skills: directories that have a ``SKILL.md`` each."""
+
+    directory: str
+    takes_plugins: bool = False
+    """Whether a directory in it may be a plugin, whose skills bear its name."""
+    permission: str = ""
+    """What a skill says to let the agent run ``COMMAND`` without asking the person; empty where it asks them by its own rules."""
+    older_registry: str = ""
+    """A file of the agent's in which an older script has registered skills, in a form that the agent does not read."""
+
+
+def shared_skills(owner: Owner) -> SkillPlace:
+    """Where several agents look below each home. For all users of a host there is no such place: each agent is told of ours."""
+    home = os.path.join(owner.home, ".agents")
+    return SkillPlace(os.path.join(owner.data if owner.is_machine else home, "skills"))
 
 
 def machine_directory(linux: str, darwin: str) -> str:
@@ -177,6 +197,10 @@ class Agent:
 
     def launch(self, options: AgentOptions) -> Launch | None:
         """What has to be in the agent's environment as it starts; None for an agent that finds all in its files."""
+        return None
+
+    def skill_place(self, owner: Owner) -> SkillPlace | None:
+        """Where it finds skills; None where it has no such place, or none is known."""
         return None
 
     def usual_files(self, owner: Owner) -> dict[str, str]:

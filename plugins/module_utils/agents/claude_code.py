@@ -29,6 +29,7 @@ from .base import (
     AgentOptions,
     FoundCli,
     Problem,
+    SkillPlace,
     machine_directory,
     network_reasons,
     network_variables,
@@ -244,6 +245,16 @@ class ClaudeCode(Agent):
         directory = os.path.normpath(directory)
         _refuse_hostile(directory, options.owner, where)
         return os.path.join(directory, ".claude", "settings.json")
+
+    def skill_place(self, owner: Owner) -> SkillPlace:
+        """A plugin is found in a home only. An earlier script's registration is found nowhere (both with 2.1.331)."""
+        permission = "Bash(COMMAND)"
+        if owner.is_machine:
+            directory = os.path.join(machine_directory(*claude_code_managed.DIRECTORIES), ".claude", "skills")
+            return SkillPlace(directory, permission=permission)
+        place = os.path.join(owner.home, ".claude")
+        registry = os.path.join(place, "plugins", "installed_plugins.json")
+        return SkillPlace(os.path.join(place, "skills"), True, permission, registry)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         if owner.is_machine:

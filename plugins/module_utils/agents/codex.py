@@ -14,7 +14,17 @@ from typing import Any
 from ..engine.documents import Document, KeyPath
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import COMPONENT, Agent, AgentOptions, Launch, Problem, network_reasons, network_variables
+from .base import (
+    COMPONENT,
+    Agent,
+    AgentOptions,
+    Launch,
+    Problem,
+    SkillPlace,
+    network_reasons,
+    network_variables,
+    shared_skills,
+)
 from .codex_settings import SETTINGS
 from .programs import search_path
 from .source_npm import Npm
@@ -46,6 +56,7 @@ _ERROR = re.compile(r"error\b", re.IGNORECASE)
 
 
 _MACHINE_FILE = "/etc/codex/managed_config.toml"
+_MACHINE_SKILLS = "/etc/codex/skills"
 
 
 class Codex(Agent):
@@ -119,6 +130,9 @@ class Codex(Agent):
             mode=0o600,
         )
         return [config]
+
+    def skill_place(self, owner: Owner) -> SkillPlace:
+        return SkillPlace(_MACHINE_SKILLS) if owner.is_machine else shared_skills(owner)
 
     @staticmethod
     def _config(owner: Owner) -> str:

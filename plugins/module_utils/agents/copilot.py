@@ -12,8 +12,18 @@ from __future__ import annotations
 
 import shlex
 
+from ..engine.owner import Owner
 from ..engine.ownership import Wanted
-from .base import SONNET, Agent, AgentOptions, Launch, network_reasons, network_variables
+from .base import (
+    SONNET,
+    Agent,
+    AgentOptions,
+    Launch,
+    SkillPlace,
+    network_reasons,
+    network_variables,
+    shared_skills,
+)
 from .source_npm import Npm
 
 
@@ -72,7 +82,13 @@ class Copilot(Agent):
             **network_variables(options),
         }
         outranking = ("BEARER_TOKEN", "HEADERS", "MODEL_ID", "WIRE_MODEL", "TRANSPORT")
-        return Launch(environment, unset=tuple(f"COPILOT_PROVIDER_{name}" for name in outranking))
+        unset = tuple(f"COPILOT_PROVIDER_{name}" for name in outranking)
+        told = options.skills and options.owner.is_machine
+        first = {"COPILOT_SKILLS_DIRS": (self.skill_place(options.owner).directory, ",")} if told else {}
+        return Launch(environment, unset=unset, first_directories=first)
+
+    def skill_place(self, owner: Owner) -> SkillPlace:
+        return shared_skills(owner)
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server and no tool: a reply is all that is wanted.

@@ -25,9 +25,11 @@ from .base import (
     AgentOptions,
     Launch,
     Problem,
+    SkillPlace,
     machine_directory,
     network_reasons,
     network_variables,
+    shared_skills,
 )
 from .shapes import TEXT, Either, one_of, or_null, section
 from .source_npm import Npm
@@ -217,6 +219,9 @@ class Gemini(Agent):
             for key, value in ours.items()
         )
         return [key for key in values if key in models or document.get(key) == values[key]] if there else []
+
+    def skill_place(self, owner: Owner) -> SkillPlace | None:
+        return None if owner.is_machine else shared_skills(owner)
 
     def troubles(self, options: AgentOptions, settings: Mapping[str, Any]) -> list[Problem]:
         found = super().troubles(options, settings)

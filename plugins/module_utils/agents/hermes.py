@@ -31,6 +31,7 @@ from .base import (
     AgentOptions,
     Launch,
     Problem,
+    SkillPlace,
     network_reasons,
     network_variables,
 )
@@ -259,8 +260,12 @@ class Hermes(Agent):
         if not options.owner.is_machine:
             return launch
         return launch._replace(
-            unset=(*unset, "HERMES_MANAGED_DIR"), first_directories={_MODULES: _plugin(options.owner)}
+            unset=(*unset, "HERMES_MANAGED_DIR"), first_directories={_MODULES: (_plugin(options.owner), os.pathsep)}
         )
+
+    def skill_place(self, owner: Owner) -> SkillPlace | None:
+        """It does not look where several agents do, unless its settings say so."""
+        return None if owner.is_machine else SkillPlace(os.path.join(owner.home, _DIRECTORY, "skills"))
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         return {_config(owner): "yaml", **dict.fromkeys(_plugin_files(owner, ""), WholeFile.format)}

@@ -29,9 +29,11 @@ from .base import (
     AgentOptions,
     Launch,
     Problem,
+    SkillPlace,
     machine_directory,
     network_reasons,
     network_variables,
+    shared_skills,
 )
 from .opencode_settings import SETTINGS
 from .source_npm import Npm
@@ -44,6 +46,7 @@ _DIRECTORY = (".config", "opencode")
 _HEADER, _ON = CODING_AGENT_HEADER
 _NPM = {"offline": "true", "fetch-retries": "0"}
 """By what the operator allows, one or the other."""
+_SKILLS: KeyPath = ("skills", "paths")
 _CONTEXT, _OUTPUT = 200_000, 32_000
 """Of every Claude model. OpenCode, which does not know these names, would never shorten a session."""
 
@@ -103,6 +106,7 @@ class OpenCode(Agent):
     }
     reasons = {
         ("plugin",): "For all users of a host: where the plugin stands.",
+        _SKILLS: "For all users of a host: where our skills stand.",
         (
             "npm_config_offline",
         ): "For all users of a host: else, having a plugin, it asks the npm registry as it starts.",
@@ -168,6 +172,7 @@ class OpenCode(Agent):
 
     shape = SETTINGS
     misfit_effect = "does not start"
+    element_lists = frozenset({_SKILLS})
 
     def documents(self, options: AgentOptions) -> list[Wanted]:
         directory = _directory(options.owner)
@@ -194,7 +199,10 @@ class OpenCode(Agent):
         )
         if options.owner.is_machine:
             # For npm, only a user's own file or the environment counts: our command has it there.
-            return [plugin, settings.replaced(elements={("plugin",): (_plugin_file(options.owner),)})]
+            lists: dict[KeyPath, tuple[str, ...]] = {("plugin",): (_plugin_file(options.owner),)}
+            if options.skills:
+                lists[_SKILLS] = (self.skill_place(options.owner).directory,)
+            return [plugin, settings.replaced(elements=lists)]
         return [npm, plugin, settings]
 
     def _npm(self, options: AgentOptions) -> dict[str, str]:
@@ -232,6 +240,9 @@ class OpenCode(Agent):
             unset=("OPENCODE_CONFIG_CONTENT", "OPENCODE_PURE"),
         )
 
+    def skill_place(self, owner: Owner) -> SkillPlace:
+        return shared_skills(owner)
+
     def usual_files(self, owner: Owner) -> dict[str, str]:
         directory = _directory(owner)
         settings = {os.path.join(directory, name): "jsonc" for name in ("opencode.json", "opencode.jsonc")}
@@ -245,10 +256,11 @@ class OpenCode(Agent):
             return [(name,) for name, value in _NPM.items() if document.text.split() == [f"{name}={value}"]]
         if document.get((*_OURS, "options", "authToken")) != _PLACEHOLDER:
             return []
-        # For all users of a host, the list names our plugin; it is gone then.
-        listed = document.get(("plugin",)) == [os.path.join(os.path.dirname(token_helper), "opencode", _PLUGIN_NAME)]
+        # For all users of a host, lists name what is ours; it is gone then.
+        data = os.path.dirname(token_helper)
+        lists = {("plugin",): os.path.join(data, "opencode", _PLUGIN_NAME), _SKILLS: os.path.join(data, "skills")}
         return [
-            *([("plugin",)] if listed else []),
+            *(key for key, listed in lists.items() if document.get(key) == [listed]),
             *(
                 key
                 for key, value in self._values(self.with_helper(token_helper)).items()

@@ -28,8 +28,10 @@ from .base import (
     Agent,
     AgentOptions,
     Launch,
+    SkillPlace,
     network_reasons,
     network_variables,
+    shared_skills,
 )
 from .shapes import TEXT, Either, Needs, or_null
 from .source_npm import Npm
@@ -152,8 +154,12 @@ class Pi(Agent):
         if not options.owner.is_machine:
             return launch
         model = f"{_PROVIDER}/{self.models(options.models)['default']}"
-        arguments = ("--extension", _extension_file(options.owner), "--model", model)
+        skills = ("--skill", self.skill_place(options.owner).directory) if options.skills else ()
+        arguments = ("--extension", _extension_file(options.owner), *skills, "--model", model)
         return launch._replace(arguments=arguments, bare_commands=_COMMANDS)
+
+    def skill_place(self, owner: Owner) -> SkillPlace:
+        return shared_skills(owner)
 
     def usual_files(self, owner: Owner) -> dict[str, str]:
         if owner.is_machine:

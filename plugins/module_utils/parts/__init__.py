@@ -15,9 +15,11 @@ from .command import Command
 from .databricks_oauth import DatabricksOauth
 from .launcher import Launcher
 from .login_item import LoginItem
+from .skills import Skills
 
 PARTS: dict[str, Part] = {
-    part.name: part for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher(), Command())
+    part.name: part
+    for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher(), Command(), Skills())
 }
 
 __all__ = ["PARTS", "Part"]

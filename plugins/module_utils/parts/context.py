@@ -100,6 +100,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
         ca_file=ca_file_of(owner, options),
         proxy=options["proxy"] or None,
         no_proxy=options["no_proxy"] or None,
+        skills=bool(options.get("self_help_skills")),
         own={option: options[f"{name}_{option}"] for option in agent.own_options},
     )
 

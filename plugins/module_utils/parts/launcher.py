@@ -75,8 +75,8 @@ esac
 
 _FIRST = """\
 case ${{{name}-}} in
-{directory} | {directory}:*) ;;
-*) {name}={directory}${{{name}:+:${name}}} ;;
+{directory} | {directory}{between}*) ;;
+*) {name}={directory}${{{name}:+{between}${name}}} ;;
 esac
 export {name}
 """
@@ -291,8 +291,8 @@ def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[
     """What one entry does. ``usual``: directories in which the program may be without being on PATH."""
     lines = [f"unset {name}\n" for name in launch.unset]
     lines += [f"{name}={shlex.quote(value)}\nexport {name}\n" for name, value in launch.environment.items()]
-    for name, directory in launch.first_directories.items():
-        lines.append(_FIRST.format(name=name, directory=shlex.quote(directory)))
+    for name, (directory, between) in launch.first_directories.items():
+        lines.append(_FIRST.format(name=name, directory=shlex.quote(directory), between=between))
     if launch.token_variables:
         assignments = " ".join(f'{name}="$token"' for name in launch.token_variables)
         lines.append(_FRESH.format(helper=shlex.quote(helper), assignments=assignments))

@@ -132,6 +132,19 @@ def test_the_log_holds_the_outline_only(workspace: Workspace, call: Caller, dial
 
 
 @EVERY
+def test_it_tells_how_often_texts_were_in_a_prompt_and_nothing_else_of_it(
+    workspace: Workspace, call: Caller, dialect: Dialect
+) -> None:
+    workspace.control(look_for=["private", "nowhere"])
+    dialect.ask(call, workspace.mint(), prompt="a private word, really private")
+    (entry,) = workspace.requests("/ai-gateway")
+    assert entry["found"] == {"private": 2, "nowhere": 0}
+    workspace.control(look_for=[])
+    dialect.ask(call, workspace.mint(), prompt="private")
+    assert "found" not in workspace.requests("/ai-gateway")[-1]
+
+
+@EVERY
 def test_a_gateway_that_is_missing(workspace: Workspace, call: Caller, dialect: Dialect) -> None:
     workspace.control(gateway=False)
     assert dialect.ask(call, workspace.mint()).json["error_code"] == "ENDPOINT_NOT_FOUND"
