@@ -262,13 +262,13 @@ def test_for_all_users_they_stand_where_agents_look_or_are_told_to(owner: Owner)
     told = {name: agent_options(MACHINE_OWNER, options, name) for name in ("opencode", "copilot", "pi")}
     assert AGENTS["opencode"].documents(told["opencode"])[-1].elements["skills", "paths"] == (places[2],)
     copilot, pi = AGENTS["copilot"].launch(told["copilot"]), AGENTS["pi"].launch(told["pi"])
-    assert copilot is not None and copilot.listed == {"COPILOT_SKILLS_DIRS": places[2]}
+    assert copilot is not None and copilot.first_directories == {"COPILOT_SKILLS_DIRS": (places[2], ",")}
     assert pi is not None and " ".join(("--skill", places[2])) in " ".join(pi.arguments)
 
     untold = {name: one._replace(skills=False) for name, one in told.items()}
     assert ("skills", "paths") not in AGENTS["opencode"].documents(untold["opencode"])[-1].elements
     copilot, pi = AGENTS["copilot"].launch(untold["copilot"]), AGENTS["pi"].launch(untold["pi"])
-    assert copilot is not None and not copilot.listed and pi is not None and "--skill" not in pi.arguments
+    assert copilot is not None and not copilot.first_directories and pi is not None and "--skill" not in pi.arguments
 
 
 @pytest.mark.parametrize("name", AGENTS)
