@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("logout", help="end this person's sign-in, and forget their tokens")
     repair = verbs.add_parser("repair", help="bring back what was rolled out, where it was changed or is gone")
     repair.add_argument("--check", action="store_true", help="say what would be done, and change nothing")
-    run = verbs.add_parser("run", help="start an agent with what it needs", prefix_chars="\0")
+    run = verbs.add_parser("run", help="start an agent with what it needs", prefix_chars="\0", add_help=False)
     run.add_argument("agent", metavar="AGENT", help="its command, such as claude")
     run.add_argument("arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="all of them go to the agent")
     uninstall = verbs.add_parser("uninstall", help="give back this person's files as they were found")
