@@ -271,6 +271,16 @@ def test_a_program_that_does_not_start_is_told(
         NPM.try_out(str(program), settings())
 
 
+def test_what_is_for_all_users_runs_with_nothing_of_a_home(home: Path) -> None:
+    managed = home / ".nvm" / "versions" / "node" / "v22.1.0" / "bin"
+    managed.mkdir(parents=True)
+    environment = {"PATH": f"{home}/bin:/opt/node/bin:/usr/bin"}
+    own = Settings(str(home), environment).path.split(os.pathsep)
+    everybody = Settings(str(home), environment, for_all_users=True).path.split(os.pathsep)
+    assert {str(managed), f"{home}/bin", f"{home}/.local/bin"} == set(own) - set(everybody)
+    assert everybody[:2] == ["/opt/node/bin", "/usr/bin"]
+
+
 def test_a_program_is_tried_in_a_home_of_no_account(
     settings: Callable[..., Settings], home: Path, tmp_path: Path
 ) -> None:

@@ -116,7 +116,7 @@ class Pip(Source):
         """A Python that makes virtual environments. Some that are found answer with an error only (a shim, a part of a package)."""
         path = settings.path
         named = [shutil.which(f"python{version}", path=path) for version in self.pythons]
-        running = [] if settings.for_all_users else [sys.executable]
+        running = [] if settings.for_all_users else [sys.executable]  # which may be root's own
         for python in (*named, *running, shutil.which("python3", path=path)):
             version = _version_of_python(python, environment) if python else ""
             if python and version and version in (self.pythons or (version,)):

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from .. import careful, processes
 from ..errors import OperatorError
 from ..platforms import PLATFORMS
-from .programs import USUAL_DIRECTORIES, search_path
+from .programs import search_path
 
 _PASSED_ON = re.compile(r"LANG|LC_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|(?i:(https?|no|all)_proxy)")
 """Of the environment, beside what npm and pip are set to by it. All of it may hold secrets that no package's script should see."""
@@ -106,8 +106,11 @@ class Settings(NamedTuple):
     @property
     def path(self) -> str:
         """Where programs are looked for."""
-        usual = os.pathsep.join(USUAL_DIRECTORIES)
-        found = usual if self.for_all_users else search_path(self.home, self.environment)
+        found = search_path(self.home, self.environment)
+        if self.for_all_users:
+            own = os.path.join(os.path.realpath(self.home), "")
+            given = [one for one in found.split(os.pathsep) if not os.path.realpath(one).startswith(own)]
+            found = os.pathsep.join(given)
         return os.pathsep.join((self.node, found)) if self.node else found
 
 
