@@ -59,7 +59,9 @@ def wish(tool: str, **arguments: str) -> str:
 def by_hand(home: Path, command: str) -> str:
     """The first line that a command prints in a terminal, without what is of this moment."""
     done = typed(home, command)
-    return re.split(r"\d", (done.stdout or done.stderr).strip().splitlines()[0])[0].strip()
+    found = re.split(r"\d", (done.stdout or done.stderr).strip().splitlines()[0])[0].strip()
+    assert found, f"{done.stdout}{done.stderr}"
+    return found
 
 
 def test_each_agent_is_offered_every_skill_once(
