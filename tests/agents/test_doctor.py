@@ -42,7 +42,8 @@ def test_all_pass_with_a_real_reply(operator: Operator, home: Path) -> None:
     passed = {(one["category"], one["check"]): one["detail"] for one in checks(play, "PASS")}
     assert passed["Prompt", "Claude Code"] == "replied: You said: Reply with one short sentence that says hello."
     assert {category for category, _check in passed} == {
-        *("Dependencies", "Configuration", "Environment", "Auth", "Connectivity", "Models", "Prompt")
+        *("Environment", "Dependencies", "Runtime files", "Configuration", "Conflicts"),
+        *("Connectivity", "Auth", "Models", "Prompt"),
     }
     assert not checks(play, "FAIL") and not checks(play, "WARN")
     assert play.changed() == 0

@@ -81,10 +81,10 @@ class AgentSettings(Part):
         for name in examination.options["agents"]:
             for problem in _outranking(examination, AGENTS[name]):
                 quiet = False
-                yield Check("Environment", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
+                yield Check("Conflicts", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
         if quiet:
             seen = "as seen by this login" if examination.offline else "as seen by this login and this user's shell"
-            yield Check("Environment", "nothing outranks the settings", PASS, seen)
+            yield Check("Conflicts", "nothing outranks the settings", PASS, seen)
         yield from _routes(examination)
         yield from _models(examination)
         if examination.options["doctor_prompt"]:
@@ -263,7 +263,10 @@ def _model(examination: Examination, model: str) -> Check:
         return Check(*check, WARN, ready or "state unknown", "Wait, or look at the endpoint in the workspace")
     if status == 404:
         return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
-    return Check(*check, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint")
+    if status in (401, 403):
+        way_out = "Grant the identity CAN QUERY on the endpoint"
+        return Check(*check, FAIL, f"may not be asked by this identity (HTTP {status})", way_out)
+    return _not_looked_up(check, status)
 
 
 def _model_service(examination: Examination, model: str) -> Check:
@@ -273,9 +276,11 @@ def _model_service(examination: Examination, model: str) -> Check:
     page, plain = "", re.sub(r"\[\w+\]$", "", model)  # an agent's own suffix, such as [1m]
     for _number in range(_MOST_PAGES):
         status, body = examination.get(listing + page, examination.token()[0] or "")
-        if status != 200:
+        if status in (401, 403, 404):
             way_out = f"Grant the identity USE CATALOG, USE SCHEMA and EXECUTE on {schema}"
-            return Check(*check, WARN, f"cannot be looked up ({status})", way_out)
+            return Check(*check, WARN, f"cannot be looked up (HTTP {status})", way_out)
+        if status != 200:
+            return _not_looked_up(check, status)
         listed = body.get("model_services")
         names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         if f"model-services/{plain}" in names:
@@ -285,6 +290,14 @@ def _model_service(examination: Examination, model: str) -> Check:
             break
         page = f"&page_token={quote(more, safe='')}"
     return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
+
+
+def _not_looked_up(check: tuple[str, str], status: int | str) -> Check:
+    """A busy workspace says nothing of the model."""
+    if isinstance(status, int):
+        said = "the workspace is busy (HTTP 429)" if status == 429 else f"the workspace answers with HTTP {status}"
+        return Check(*check, WARN, f"cannot be looked up: {said}", "Try again in a minute")
+    return Check(*check, WARN, f"cannot be looked up: {status}", "Check network, proxy, VPN and coding_agents_ca_file")
 
 
 def _told(weak: str, owner: Owner) -> str:

@@ -1,15 +1,13 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the doctor looks at of the sign-in: the Databricks CLI, our directories, the workspace, the token."""
+"""What the doctor looks at of the sign-in: the Databricks CLI, the workspace, the token."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import careful
-from ..engine.owner import Owner
-from ..host_program import profile, session, user_sign_in, workspace
+from ..host_program import profile, session, token_cache, user_sign_in, workspace
 from ..host_program.config import Config
 from . import fetched
 from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
@@ -18,7 +16,6 @@ from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
 def checks(examination: Examination) -> Iterator[Check]:
     """All of them, in the order in which one depends on the other."""
     yield _databricks_cli(examination)
-    yield _private(examination.owner)
     if examination.config.identity == "pat":
         yield Check(
             "Auth",
@@ -39,21 +36,8 @@ def checks(examination: Examination) -> Iterator[Check]:
         return
     yield _with_way_out(examination.token()[1], examination.config)
     if examination.token()[0] is not None:
+        yield from _renewal(examination)
         yield _known(examination)
-
-
-def _private(owner: Owner) -> Check:
-    """Whether anybody else can put something in the place of what is ours."""
-    check = ("Configuration", "our directories")
-    for directory in (owner.data, owner.state, owner.cache):
-        try:
-            weak = careful.weak_spot(directory, owner.uid)
-        except OSError as error:
-            return Check(*check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Mend that")
-        if weak is not None:
-            fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
-            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
-    return Check(*check, PASS, "nobody else can write to them")
 
 
 def _databricks_cli(examination: Examination) -> Check:
@@ -89,6 +73,15 @@ def _reached(examination: Examination) -> Check:
     return Check(
         *what, FAIL, f"does not answer as a workspace does (HTTP {status})", "Check that the URL is the workspace's own"
     )
+
+
+def _renewal(examination: Examination) -> Iterator[Check]:
+    """Whether the token that lives still could be replaced: else agents stop when it ends. The helper has just tried."""
+    failure = None if examination.owner.is_machine else token_cache.last_failure(examination.config)
+    if failure is not None:
+        what, _full_stop, way_out = failure.partition(". ")
+        said = f"a token is at hand, but a new one does not come: {what}"
+        yield Check("Auth", "token refresh", WARN, said, way_out or "Try again in a minute")
 
 
 def _known(examination: Examination) -> Check:

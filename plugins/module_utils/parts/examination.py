@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,8 +18,18 @@ from . import person
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
 
-CATEGORIES = ("Dependencies", "Configuration", "Environment", "Connectivity", "Auth", "Models", "Prompt")
-"""In the order in which people mend things."""
+CATEGORIES = (
+    "Environment",
+    "Dependencies",
+    "Runtime files",
+    "Configuration",
+    "Conflicts",
+    "Connectivity",
+    "Auth",
+    "Models",
+    "Prompt",
+)
+"""In the order in which people mend things: what comes first is often why the later ones fail, too."""
 
 ROLL_OUT = "Run the rollout"
 HELPER_SECONDS = 20
@@ -55,6 +66,8 @@ class Examination:
         self._shell: Mapping[str, str] | None = None
         self.answers: bool | None = None
         """Whether the workspace answers with this token; None while nobody has asked."""
+        self.clock: float | None = None
+        """By how many seconds this host's clock is ahead of the workspace's; None while that is not known."""
 
     def shell(self) -> Mapping[str, str]:
         """What the person's own shell has in its environment, asked once; empty in check mode and where it does not tell."""
@@ -83,6 +96,8 @@ class Examination:
             answer = workspace.ask(root or self.config.workspace_url, path, bearer, self.config.ca_file)
         except TokenError as error:
             return str(error), {}
+        if self.clock is None and not root and answer.date is not None:
+            self.clock = time.time() - answer.date
         return answer.status, answer.body or {}
 
     def _ask_for_token(self) -> tuple[str | None, Check]:
