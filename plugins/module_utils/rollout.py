@@ -156,9 +156,10 @@ def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     checks = [
         Check("Dependencies", "Python", PASS, platform.python_version()),
         ledger,
+        # What says more of a file comes before that it differs.
+        *(check for part in parts for check in _checks(part, examination, ledger)),
         *(_configuration(part, owner, options, ledger) for part in parts),
         Check("Configuration", "routing", PASS, f"{options['routing']} ({options['routing_reason']})"),
-        *(check for part in parts for check in _checks(part, examination, ledger)),
     ]
     checks.sort(key=lambda check: CATEGORIES.index(check.category))
     result: dict[str, Any] = {
@@ -320,5 +321,5 @@ def _told(error: OperatorError | ValueError) -> tuple[str, str]:
     if not isinstance(error, OperatorError):
         return str(error), f"Mend that, {then}"
     what = f"{error.where}: {error.what}" if error.where else error.what
-    way_out = error.way_out.rstrip(".")
+    way_out = error.way_out.removeprefix("Nothing was changed. ").replace(" and run again", "").rstrip(".")
     return what, way_out if "rollout" in way_out else f"{way_out or 'Mend that'}, {then}"

@@ -8,21 +8,26 @@ import json
 import os
 import pwd
 import re
-import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, claude_code_managed
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
+    AGENTS,
+    claude_code_managed,
+    codex,
+    gemini,
+    opencode,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import person
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import CATEGORIES
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.databricks_cli import fixtures
@@ -36,21 +41,28 @@ REPLY = "echo Hello."
 class Host:
     """``cli``: the directory of the fixture ``databricks_cli``. Nobody is signed in yet, nothing rolled out."""
 
-    def __init__(
-        self, place: Path, workspace: Workspace, cli: Path, monkeypatch: pytest.MonkeyPatch, identity: str
-    ) -> None:
-        self.workspace, self.cli, self.place, self.monkeypatch = workspace, cli, place, monkeypatch
+    def __init__(self, place: Path, workspace: Workspace, cli: Path, identity: str, **options: Any) -> None:
+        self.workspace, self.cli, self.place = workspace, cli, place
+        self.clean_up: list[Callable[[], None]] = []
         self.home = place / "home"
-        self.home.mkdir(mode=0o700)
-        self.options: dict[str, Any] = options_for(
-            workspace_url=workspace.url, ca_file=workspace.ca_file, identity=identity, agents=["claude_code"]
-        )
-        self.options.update(self._credentials(identity))
+        self.home.mkdir(parents=True, mode=0o700)
+        self.ca_file = place / "ca.pem"
+        self.ca_file.write_bytes(Path(workspace.ca_file).read_bytes())
+        self.managed = place / "managed"
+        self.managed.mkdir()
+        self.shell = _script(place / "shell", "PATH=/usr/bin:/bin\nexport PATH\n. ~/.profile\nexec env")
+        self.options: dict[str, Any] = {
+            **options_for(workspace_url=workspace.url, ca_file=str(self.ca_file), identity=identity),
+            **self._credentials(identity),
+            **options,
+        }
         self.profile = self.home / ".profile"
         self.start_files('PATH="$HOME/.local/bin:$PATH"')
-        self._isolate()
+        self.databricks = self.path(".local/bin/databricks")
         for name in AGENTS:
             self.agent(name)
+        if identity == "user":
+            self.install_databricks()
 
     @property
     def owner(self) -> Owner:
@@ -68,10 +80,11 @@ class Host:
         rollout.apply(self.owner, self.options, How())
 
     def examine(self) -> list[dict[str, str]]:
-        """What the doctor finds, with ``~`` for the home and without what changes from run to run."""
+        """What the doctor finds, with ``~`` for the home, and the workspace by a name that is the same in each run."""
         told = json.dumps(rollout.examine(self.owner, self.options, How())["checks"])
         shown = told.replace(str(self.home), "~").replace(self.workspace.url, "https://WORKSPACE")
-        return [one for one in json.loads(shown) if one["category"] in CATEGORIES]
+        found: list[dict[str, str]] = json.loads(shown)
+        return found
 
     def findings(self) -> list[dict[str, str]]:
         """Of that, what is not in order: the worst first, each kind in the order in which people mend things."""
@@ -87,6 +100,10 @@ class Host:
         """A command that the doctor names, as the person types it."""
         typed = command.replace("~", str(self.home))
         subprocess.run(["/bin/sh", "-c", typed], check=True, cwd="/", env={**os.environ, "HOME": str(self.home)})
+
+    def install_databricks(self) -> None:
+        """Where agents find it, whose PATH is short."""
+        self.databricks.symlink_to(self.cli / "databricks")
 
     def start_files(self, *lines: str) -> None:
         """What the person's ``~/.profile`` says, but for a block of ours."""
@@ -139,24 +156,23 @@ class Host:
             return {"client_id": self.workspace.client_id, "oidc_token_file": "~/oidc-token", "token_audience": AUDIENCE}
         return {}
 
-    def _isolate(self) -> None:
-        """No setting of this machine's, and a login shell that reads ``~/.profile``."""
-        patch = self.monkeypatch
-        shell = _script(self.place / "shell", "PATH=/usr/bin:/bin\nexport PATH\n. ~/.profile\nexec env")
-        entry = pwd.getpwuid(os.geteuid())
-        ours = pwd.struct_passwd((*entry[:5], str(self.home), str(shell)))
+    def enter(self, patch: pytest.MonkeyPatch) -> None:
+        """No setting of this machine's from here on, and a login shell that reads ``~/.profile``."""
+        entry = _USERS(os.geteuid())
+        ours = pwd.struct_passwd((*entry[:5], str(self.home), str(self.shell)))
         patch.setattr(pwd, "getpwuid", lambda uid: ours if uid == os.geteuid() else _USERS(uid))
         patch.setattr(person, "START_FILES", tuple(one for one in person.START_FILES if one.startswith("~/")))
-        managed = self.place / "managed"
-        managed.mkdir()
-        patch.setattr(claude_code_managed, "DIRECTORIES", (str(managed),))
+        patch.setattr(claude_code_managed, "DIRECTORIES", (str(self.managed),))
+        patch.setattr(user_sign_in, "_USUAL_DIRECTORIES", ())
+        patch.setattr(codex, "_MACHINE_FILE", str(self.managed / "managed_config.toml"))
+        for module in (gemini, opencode):
+            patch.setattr(module, "machine_directory", lambda linux, darwin: str(self.managed))
         for name in list(os.environ):
             if name.lower().endswith("_proxy") or name.startswith(("ANTHROPIC", "CLAUDE", "DATABRICKS", "XDG")):
                 patch.delenv(name)
         patch.setenv("HOME", str(self.home))
-        patch.setenv("PATH", f"{self.cli}:/usr/bin:/bin")
+        patch.setenv("PATH", "/usr/bin:/bin")
         patch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
-        patch.setenv("SSL_CERT_FILE", self.workspace.ca_file)
 
 
 _USERS = pwd.getpwuid
@@ -166,7 +182,3 @@ def _script(path: Path, text: str) -> Path:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
     return path
-
-
-def quoted(paths: Sequence[str]) -> str:
-    return " ".join(map(shlex.quote, paths))

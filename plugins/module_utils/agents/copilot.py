@@ -74,6 +74,8 @@ class Copilot(Agent):
         outranking = ("BEARER_TOKEN", "HEADERS", "MODEL_ID", "WIRE_MODEL", "TRANSPORT")
         return Launch(environment, unset=tuple(f"COPILOT_PROVIDER_{name}" for name in outranking))
 
+    prompt_tokens = 3_000
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server and no tool: a reply is all that is wanted.
         own = ["--silent", "--no-color", "--no-custom-instructions", "--disable-builtin-mcps", "--available-tools=none"]

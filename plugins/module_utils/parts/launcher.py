@@ -174,10 +174,10 @@ class Launcher(Part):
             elif first is not None and os.path.samefile(first, ours):
                 yield Check("Dependencies", name, PASS, ours)
             elif first is not None:
-                way_out = f"Run the rollout, then open a new terminal; see what puts {os.path.dirname(first)} first on PATH"
+                way_out = f"See what puts {os.path.dirname(first)} before our directory on PATH, then open a new terminal"
                 yield Check("Conflicts", name, WARN, f"{ours}: {first} comes before it", way_out)
             else:
-                way_out = "Run the rollout, then open a new terminal; see what sets PATH last"
+                way_out = "See what sets PATH last in this user's start files, then open a new terminal"
                 yield Check("Environment", name, WARN, f"{ours}: is not on this user's PATH", way_out)
 
     def traces(self, ledger: Ledger) -> None:
