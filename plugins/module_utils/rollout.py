@@ -282,10 +282,14 @@ def _ledger(owner: Owner, config: Config) -> Check:
     except OperatorError as error:
         return Check(*what, FAIL, f"{error.where}: {error.what}", error.way_out)
     if interrupted:
-        return Check(*what, FAIL, f"{ledger.path}: a run was stopped in its middle", f"{ROLL_OUT}: it brings that to its end")
+        return Check(
+            *what, FAIL, f"{ledger.path}: a run was stopped in its middle", f"{ROLL_OUT}: it brings that to its end"
+        )
     if ledger.is_new and os.path.lexists(config.config_file):
         said = f"{ledger.path} is gone: what stood here before the rollout is not known any more"
-        return Check(*what, WARN, said, f"Put it back from a backup, or: {ROLL_OUT}, which notes what can still be known")
+        return Check(
+            *what, WARN, said, f"Put it back from a backup, or: {ROLL_OUT}, which notes what can still be known"
+        )
     return Check(*what, PASS, "nothing is rolled out yet" if ledger.is_new else f"{len(ledger.documents)} files")
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.agents.prompts import cheap
 from tests.agents.network import Network
+from tests.agents.prompts import cheap
 from tests.agents.terminal import LAUNCHERS, typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest

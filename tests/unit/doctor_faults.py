@@ -34,7 +34,7 @@ DATA = ".local/share/fmapi-coding-agents"
 CLAUDE, CODEX, GEMINI = ".claude/settings.json", ".codex/config.toml", ".gemini/settings.json"
 OPENCODE, PI, HERMES = ".config/opencode/opencode.json", ".pi/agent/settings.json", ".hermes/config.yaml"
 MODEL = AGENTS["claude_code"].model_defaults["default"]
-SERVICES = {slot: "system.ai.claude-opus-4-6" for slot in AGENTS["claude_code"].model_defaults}
+SERVICES = dict.fromkeys(AGENTS["claude_code"].model_defaults, "system.ai.claude-opus-4-6")
 OFTEN = 99
 """More requests than one examination makes."""
 
@@ -94,7 +94,11 @@ def in_file(name: str, agent: str, path: str, change: Callable[[str], str]) -> N
 
 
 def by_workspace(
-    name: str, identity: str = "service_principal", forgets: bool = False, options: dict[str, Any] | None = None, **orders: Any
+    name: str,
+    identity: str = "service_principal",
+    forgets: bool = False,
+    options: dict[str, Any] | None = None,
+    **orders: Any,
 ) -> None:
     """What the workspace does, until whoever runs it has mended it. ``forgets``: no token is at hand on the host."""
 
@@ -153,15 +157,18 @@ def _home(host: Host, patch: pytest.MonkeyPatch) -> None:
     host.home.chmod(0o500)
 
 
+_STATVFS = ("bsize", "frsize", "blocks", "bfree", "bavail", "files", "ffree", "favail", "flag", "namemax", "fsid")
+
+
 def room(name: str, **changes: int) -> None:
     """A file system in another state."""
 
     def plant(_host: Host, patch: pytest.MonkeyPatch) -> Iterator[None]:
-        statvfs, fields = os.statvfs, ("bsize frsize blocks bfree bavail files ffree favail flag namemax fsid".split())
+        statvfs = os.statvfs
 
         def changed(path: Any) -> os.statvfs_result:
             found = statvfs(path)
-            return os.statvfs_result(tuple(changes.get(one, getattr(found, f"f_{one}")) for one in fields))
+            return os.statvfs_result(tuple(changes.get(one, getattr(found, f"f_{one}")) for one in _STATVFS))
 
         patch.setattr(os, "statvfs", changed)
         yield
@@ -216,7 +223,10 @@ def _too_old(host: Host, patch: pytest.MonkeyPatch) -> None:
 
 @fault("Node.js is too old for the agent", agent="pi")
 def _old_node(host: Host, _patch: pytest.MonkeyPatch) -> Iterator[None]:
-    node, program = host.path(".local/bin/node"), host.path(".local/lib/node_modules", AGENTS["pi"].source.package, "cli.js")
+    node, program = (
+        host.path(".local/bin/node"),
+        host.path(".local/lib/node_modules", AGENTS["pi"].source.package, "cli.js"),
+    )
     before = program.read_text()
     program.write_text("#!/usr/bin/env node\n")
     for version in ("v18.20.0", "v22.23.0"):
@@ -394,7 +404,9 @@ def _changed_value(host: Host, _patch: pytest.MonkeyPatch) -> None:
 
 
 in_file("the settings do not parse", "claude_code", CLAUDE, lambda text: text + "}")
-in_file("a value in the settings is of another type", "claude_code", CLAUDE, json_with("permissions", "allow", value="Bash"))
+in_file(
+    "a value in the settings is of another type", "claude_code", CLAUDE, json_with("permissions", "allow", value="Bash")
+)
 in_file("the settings list other models", "claude_code", CLAUDE, json_with("availableModels", value=["haiku"]))
 in_file("Codex: an older profile is chosen", "codex", CODEX, lambda text: f'profile = "work"\n{text}')
 in_file("Codex: a variable for the token", "codex", CODEX, after("[model_providers.databricks]\n", 'env_key = "X"\n'))
@@ -410,7 +422,10 @@ in_file("Gemini CLI: a byte order mark", "gemini", GEMINI, lambda text: f"\ufeff
 in_file("OpenCode: a value of another type", "opencode", OPENCODE, json_with("instructions", value=3))
 in_file("Pi: a value of another type", "pi", PI, json_with("packages", value=3))
 in_file(
-    "Hermes: our plugin is switched off", "hermes", HERMES, after("plugins:\n", "  disabled:\n    - fmapi_coding_agents\n")
+    "Hermes: our plugin is switched off",
+    "hermes",
+    HERMES,
+    after("plugins:\n", "  disabled:\n    - fmapi_coding_agents\n"),
 )
 in_file("Hermes: another dialect", "hermes", HERMES, after("  databricks:\n", "    api_mode: anthropic_messages\n"))
 
@@ -443,9 +458,18 @@ def managed(name: str, agent: str, file: str, text: str) -> None:
     beside(name, agent, lambda host: host.managed / file, text)
 
 
-managed("managed settings force the vendor's sign-in", "claude_code", "managed-settings.json", '{"forceLoginMethod": "console"}')
-managed("managed settings name another helper", "claude_code", "managed-settings.json", '{"apiKeyHelper": "/opt/helper"}')
-managed("managed settings deny the model", "claude_code", "managed-settings.json", json.dumps({"deniedModels": ["opus"]}))
+managed(
+    "managed settings force the vendor's sign-in",
+    "claude_code",
+    "managed-settings.json",
+    '{"forceLoginMethod": "console"}',
+)
+managed(
+    "managed settings name another helper", "claude_code", "managed-settings.json", '{"apiKeyHelper": "/opt/helper"}'
+)
+managed(
+    "managed settings deny the model", "claude_code", "managed-settings.json", json.dumps({"deniedModels": ["opus"]})
+)
 managed("a managed file of Codex goes elsewhere", "codex", "managed_config.toml", 'model_provider = "corp"\n')
 managed("a managed file of Codex does not parse", "codex", "managed_config.toml", "model_provider = \n")
 managed(
@@ -456,7 +480,10 @@ managed(
 )
 managed("a managed file of OpenCode names another model", "opencode", "opencode.json", '{"model": "openai/gpt-5"}')
 beside(
-    "a file of Gemini CLI sets another model", "gemini", lambda host: host.path(".gemini/.env"), "GEMINI_MODEL=gemini-2.5-pro\n"
+    "a file of Gemini CLI sets another model",
+    "gemini",
+    lambda host: host.path(".gemini/.env"),
+    "GEMINI_MODEL=gemini-2.5-pro\n",
 )
 
 
@@ -477,7 +504,9 @@ in_file(
     "claude_code",
     CLAUDE,
     json_with(
-        "hooks", "SessionStart", value=[{"hooks": [{"type": "command", "command": "databricks-claude hooks session-start"}]}]
+        "hooks",
+        "SessionStart",
+        value=[{"hooks": [{"type": "command", "command": "databricks-claude hooks session-start"}]}],
     ),
 )
 
@@ -651,7 +680,9 @@ by_workspace("the identity lacks its entitlement", **failing(session.WHO_AM_I, 4
 by_workspace("the model is not served", endpoint_state=[{"name": MODEL, "ready": "ABSENT"}])
 by_workspace("the model is not ready", endpoint_state=[{"name": MODEL, "ready": "NOT_READY"}])
 by_workspace("the model may not be asked", **failing(f"/api/2.0/serving-endpoints/{MODEL}", 403))
-by_workspace("the model cannot be looked up, the workspace is busy", **failing(f"/api/2.0/serving-endpoints/{MODEL}", 429))
+by_workspace(
+    "the model cannot be looked up, the workspace is busy", **failing(f"/api/2.0/serving-endpoints/{MODEL}", 429)
+)
 
 
 @fault("the model service is not there", models={"claude_code": {**SERVICES, "opus": "system.ai.claude-opus-9"}})
@@ -717,5 +748,6 @@ def _revoked(host: Host, _patch: pytest.MonkeyPatch) -> Iterator[None]:
     Path(f"{host.config.cache_file}.served").unlink(missing_ok=True)
     host.workspace.control(revoke_tokens=True)
     yield  # and once more
+
 
 DISTURBING = {"the sign-in has expired", "the personal access token is refused", "the token was revoked"}

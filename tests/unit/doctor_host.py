@@ -81,7 +81,10 @@ class Host:
 
     def examine(self) -> list[dict[str, str]]:
         """What the doctor finds, with ``~`` for the home, and the workspace by a name that is the same in each run."""
-        told = json.dumps(rollout.examine(self.owner, self.options, How())["checks"])
+        result = rollout.examine(self.owner, self.options, How())
+        failed = any(one["status"] == "FAIL" for one in result["checks"])
+        assert ("error" in result) is failed, "a playbook's exit status tells of failures, and of nothing else"
+        told = json.dumps(result["checks"])
         shown = told.replace(str(self.home), "~").replace(self.workspace.url, "https://WORKSPACE")
         found: list[dict[str, str]] = json.loads(shown)
         return found
@@ -124,7 +127,9 @@ class Host:
             program.unlink(missing_ok=True)
             program.symlink_to(package / "cli.js")
         else:
-            information = root / f"lib/python3.13/site-packages/{agent.source.package.replace('-', '_')}-{version}.dist-info"
+            information = (
+                root / f"lib/python3.13/site-packages/{agent.source.package.replace('-', '_')}-{version}.dist-info"
+            )
             information.mkdir(parents=True, exist_ok=True)
             (information / "RECORD").write_text(f"../../../bin/{agent.command},,\n")
             _script(program, script)
@@ -153,7 +158,11 @@ class Host:
         if identity == "workload_identity":
             self.workspace.trust_workload(ISSUER, SUBJECT, AUDIENCE)
             self.path("oidc-token").write_text(self.workspace.oidc_token(ISSUER, SUBJECT, AUDIENCE))
-            return {"client_id": self.workspace.client_id, "oidc_token_file": "~/oidc-token", "token_audience": AUDIENCE}
+            return {
+                "client_id": self.workspace.client_id,
+                "oidc_token_file": "~/oidc-token",
+                "token_audience": AUDIENCE,
+            }
         return {}
 
     def enter(self, patch: pytest.MonkeyPatch) -> None:

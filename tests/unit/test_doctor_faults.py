@@ -16,7 +16,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.s
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import CATEGORIES
 
 from tests.databricks_cli.fixtures import databricks_cli
-from tests.unit.doctor_faults import DISTURBING, FAULTS, KNOWN, Fault
+from tests.unit.doctor_faults import DISTURBING, FAULTS, Fault
 from tests.unit.doctor_host import Host
 from tests.workspace.client import Workspace
 
@@ -43,7 +43,9 @@ class Row(NamedTuple):
 
 def _rows() -> list[Row]:
     lines = [line.strip("|").split("|") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
-    cells = [[re.sub(r"(?<!\\)`", "", cell).strip() for cell in line] for line in lines if len(line) == len(Row._fields)]
+    cells = [
+        [re.sub(r"(?<!\\)`", "", cell).strip() for cell in line] for line in lines if len(line) == len(Row._fields)
+    ]
     return [Row(*line) for line in cells if line[0] != "fault"]
 
 
@@ -160,8 +162,3 @@ def follow(fix: str, host: Host) -> None:
         host.run(command["typed"])
     if not command or command["then"]:
         host.roll_out()
-
-
-def test_versions_in_the_table_have_no_lock() -> None:
-    """Else npm would have to fetch the real program."""
-    assert KNOWN != AGENTS["codex"].pinned_version

@@ -79,7 +79,10 @@ class Gate:
                 message["headers"] = [
                     *message["headers"],
                     (b"server", b"databricks"),
-                    (b"date", email.utils.formatdate(time.time() + self.state.control.clock_ahead, usegmt=True).encode()),
+                    (
+                        b"date",
+                        email.utils.formatdate(time.time() + self.state.control.clock_ahead, usegmt=True).encode(),
+                    ),
                     (b"x-request-id", request_id.encode()),
                 ]
             await send(message)

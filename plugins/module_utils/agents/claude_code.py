@@ -173,7 +173,9 @@ class ClaudeCode(Agent):
         "Before its first session in a terminal, it asks each user for a theme."
     )
 
-    misleading = {"ANTHROPIC_API_KEY": "in a terminal Claude Code asks whether to use that key instead of the workspace"}
+    misleading = {
+        "ANTHROPIC_API_KEY": "in a terminal Claude Code asks whether to use that key instead of the workspace"
+    }
     shape = SETTINGS
     element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
 
@@ -283,7 +285,12 @@ class ClaudeCode(Agent):
         managed = claude_code_managed.problems(
             ours, options.token_helper, models, outranking, version or self.pinned_version
         )
-        return [*_proxy_problems(options, environment), *managed, *claude_code_projects.problems(options.owner, ours), *self._leftovers(options)]
+        return [
+            *_proxy_problems(options, environment),
+            *managed,
+            *claude_code_projects.problems(options.owner, ours),
+            *self._leftovers(options),
+        ]
 
     def _leftovers(self, options: AgentOptions) -> list[Problem]:
         """Hooks of a proxy on the host, which nothing asks any more."""

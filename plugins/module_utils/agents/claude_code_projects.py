@@ -33,7 +33,9 @@ def problems(owner: Owner, ours: Mapping[str, str]) -> Iterator[Problem]:
         for path in (os.path.join(project, ".claude", name) for name in _NAMES):
             keys = [] if path == own else _keys_in(path, ours)
             if keys:
-                what = f"{path} sets {', '.join(keys)}: in that project Claude Code asks elsewhere, or with another token"
+                what = (
+                    f"{path} sets {', '.join(keys)}: in that project Claude Code asks elsewhere, or with another token"
+                )
                 yield Problem("WARN", what, f"Take it out of {path}")
 
 

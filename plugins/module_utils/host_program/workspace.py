@@ -19,8 +19,8 @@ _ENDPOINTS = ("token_endpoint", "authorization_endpoint")
 
 
 class Answer(NamedTuple):
-    """``body`` is the JSON object of the answer, or None where it holds none; ``retry_after`` is in seconds, ``date`` (in seconds since
-    the epoch) is when the other side's clock says that it was sent.
+    """``body`` is the JSON object of the answer, or None where it holds none; ``retry_after`` is in seconds, ``date`` is when it was
+    sent by the other side's clock, in seconds since the epoch.
     """
 
     status: int

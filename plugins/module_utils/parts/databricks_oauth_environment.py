@@ -40,7 +40,9 @@ def home(examination: Examination) -> Check:
     if free < _LEAST_BYTES:
         return Check(*check, FAIL, f"the file system of {where} is full ({free >> 10} kB are left)", "Free some space")
     if room.f_files and not (room.f_ffree if owner.uid == 0 else room.f_favail):
-        return Check(*check, FAIL, f"the file system of {where} takes no more files (no inode is left)", "Remove some files")
+        return Check(
+            *check, FAIL, f"the file system of {where} takes no more files (no inode is left)", "Remove some files"
+        )
     return Check(*check, PASS, f"{where} can be written to, {free >> 20} MB are free")
 
 

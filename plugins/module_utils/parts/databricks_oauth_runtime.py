@@ -43,7 +43,9 @@ def _directories(owner: Owner) -> Check:
             weak = careful.weak_spot(directory, owner.uid)
             status = os.stat(directory) if os.path.lexists(directory) else None
         except OSError as error:
-            return Check(*check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Check its owner and mode")
+            return Check(
+                *check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Check its owner and mode"
+            )
         if weak is not None:
             fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
             return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
@@ -106,7 +108,9 @@ def _cache(owner: Owner, config: Config) -> Check:
     elif owner.uid == os.geteuid() and token_cache.load(config) is None:
         said = f"{path} holds no token that can be read"
     if said:
-        return Check(*check, WARN, f"{said}: it is not used, each call asks for a token", f"Run: rm -rf {shlex.quote(path)}")
+        return Check(
+            *check, WARN, f"{said}: it is not used, each call asks for a token", f"Run: rm -rf {shlex.quote(path)}"
+        )
     return Check(*check, PASS, "private")
 
 

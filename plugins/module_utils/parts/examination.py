@@ -99,7 +99,10 @@ class Examination:
         return "the workspace does not answer" if self.answers is False else ""
 
     def get(self, path: str, token: str = "", root: str = "") -> tuple[int | str, dict[str, Any]]:
-        """HTTP status and JSON body, or why there was no answer (see :func:`unanswered`). ``root`` is another URL than the workspace's."""
+        """HTTP status and JSON body, or why there was no answer: see :func:`unanswered`.
+
+        ``root`` is another URL than the workspace's.
+        """
         try:
             bearer = f"Bearer {token}" if token else None
             answer = workspace.ask(root or self.config.workspace_url, path, bearer, self.config.ca_file)

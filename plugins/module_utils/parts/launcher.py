@@ -174,7 +174,9 @@ class Launcher(Part):
             elif first is not None and os.path.samefile(first, ours):
                 yield Check("Dependencies", name, PASS, ours)
             elif first is not None:
-                way_out = f"See what puts {os.path.dirname(first)} before our directory on PATH, then open a new terminal"
+                way_out = (
+                    f"See what puts {os.path.dirname(first)} before our directory on PATH, then open a new terminal"
+                )
                 yield Check("Conflicts", name, WARN, f"{ours}: {first} comes before it", way_out)
             else:
                 way_out = "See what sets PATH last in this user's start files, then open a new terminal"
