@@ -57,9 +57,13 @@ def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     return result
 
 
+def _may_change(owner: Owner) -> bool:
+    return not owner.is_machine or os.geteuid() == 0
+
+
 def wanted_options(owner: Owner, known: Remembered, carried: Mapping[str, Any], defaults: Options) -> dict[str, Any]:
     """The options of the rollout that is remembered. Raises OperatorError."""
-    return options_of(owner, known, {**carried, "forgotten": _FORGOTTEN}, defaults)
+    return options_of(owner, known, {**carried, "forgotten": _FORGOTTEN}, defaults, _may_change(owner))
 
 
 def versions(owner: Owner, options: Options) -> dict[str, str]:
@@ -104,7 +108,7 @@ def _compared(owner: Owner, known: Remembered, carried: Mapping[str, Any]) -> di
     except OperatorError as error:
         return {**found, "state": DRIFTED, "detail": error.told, "drift": [error.told]}
     found["agents"] = _agents(owner, known, options)
-    if owner.is_machine and os.geteuid() != 0:
+    if not _may_change(owner):
         return {**found, "state": UNKNOWN, "detail": "Root alone can compare the files of all users"}
     ledger = Ledger.load(owner)
     found["files"] = sorted(ledger.documents)
@@ -143,7 +147,7 @@ def doctor_options(owner: Owner, prompt: bool) -> dict[str, Any]:
     """The options of a doctor on the host itself. Raises OperatorError where nothing is remembered."""
     known = remembered(owner)
     carried = {"program_sha256": known.program_sha256}
-    options = options_of(owner, known, carried, {"doctor_prompt": prompt})
+    options = options_of(owner, known, carried, {"doctor_prompt": prompt}, _may_change(owner))
     return {**options, "parts": [name for name in PARTS if name in known.parts], "doctor_prompt": prompt}
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import careful
@@ -29,7 +29,7 @@ from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
 from .parts import PARTS
 from .parts.base import Done, Part
 from .parts.context import bare_config, config_of
-from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
+from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
 from .parts.wanted_state import WantedState
 from .places import How
 from .platforms import OS_RELEASE, PLATFORMS, platform_of
@@ -170,11 +170,14 @@ def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     parts = _chosen(options)
     config = config_of(owner, options)
     examination = Examination(owner, options, config, dict(os.environ), offline=how.check)
+    ledger = _ledger(owner, config)
     checks = [
         Check("Dependencies", "Python", PASS, platform.python_version()),
-        *(_configuration(part, owner, options) for part in parts),
+        ledger,
+        # What says more of a file comes before that it differs.
+        *(check for part in parts for check in _checks(part, examination, ledger)),
+        *(_configuration(part, owner, options, ledger) for part in parts),
         Check("Configuration", "routing", PASS, f"{options['routing']} ({options['routing_reason']})"),
-        *(check for part in parts for check in part.checks(examination)),
     ]
     checks.sort(key=lambda check: CATEGORIES.index(check.category))
     result: dict[str, Any] = {
@@ -295,16 +298,59 @@ def _check_diff(plans: list[Plan], how: How) -> None:
         check_readable(plans)
 
 
-def _configuration(part: Part, owner: Owner, options: Options) -> Check:
+def _ledger(owner: Owner, config: Config) -> Check:
+    """Whether what we know of this owner's files is there, and whole."""
+    what = ("Runtime files", "ledger")
+    if owner.is_machine and os.geteuid() != 0:
+        return Check(*what, SKIP, "root alone can read it")
+    try:
+        ledger = Ledger.load(owner)
+        interrupted = bool(ledger.settle()) or bool(ledger.leftovers)
+    except OperatorError as error:
+        return Check(*what, FAIL, f"{error.where}: {error.what}", error.way_out)
+    if interrupted:
+        return Check(
+            *what, FAIL, f"{ledger.path}: a run was stopped in its middle", f"{ROLL_OUT}: it brings that to its end"
+        )
+    if ledger.is_new and os.path.lexists(config.config_file):
+        said = f"{ledger.path} is gone: what stood here before the rollout is not known any more"
+        return Check(
+            *what, WARN, said, f"Put it back from a backup, or: {ROLL_OUT}, which notes what can still be known"
+        )
+    return Check(*what, PASS, "nothing is rolled out yet" if ledger.is_new else f"{len(ledger.documents)} files")
+
+
+def _checks(part: Part, examination: Examination, ledger: Check) -> Iterator[Check]:
+    """What a part looks at. What cannot be looked at any further is a finding, not the end of the examination."""
+    try:
+        yield from part.checks(examination)
+    except (OperatorError, ValueError) as error:
+        if ledger.status != FAIL:
+            yield Check("Configuration", part.name, FAIL, *_told(error))
+
+
+def _configuration(part: Part, owner: Owner, options: Options, ledger: Check) -> Check:
     """Whether a part's documents are as wanted."""
     what = ("Configuration", part.name)
+    if ledger.status in (FAIL, SKIP):
+        return Check(*what, SKIP, "not compared: see the ledger")
     try:
         outcome = bring(owner, [part.name], part.wanted(owner, options), True, _traces)
         missing = part.missing(owner, options)
     except (OperatorError, ValueError) as error:
-        return Check(*what, FAIL, str(error), "Mend that first, then run the rollout")
+        return Check(*what, FAIL, *_told(error))
     if outcome.changed or missing:
         differing = [*(one.path for one in outcome.plans if one.changed), *missing]
         said = f"not as wanted: {', '.join(differing)}"
         return Check(*what, FAIL, said, f"{ROLL_OUT} (--check --diff shows the lines)")
     return Check(*what, PASS, "as wanted")
+
+
+def _told(error: OperatorError | ValueError) -> tuple[str, str]:
+    """What is wrong, and the way out, after which the rollout goes on."""
+    then = "then run the rollout"
+    if not isinstance(error, OperatorError):
+        return str(error), f"Mend that, {then}"
+    what = f"{error.where}: {error.what}" if error.where else error.what
+    way_out = error.way_out.removeprefix("Nothing was changed. ").replace(" and run again", "").rstrip(".")
+    return what, way_out if "rollout" in way_out else f"{way_out or 'Mend that'}, {then}"

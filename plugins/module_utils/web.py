@@ -10,6 +10,7 @@ with its headers as well as with its body. The standard library only.
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import http.client
 import socket
 import ssl
@@ -86,6 +87,14 @@ def seconds_to_wait(header: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         return None
     return min(int(text), _LONGEST_WAIT)
+
+
+def moment(header: str | None) -> float | None:
+    """A ``Date`` in seconds since the epoch; None for what is none."""
+    try:
+        return email.utils.parsedate_to_datetime(header or "").timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
 
 
 def same_origin(one: object, other: str) -> bool:

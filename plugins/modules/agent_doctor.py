@@ -82,7 +82,9 @@ checks:
       returned: always
       sample: ada
     category:
-      description: V(Dependencies), V(Configuration), V(Environment), V(Connectivity), V(Auth), V(Models) or V(Prompt).
+      description:
+        - V(Environment), V(Dependencies), V(Runtime files), V(Configuration), V(Conflicts), V(Connectivity), V(Auth), V(Models) or
+          V(Prompt).
       type: str
       returned: always
       sample: Auth

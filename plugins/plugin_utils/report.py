@@ -136,6 +136,9 @@ class _Host:
         if self.unreachable is not None:
             return "unreachable"
         worst = {check.get("status") for check in self.checks}
+        failed = [check for check in self.checks if check.get("status") == FAIL]
+        if failed and not self.failures() and all(map(_waits_for_a_sign_in, failed)):
+            return "not signed in"
         if FAIL in worst or self.failures():
             return "faults"
         return "warnings" if WARN in worst else "in order"
@@ -144,7 +147,7 @@ class _Host:
         """What became of it, in one word."""
         if self.unreachable is not None:
             return "unreachable"
-        if self.failures() or self.verdict() == "faults":
+        if self.failures() or self.verdict() in ("faults", "not signed in"):
             return "failed"
         if self.changed:
             return "would change" if self.would else "changed"
@@ -453,12 +456,13 @@ def _of_doctor(hosts: Sequence[_Host], run: Run) -> list[Line]:
         words = {
             "in order": "in order",
             "warnings": "with warnings",
+            "not signed in": "not signed in",
             "faults": "with faults",
             "unreachable": "unreachable",
         }
         counts = [f"{verdicts.count(verdict)} {word}" for verdict, word in words.items() if verdict in verdicts]
         counts += [f"{len(run.gone)} not reached"] if run.gone else []
-        bad = {"faults", "unreachable"} & set(verdicts) or run.gone
+        bad = {"not signed in", "faults", "unreachable"} & set(verdicts) or run.gone
         tone = "error" if bad else "warning" if "warnings" in verdicts else "ok"
         found.append(Line(f"Doctor on {len(hosts) + len(run.gone)} hosts: {', '.join(counts)}", tone))
     found += _trouble(hosts, run)
@@ -503,7 +507,7 @@ def _grouped_checks(hosts: Sequence[_Host], run: Run) -> list[Line]:
                 fixes.setdefault(key, _Group()).add(
                     host.general(str(check.get("fix", ""))), host.tilde(str(check.get("fix", "")))
                 )
-        for key, group in faults.items():
+        for key, group in _by_size(faults):
             found += wrapped(f"{status} {_one_of(group.texts, key)}", run, _TONES[status])
             found += _names(group.names, run, _WITH_TROUBLE)
             ways = fixes[key]
@@ -677,6 +681,11 @@ def _visible(found: re.Match[str]) -> str:
 
 def _is_about_host(entry: Entry) -> bool:
     return entry.get("module") not in _PREFLIGHTS and entry.get("status") != "skipped"
+
+
+def _waits_for_a_sign_in(check: Mapping[str, str]) -> bool:
+    """Whether a failed check means no more than that a person has to sign in: the command for that is its fix."""
+    return check.get("category") == "Auth" and re.match(r"Run: \S+ login\b", str(check.get("fix"))) is not None
 
 
 def _sessions(entry: Entry) -> list[Mapping[str, str]]:

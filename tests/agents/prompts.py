@@ -13,6 +13,7 @@ import pytest
 
 from plugins.module_utils.agents import AGENTS
 from tests.agents.terminal import typed
+from tests.workspace.client import Workspace
 
 PROMPTS = {
     "claude_code": "claude -p hello",
@@ -47,6 +48,12 @@ GONE = {
 def asked(name: str) -> str:
     """What the path of an agent's prompts begins with."""
     return ASKED[AGENTS[name].dialects[0]]
+
+
+def cheap(workspace: Workspace, name: str) -> bool:
+    """Whether what the doctor has asked through this agent so far is within what it may cost; and it has asked."""
+    spent = [one.get("input_tokens", 0) for one in workspace.requests(asked(name))]
+    return 0 < sum(spent) <= AGENTS[name].prompt_tokens
 
 
 def prompted(home: Path, prefix: Path, name: str, within: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:

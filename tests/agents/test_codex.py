@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agents.network import Network
+from tests.agents.prompts import cheap
 from tests.agents.terminal import LAUNCHERS, typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -145,6 +146,7 @@ def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator,
     play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Codex"]["status"] == "PASS", found
+    assert cheap(operator.workspace, "codex")
     operator.workspace.control(fail_next={"path_prefix": "/ai-gateway/codex/v1/responses", "status": 400, "count": 9})
     play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents.network import Network
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, cheap
 from tests.agents.terminal import LAUNCHERS, typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -110,6 +110,7 @@ def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator,
     play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Copilot CLI"]["status"] == "PASS", found
+    assert cheap(operator.workspace, "copilot")
     assert [one["tools"] for one in operator.workspace.requests(ASKED)] == [0]
     operator.workspace.control(fail_next={"path_prefix": ASKED, "status": 400, "count": 9})
     play = operator.doctor(home, prompt=True, report=REPORT)

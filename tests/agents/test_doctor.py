@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from plugins.module_utils.agents.claude_code import ClaudeCode
 from tests import homes
 from tests.agents.claude import Claude
+from tests.agents.prompts import cheap
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import Manifest, differences, manifest
 from tests.workspace.client import Workspace, lasting_port
@@ -40,9 +42,12 @@ def test_all_pass_with_a_real_reply(operator: Operator, home: Path) -> None:
     operator.workspace.clear()
     play = _doctor(operator, home, prompt=True).ok()
     passed = {(one["category"], one["check"]): one["detail"] for one in checks(play, "PASS")}
-    assert passed["Prompt", "Claude Code"] == "replied: You said: Reply with one short sentence that says hello."
+    told = passed["Prompt", "Claude Code"]
+    assert re.fullmatch(r"replied: You said: Reply with one short sentence that says hello\. \(\d+ tokens\)", told)
+    assert cheap(operator.workspace, "claude_code")
     assert {category for category, _check in passed} == {
-        *("Dependencies", "Configuration", "Environment", "Auth", "Connectivity", "Models", "Prompt")
+        *("Environment", "Dependencies", "Runtime files", "Configuration", "Conflicts"),
+        *("Connectivity", "Auth", "Models", "Prompt"),
     }
     assert not checks(play, "FAIL") and not checks(play, "WARN")
     assert play.changed() == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.agents.network import Network
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, cheap
 from tests.agents.terminal import typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -129,6 +129,7 @@ def test_the_doctor_prompts_it_and_knows_what_stops_it(operator: Operator, home:
     operator.rollout(home).ok()
     found = doctor(operator, home)
     assert found["Prompt", "Gemini CLI"]["status"] == "PASS", found
+    assert cheap(operator.workspace, "gemini")
     (home / SETTINGS).write_bytes(b"\xef\xbb\xbf" + (home / SETTINGS).read_bytes())
     found = doctor(operator, home)
     assert "byte order mark" in found["Configuration", "Gemini CLI settings"]["detail"], found

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents.network import Network
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, cheap
 from tests.agents.terminal import typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -147,6 +147,7 @@ def test_the_doctor_prompts_it_and_tells_a_reply_from_an_error(operator: Operato
         play = operator.doctor(home, prompt=True, report=REPORT)
         found = {(one["category"], one["check"]): one for one in checks(play)}
         assert found["Prompt", "Hermes"]["status"] == status, found
+        assert failing or cheap(operator.workspace, "hermes")
 
 
 def test_what_the_helper_has_to_say_reaches_the_person(operator: Operator, home: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.agents.network import Network
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, cheap
 from tests.agents.terminal import typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -149,6 +149,7 @@ def test_the_doctor_prompts_it_and_repeats_what_the_helper_says(operator: Operat
     operator.rollout(home).ok()
     found = doctor(operator, home)
     assert found["Prompt", "OpenCode"]["status"] == "PASS", found
+    assert cheap(operator.workspace, "opencode")
     plugin = home / DIRECTORY / "plugin" / "fmapi-coding-agents.js"
     plugin.write_text(plugin.read_text().replace("/token-helper", "/no-helper"))
     found = doctor(operator, home)

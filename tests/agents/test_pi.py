@@ -13,7 +13,7 @@ import pytest
 
 from plugins.module_utils.agents.pi import Pi
 from tests.agents.network import Network
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, cheap
 from tests.agents.terminal import LAUNCHERS, typed
 from tests.control_node import Operator
 from tests.hosts.tree import differences, manifest
@@ -84,6 +84,7 @@ def test_the_doctor_prompts_it_as_the_person_s_terminal_does(operator: Operator,
     play = operator.doctor(home, prompt=True, report=REPORT)
     found = {(one["category"], one["check"]): one for one in checks(play)}
     assert found["Prompt", "Pi"]["status"] == "PASS", found
+    assert cheap(operator.workspace, "pi")
 
 
 def test_after_the_uninstall_the_bare_name_no_longer_reaches_the_workspace(operator: Operator, home: Path) -> None:

@@ -405,6 +405,15 @@ def programs() -> str:
     return _table(("agent", "package", "scripts that run", "in the lock for"), rows)
 
 
+def prompts() -> str:
+    """What the doctor's prompt may cost, and whether the agent tells what it did cost."""
+    rows = []
+    for agent in AGENTS.values():
+        tells = type(agent).tokens is not Agent.tokens
+        rows.append((agent.title, f"{agent.prompt_tokens:,}".replace(",", " "), "yes" if tells else "no"))
+    return _table(("agent", "tokens at most", "says how many it took"), rows)
+
+
 def parts() -> str:
     rows = []
     for name, part in PARTS.items():
@@ -638,6 +647,7 @@ def sections() -> dict[Path, dict[str, str]]:
         },
         ROOT / "docs" / "secrets.md": {"programs": programs()},
         ROOT / "docs" / "toolchain.md": {"fetched": fetched(), "sources": sources()},
+        ROOT / "docs" / "doctor.md": {"prompts": prompts()},
         ROOT / "docs" / "workspace.md": {"grants": grants(), "routings": routings()},
         ROOT / "docs" / "machine-scope.md": {"machine": machine()},
         ROOT / "docs" / "skills.md": {"skills": skill_names(), "places": skill_places()},

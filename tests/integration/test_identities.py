@@ -232,7 +232,7 @@ def test_a_personal_access_token_stays_in_its_place_and_the_doctor_warns(
     assert revoked.status != 0 and "refuses the token (HTTP 401)" in check["detail"]
     again = operator.doctor(home, preflight=False, report=REPORT, **own)
     (check,) = (one for one in checks(again) if one["check"] == "token helper")
-    assert "refuses the personal access token" in check["detail"] and check["fix"] == ""
+    assert "refuses the personal access token" in check["detail"] and "coding_agents_pat" in check["fix"]
 
 
 def test_what_cannot_be_meant_is_refused(operator: Operator, control: ControlNode, tmp_path: Path) -> None:

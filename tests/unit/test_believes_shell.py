@@ -50,7 +50,7 @@ def environment_checks(owner: Owner, offline: bool = False, **given: str) -> lis
     examination = Examination(owner, OPTIONS, config_of(owner, OPTIONS), {"PATH": "/usr/bin:/bin", **given}, offline)
     # No token is asked for: what is found here is found before.
     examination.unasked = lambda: "no token"  # type: ignore[method-assign]
-    return [one for one in AgentSettings().checks(examination) if one.category == "Environment"]
+    return [one for one in AgentSettings().checks(examination) if one.category == "Conflicts"]
 
 
 # -- where it is set ---------------------------------------------------------------------------------------------------

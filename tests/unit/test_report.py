@@ -306,6 +306,31 @@ def test_a_fleet_is_summed_up_and_faults_are_grouped_with_one_fix_failures_first
     ]
 
 
+def test_who_merely_has_to_sign_in_is_counted_apart_and_the_cause_of_most_hosts_comes_first() -> None:
+    login = "Run: ~/.local/share/fmapi-coding-agents/coding-agents login"
+    waiting = [
+        examined(name, check(name, "FAIL", "not signed in to Databricks", login), check(name, "PASS"))
+        for name in ("ada", "bob")
+    ]
+    both = check("eve", "FAIL", "is full", "Free some space", "Environment")
+    found = shown(
+        examined("ok", check("ok", "PASS")),
+        examined("max", check("max", "WARN", "x", "y")),
+        examined("eve", both, check("eve", "FAIL", "not signed in to Databricks", login)),
+        *waiting,
+        entry("gone", "agent_doctor", status="unreachable", msg="timed out"),
+    )
+    counts = "1 in order, 1 with warnings, 2 not signed in, 1 with faults, 1 unreachable"
+    assert found[0] == f"Doctor on 6 hosts: {counts}"
+    told = [line for line in found if line.startswith(("FAIL", "WARN"))]
+    assert told == [
+        "FAIL Auth, token helper: not signed in to Databricks",
+        "FAIL Environment, token helper: is full",
+        "WARN Auth, token helper: x",
+    ]
+    assert "  laptop-eve, laptop-ada, laptop-bob" in found
+
+
 def test_verbose_adds_what_is_in_order_and_repeats_no_fault() -> None:
     found = shown(
         examined("ok", check("ok", "PASS", "printed a token"), check("ok", "SKIP", "not asked")),

@@ -132,6 +132,7 @@ def main(argv: list[str]) -> int:
             log_level="warning",
             access_log=False,
             server_header=False,
+            date_header=False,
             lifespan="off",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,

@@ -106,6 +106,12 @@ def _trigger(action: Callable[[State], None]) -> Parser:
     return parse
 
 
+def _offset(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expected a number of seconds")
+    return float(value)
+
+
 def _seconds(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError("expected a number of seconds, not negative")
@@ -222,6 +228,7 @@ _PARSERS: dict[str, Parser] = {
     "revoke_tokens": _trigger(_revoke_tokens),
     "revoke_sign_ins": _trigger(_revoke_sign_ins),
     "refuse_with": _setting("refuse_with", _refusal),
+    "clock_ahead": _setting("clock_ahead", _offset),
     "deny_sign_in": _setting("deny_sign_in", _flag),
     "reuse_revokes": _setting("reuse_revokes", _flag),
     "gateway": _setting("gateway", _flag),

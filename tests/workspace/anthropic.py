@@ -88,6 +88,7 @@ async def _checked_body(request: Request) -> dict[str, Any]:
         body.get("model"),
         body.get("tools"),
         body.get("stream") is True,
+        count_tokens(body, *_COUNTED),
         anthropic_beta=betas,
         coding_agent_mode="x-databricks-use-coding-agent-mode" in request.headers,
     )

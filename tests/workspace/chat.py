@@ -62,7 +62,7 @@ async def complete(request: Request) -> Response:
     state: State = request.app.state.workspace
     body = await read_body(request)
     stream = body.get("stream") is True
-    note(request, "chat", body.get("model"), body.get("tools"), stream)
+    note(request, "chat", body.get("model"), body.get("tools"), stream, count_tokens(body, "messages", "tools"))
     if not isinstance(body.get("model"), str) or not isinstance(body.get("messages"), list) or not body["messages"]:
         raise bad_parameter("model and messages are required.")
     endpoint = served(state, body["model"], CHAT)

@@ -159,7 +159,7 @@ async def read_body(request: Request) -> dict[str, Any]:
     return body
 
 
-def note(request: Request, dialect: str, model: Any, tools: Any, stream: bool, **more: Any) -> None:
+def note(request: Request, dialect: str, model: Any, tools: Any, stream: bool, tokens: int, **more: Any) -> None:
     """Put the outline of a request into the log, of the tools their number and the kinds of server tools: its content stays out."""
     state: State = request.app.state.workspace
     kinds = {str(tool.get("type")) for tool in rows(tools)}
@@ -167,6 +167,7 @@ def note(request: Request, dialect: str, model: Any, tools: Any, stream: bool, *
         dialect=dialect,
         model=state.scrub(model) if isinstance(model, str) else None,
         stream=stream,
+        input_tokens=tokens,
         tools=len(tools) if isinstance(tools, list) else 0,
         server_tools=sorted(state.scrub(kind) for kind in kinds if kind.startswith(SERVER_TOOLS)),
         **more,

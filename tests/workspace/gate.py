@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -77,6 +79,10 @@ class Gate:
                 message["headers"] = [
                     *message["headers"],
                     (b"server", b"databricks"),
+                    (
+                        b"date",
+                        email.utils.formatdate(time.time() + self.state.control.clock_ahead, usegmt=True).encode(),
+                    ),
                     (b"x-request-id", request_id.encode()),
                 ]
             await send(message)

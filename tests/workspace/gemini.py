@@ -60,12 +60,12 @@ async def _answers(request: Request, stream: bool) -> list[dict[str, Any]]:
     body = await read_body(request)
     model = request.path_params["model"]
     offered = _offered(body.get("tools"))
-    note(request, "gemini", model, offered, stream)
+    spent = count_tokens(body, "systemInstruction", "contents", "tools")
+    note(request, "gemini", model, offered, stream, spent)
     if not isinstance(body.get("contents"), list) or not body["contents"]:
         raise bad_parameter("contents are required.")
     served(state, model, GEMINI)
     reply = reply_to(_conversation(body["contents"]), offered)
-    spent = count_tokens(body, "systemInstruction", "contents", "tools")
     common = {
         "usageMetadata": {
             "promptTokenCount": spent,

@@ -106,7 +106,14 @@ async def create(request: Request) -> Response:
     state: State = request.app.state.workspace
     body = await read_body(request)
     stream = body.get("stream") is True
-    note(request, "responses", body.get("model"), body.get("tools"), stream)
+    note(
+        request,
+        "responses",
+        body.get("model"),
+        body.get("tools"),
+        stream,
+        count_tokens(body, "instructions", "input", "tools"),
+    )
     if not isinstance(body.get("model"), str) or not body.get("input") or not isinstance(body["input"], str | list):
         raise bad_parameter("model and input are required.")
     if state.control.strict:

@@ -111,6 +111,7 @@ class Control:
 
     token_lifetime: float = 3600.0
     refuse_with: int = 401
+    clock_ahead: float = 0.0
     deny_sign_in: bool = False
     reuse_revokes: bool = True
     gateway: bool = True

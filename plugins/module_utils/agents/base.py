@@ -180,6 +180,14 @@ class Agent:
     shape: Any = {}
     """Of the main document: another shape, and the agent does what ``misfit_effect`` says. An empty one judges nothing."""
 
+    deciding: frozenset[KeyPath] = frozenset()
+    """Of the main document, the keys that say where requests go, with what token, and to which model: who sets another value in a file
+    for all users of the host takes the agent away from the workspace. Not of an agent that judges such files itself.
+    """
+
+    misleading: Mapping[str, str] = {}
+    """Variables that do not outrank the settings, and mislead a person all the same: what comes of each, as a clause."""
+
     misfit_effect = "drops the whole file"
     """What the agent does with a value of another shape."""
 
@@ -252,6 +260,17 @@ class Agent:
 
     prompt_environment: Mapping[str, str] = {}
     """For that prompt: what makes the agent give up within seconds."""
+
+    prompt_tokens = 0
+    """How many tokens the doctor's prompt may cost, with what the agent sends beside it: measured, and rounded up."""
+
+    def reply(self, stdout: str) -> str:
+        """What the agent answered to it."""
+        return stdout.strip()
+
+    def tokens(self, stdout: str, stderr: str) -> int | None:
+        """How many tokens it cost; None where the agent does not tell."""
+        return None
 
     def reason(self, stdout: str, stderr: str) -> str:
         """Why a prompt was not answered, from what the agent said: on one line."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -17,7 +18,7 @@ from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..places import DATA_DIRECTORY, machine_places
-from . import claude_code_managed
+from . import claude_code_managed, claude_code_projects
 from .base import (
     CODING_AGENT_HEADER,
     COMPONENT,
@@ -173,6 +174,9 @@ class ClaudeCode(Agent):
         "Before its first session in a terminal, it asks each user for a theme."
     )
 
+    misleading = {
+        "ANTHROPIC_API_KEY": "in a terminal Claude Code asks whether to use that key instead of the workspace"
+    }
     shape = SETTINGS
     element_lists = frozenset(("permissions", name) for name in ("allow", "ask", "deny", "additionalDirectories"))
 
@@ -292,17 +296,44 @@ class ClaudeCode(Agent):
         managed = claude_code_managed.problems(
             ours, options.token_helper, models, outranking, version or self.pinned_version
         )
-        return [*_proxy_problems(options, environment), *managed]
+        return [
+            *_proxy_problems(options, environment),
+            *managed,
+            *claude_code_projects.problems(options.owner, ours),
+            *self._leftovers(options),
+        ]
+
+    def _leftovers(self, options: AgentOptions) -> list[Problem]:
+        """Hooks of a proxy on the host, which nothing asks any more."""
+        path = self._settings_file(options)
+        hooks = json.dumps(claude_code_projects.read_object(path).get("hooks"))
+        if "databricks-claude hooks" not in hooks:
+            return []
+        what = f"{path} has hooks of databricks-claude, which start a proxy that nobody asks any more"
+        return [Problem("WARN", what, "Take them out: databricks-claude --uninstall-hooks")]
+
+    prompt_tokens = 1_000
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # No server, hook or setting of a project: there is none, and none is to be found above either.
         own = ["--setting-sources", "user", "--strict-mcp-config"]
+        # Of the 22 000 tokens that it would have the model read, its own instructions and the tools are all but 400.
+        own += ["--tools", "", "--system-prompt", "Answer briefly.", "--output-format", "json"]
         return [program, "-p", prompt, "--max-turns", "1", *own]
 
     prompt_environment = {"CLAUDE_CODE_MAX_RETRIES": "1"}
 
+    def reply(self, stdout: str) -> str:
+        result = _result(stdout).get("result")
+        return result if isinstance(result, str) else super().reply(stdout)
+
+    def tokens(self, stdout: str, stderr: str) -> int | None:
+        usage = _result(stdout).get("usage")
+        counts = [count for name, count in usage.items() if name.endswith("_tokens")] if isinstance(usage, dict) else []
+        return sum(one for one in counts if isinstance(one, int)) or None
+
     def reason(self, stdout: str, stderr: str) -> str:
-        lines = [line for line in f"{stdout}\n{stderr}".splitlines() if not _NOISE.search(line)]
+        lines = [line for line in f"{self.reply(stdout)}\n{stderr}".splitlines() if not _NOISE.search(line)]
         return " ".join(" ".join(lines).split())
 
     def _other_install(self, program: str) -> FoundCli:
@@ -310,6 +341,15 @@ class ClaudeCode(Agent):
         version = os.path.basename(os.path.realpath(program))
         known = re.fullmatch(r"\d+\.\d+\.\d+", version) is not None
         return FoundCli(program, version, "installer") if known else super()._other_install(program)
+
+
+def _result(stdout: str) -> dict[str, Any]:
+    """What a prompt without a terminal ended with; nothing where it said something else."""
+    try:
+        found = json.loads(stdout)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _machine_file() -> str:

@@ -110,6 +110,7 @@ class Codex(Agent):
         "It reads C(managed_config.toml) for every user: that wins over a user's own and over the command line."
     )
 
+    deciding = frozenset({("model_provider",), ("model",), (*_OURS, "base_url"), (*_OURS, "auth", "command")})
     shape = SETTINGS
     misfit_effect = "does not start"
 
@@ -193,12 +194,18 @@ class Codex(Agent):
             found.append(Problem("FAIL", what, "Set both, or none"))
         return found + _servers_that_cannot_start(settings, options.owner.home)
 
+    prompt_tokens = 10_000
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, and nothing that could be changed: a reply is all that is wanted. The person's own servers are started,
         # as in each session of theirs: no argument leaves all of them out.
         own = ["--skip-git-repo-check", "--ephemeral", "--ignore-rules", "--sandbox", "read-only"]
         own += ["--config", "project_doc_max_bytes=0", "--disable", "shell_tool"]
         return [program, "exec", *own, prompt]
+
+    def tokens(self, stdout: str, stderr: str) -> int | None:
+        found = re.search(r"^tokens used\n([0-9,]{1,12})$", stderr, re.MULTILINE)
+        return int(found.group(1).replace(",", "")) if found else None
 
     def reason(self, stdout: str, stderr: str) -> str:
         """From its first error on: before that it repeats what it was asked, and tells its settings."""

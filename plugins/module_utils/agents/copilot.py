@@ -90,6 +90,8 @@ class Copilot(Agent):
     def skill_place(self, owner: Owner) -> SkillPlace:
         return shared_skills(owner)
 
+    prompt_tokens = 3_000
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, no server and no tool: a reply is all that is wanted.
         own = ["--silent", "--no-color", "--no-custom-instructions", "--disable-builtin-mcps", "--available-tools=none"]

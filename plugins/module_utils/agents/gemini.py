@@ -153,6 +153,7 @@ class Gemini(Agent):
         "only: who starts the program by its path has neither."
     )
 
+    deciding = frozenset({_SIGN_IN, _MODEL})
     shape = _SETTINGS
     misfit_effect = "does not start"
 
@@ -235,6 +236,8 @@ class Gemini(Agent):
         if not re.search(rb"(?m)^\s*(export\s+)?GEMINI_MODEL\s*=\s*\S", _content(path)):
             return []
         return [Problem("FAIL", f"{path} sets GEMINI_MODEL, which outranks the settings", "Take it out of there")]
+
+    prompt_tokens = 11_000
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # The directory is empty and of our own making. No tool: what needs leave is refused where nobody can be asked.

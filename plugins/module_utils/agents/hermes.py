@@ -295,6 +295,8 @@ class Hermes(Agent):
             found.append(Problem("FAIL", what, "Take it out"))
         return found
 
+    prompt_tokens = 2_500
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Not -z, which ends well whatever happened; no rules of a project, and of the tools those that do nothing alone.
         return [program, "chat", "--quiet", "--ignore-rules", "--toolsets", "todo", "--query", prompt]

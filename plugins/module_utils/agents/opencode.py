@@ -170,6 +170,7 @@ class OpenCode(Agent):
         "keeps it from asking the npm registry comes from our command only."
     )
 
+    deciding = frozenset({("model",), (*_OURS, "options", "baseURL"), (*_OURS, "options", "authToken")})
     shape = SETTINGS
     misfit_effect = "does not start"
     element_lists = frozenset({_SKILLS})
@@ -278,6 +279,8 @@ class OpenCode(Agent):
             if environment.get(name):
                 found.append(Problem("WARN", f"{name} is set: what is there outranks the settings", f"Unset {name}"))
         return found
+
+    prompt_tokens = 4_000
 
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         return [program, "run", prompt]

@@ -176,6 +176,8 @@ class Pi(Agent):
             return []
         return [*self._provider(self.with_helper(token_helper)), (*_OURS, "models")]
 
+    prompt_tokens = 1_000
+
     def prompt_command(self, program: str, prompt: str) -> list[str]:
         # Nothing of a project, and no tool: a reply is all that is wanted.
         return [program, "--print", "--no-session", "--no-tools", "--no-extensions", "--no-context-files", prompt]

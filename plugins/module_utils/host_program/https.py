@@ -89,4 +89,23 @@ def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeou
             f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN"
         ) from None
     why = getattr(reason, "strerror", None) or reason  # without the number, which is another on each system
+    proxy = _proxy_for(workspace_url)
+    if proxy:
+        raise TokenError(
+            f"{workspace_url} cannot be reached through the proxy {proxy} ({why})",
+            hint=f"Check {proxy}, coding_agents_proxy and NO_PROXY",
+        ) from None
     raise TokenError(f"{workspace_url} cannot be reached ({why})", hint="Check network, proxy and VPN") from None
+
+
+def _proxy_for(url: str) -> str:
+    """The proxy that requests to this URL go through, without what its URL may hold of a secret; empty for none."""
+    try:
+        asked = urllib.parse.urlsplit(url)
+        given = urllib.request.getproxies().get(asked.scheme, "") if asked.scheme == "https" else ""
+        if not given or urllib.request.proxy_bypass(asked.netloc):
+            return ""
+        found = urllib.parse.urlsplit(given if "://" in given else f"http://{given}")
+        return careful.line(f"{found.hostname}:{found.port}" if found.port else found.hostname or "", LONGEST_NAME)
+    except ValueError:
+        return ""

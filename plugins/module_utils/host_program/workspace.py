@@ -19,11 +19,14 @@ _ENDPOINTS = ("token_endpoint", "authorization_endpoint")
 
 
 class Answer(NamedTuple):
-    """``body`` is the JSON object of the answer, or None where it holds none; ``retry_after`` is in seconds."""
+    """``body`` is the JSON object of the answer, or None where it holds none; ``retry_after`` is in seconds, ``date`` is when it was
+    sent by the other side's clock, in seconds since the epoch.
+    """
 
     status: int
     body: dict[str, Any] | None
     retry_after: int | None
+    date: float | None = None
 
 
 def ask(
@@ -45,7 +48,8 @@ def ask(
         reply = https.send(workspace_url, path, headers, form, ca_file, timeout)
     except web.NoHttp:
         return Answer(200, None, None)  # as useless as an answer without JSON
-    return Answer(reply.status, _json(reply.body), web.seconds_to_wait(reply.headers.get("Retry-After")))
+    when = web.moment(reply.headers.get("Date"))
+    return Answer(reply.status, _json(reply.body), web.seconds_to_wait(reply.headers.get("Retry-After")), when)
 
 
 def expect_oauth(workspace_url: str, ca_file: str | None = None) -> None:

@@ -59,20 +59,19 @@ def _behind_launchers(examination: Examination) -> str:
 
 def _on_path(agent: Agent, found: FoundCli, path: str) -> Iterator[Check]:
     """Whether the person who types the command gets the program that was found, or at least another that will do."""
-    check = ("Dependencies", f"{agent.title} on PATH")
+    check = f"{agent.title} on PATH"
     if not path:
         return  # the shell does not tell
     directory = os.path.dirname(found.path)
     first = shutil.which(agent.command, path=path)
     way_out = f'Put it in front, for example in ~/.profile: PATH="{directory}:$PATH"'
     if first is None:
-        yield Check(*check, WARN, f"{directory} is not on this user's PATH", way_out)
+        yield Check("Environment", check, WARN, f"{directory} is not on this user's PATH", way_out)
     elif os.path.realpath(first) != os.path.realpath(found.path):
         version = agent.found_at(first).version
         said = f"{first} ({version or 'of unknown version'}) comes before {found.path} on this user's PATH"
         if agent.accepts(version):
-            yield Check(*check, WARN, said, f"Remove the former, or: {way_out}")
+            yield Check("Conflicts", check, WARN, said, f"Remove the former, or: {way_out}")
         else:
-            yield Check(
-                *check, FAIL, f"{said}, and does not work with a workspace", f"Remove the former, or: {way_out}"
-            )
+            said += ", and does not work with a workspace"
+            yield Check("Conflicts", check, FAIL, said, f"Remove the former, or: {way_out}")

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -24,11 +24,12 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
+from ..places import MACHINE
 from ..routing import named_base_urls
 from . import person
 from .base import Options, Part
 from .context import agent_options, bare_config
-from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
+from .examination import AGAIN, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination, unanswered
 
 PROMPT = "Reply with one short sentence that says hello."
 _PROMPT_SECONDS = 90
@@ -81,10 +82,10 @@ class AgentSettings(Part):
         for name in examination.options["agents"]:
             for problem in _outranking(examination, AGENTS[name]):
                 quiet = False
-                yield Check("Environment", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
+                yield Check("Conflicts", AGENTS[name].title, problem.severity, problem.what, problem.way_out)
         if quiet:
             seen = "as seen by this login" if examination.offline else "as seen by this login and this user's shell"
-            yield Check("Environment", "nothing outranks the settings", PASS, seen)
+            yield Check("Conflicts", "nothing outranks the settings", PASS, seen)
         yield from _routes(examination)
         yield from _models(examination)
         if examination.options["doctor_prompt"]:
@@ -166,14 +167,49 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     for name in names:
         where = ", ".join(places.get(name, ()))
         if login.get(name) or shell.get(name):
-            said = where or ("this user's shell" if shell.get(name) else "this user's environment")
+            said = where or _environment_of(shell, name)
             way_out = f"Take it out of {where}" if where else f"Unset {name}"
             yield Problem("FAIL", f"{name} is set in {said} and outranks the settings", way_out)
         elif where:
             said = f"{where} sets {name}, which outranks the settings wherever that file is read"
             yield Problem("WARN", said, f"Take it out of {where}")
+    places = person.settings_of(owner, list(agent.misleading))
+    for name, effect in agent.misleading.items():
+        if login.get(name) or shell.get(name) or places.get(name):
+            where = ", ".join(places.get(name, ()))
+            way_out = f"Take it out of {where}" if where else f"Unset {name}"
+            yield Problem("WARN", f"{name} is set in {where or _environment_of(shell, name)}: {effect}", way_out)
     found = _found(examination, agent)
     yield from agent.problems(options, {**login, **shell}, found.version if found else "")
+    yield from _managed(agent, options)
+
+
+def _environment_of(shell: Mapping[str, str], name: str) -> str:
+    return "this user's shell" if shell.get(name) else "this user's environment"
+
+
+def _managed(agent: Agent, options: AgentOptions) -> Iterator[Problem]:
+    """What a file for all users of the host, of somebody else, says about the keys that decide."""
+    main = agent.main_document(options)
+    if options.owner.is_machine or main is None or not agent.deciding:
+        return
+    machine = agent.main_document(options._replace(owner=Owner("root", 0, 0, "/", MACHINE)))
+    way_out = "Let who manages it take it out"
+    try:
+        content = None if machine is None else files.read(machine.path).content
+        document = FORMATS[main.format](content) if content else None
+    except OperatorError as error:
+        where = machine.path if machine else ""
+        place = f"{where}: {error.where}" if error.where not in ("", where) else where
+        yield Problem("FAIL", f"{place}: {error.what}", "Let who manages it mend it")
+        return
+    if document is None or machine is None:
+        return
+    wanted = {key: (value, main.as_good.get(key, value)) for key, value in main.values.items() if key in agent.deciding}
+    differing = [".".join(key) for key, good in wanted.items() if document.get(key) not in (MISSING, *good)]
+    if differing:
+        said = f"{machine.path} sets {', '.join(differing)}, and wins over the person's settings"
+        yield Problem("FAIL", said, way_out)
 
 
 def _found(examination: Examination, agent: Agent) -> FoundCli | None:
@@ -208,7 +244,7 @@ def _named_route(examination: Examination, url: str, listing: str | None, token:
     check = ("Connectivity", url)
     status, _body = examination.get(listing or "", token, url)
     if isinstance(status, str):
-        return Check(*check, FAIL, status, f"Check {variable}, and what is to answer there")
+        return unanswered(check, status, f"Check {variable}, and what is to answer there")
     if status == 200:
         return Check(*check, PASS, "answers")
     if status in (401, 403):
@@ -229,13 +265,13 @@ def _route(examination: Examination, url: str, listing: str, token: str) -> Chec
     if status == 200:
         return Check(*check, PASS, "answers")
     if isinstance(status, str):
-        return Check(*check, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+        return unanswered(check, status)
     if status == 404:
         way_out = "Enable the AI Gateway, or set coding_agents_routing to auto or serving_endpoints and run the rollout"
         return Check(*check, FAIL, "does not answer: the AI Gateway is not enabled on this workspace", way_out)
     if status in (401, 403):
         return Check(*check, WARN, f"refuses this identity (HTTP {status})", "Grant it what the gateway needs")
-    return Check(*check, FAIL, f"answers with HTTP {status}", "Try again in a minute")
+    return Check(*check, FAIL, f"answers with HTTP {status}", AGAIN)
 
 
 def _models(examination: Examination) -> Iterator[Check]:
@@ -263,7 +299,10 @@ def _model(examination: Examination, model: str) -> Check:
         return Check(*check, WARN, ready or "state unknown", "Wait, or look at the endpoint in the workspace")
     if status == 404:
         return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
-    return Check(*check, FAIL, f"cannot be looked up ({status})", "Grant the identity CAN QUERY on the endpoint")
+    if status in (401, 403):
+        way_out = "Grant the identity CAN QUERY on the endpoint"
+        return Check(*check, FAIL, f"may not be asked by this identity (HTTP {status})", way_out)
+    return _not_looked_up(check, status)
 
 
 def _model_service(examination: Examination, model: str) -> Check:
@@ -273,9 +312,11 @@ def _model_service(examination: Examination, model: str) -> Check:
     page, plain = "", re.sub(r"\[\w+\]$", "", model)  # an agent's own suffix, such as [1m]
     for _number in range(_MOST_PAGES):
         status, body = examination.get(listing + page, examination.token()[0] or "")
-        if status != 200:
+        if status in (401, 403, 404):
             way_out = f"Grant the identity USE CATALOG, USE SCHEMA and EXECUTE on {schema}"
-            return Check(*check, WARN, f"cannot be looked up ({status})", way_out)
+            return Check(*check, WARN, f"cannot be looked up (HTTP {status})", way_out)
+        if status != 200:
+            return _not_looked_up(check, status)
         listed = body.get("model_services")
         names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         if f"model-services/{plain}" in names:
@@ -285,6 +326,15 @@ def _model_service(examination: Examination, model: str) -> Check:
             break
         page = f"&page_token={quote(more, safe='')}"
     return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
+
+
+def _not_looked_up(check: tuple[str, str], status: int | str) -> Check:
+    """A busy workspace says nothing of the model."""
+    if isinstance(status, int):
+        said = "the workspace is busy (HTTP 429)" if status == 429 else f"the workspace answers with HTTP {status}"
+        return Check(*check, WARN, f"cannot be looked up: {said}", AGAIN)
+    told = unanswered(check, status)
+    return told._replace(status=WARN, detail=f"cannot be looked up: {told.detail}")
 
 
 def _told(weak: str, owner: Owner) -> str:
@@ -346,7 +396,9 @@ def _prompt(examination: Examination, agent: Agent) -> Check:
         return Check(*check, FAIL, f"no reply within {_PROMPT_SECONDS} s", "Look at the checks above")
     except OSError as error:
         return Check(*check, FAIL, f"cannot be started ({error.strerror})", ROLL_OUT)
-    if done.status == 0 and done.stdout.strip():
-        return Check(*check, PASS, f"replied: {careful.line(done.stdout.strip(), 200)}")
+    reply = careful.line(agent.reply(done.stdout), 200)
+    if done.status == 0 and reply:
+        cost = agent.tokens(done.stdout, done.stderr)
+        return Check(*check, PASS, f"replied: {reply}" + (f" ({cost} tokens)" if cost else ""))
     reason = careful.line(agent.reason(done.stdout, done.stderr)) or "it said nothing"
     return Check(*check, FAIL, f"exit status {done.status}: {reason}", "Look at the checks above")

@@ -29,7 +29,7 @@ from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
 from ..host_program.token import Token, TokenError
 from ..places import COMPILED, LIBRARIES
 from ..version import VERSION
-from . import databricks_oauth_cli
+from . import databricks_oauth_cli, databricks_oauth_environment, databricks_oauth_runtime
 from .base import NOTHING, Done, Options, Part
 from .context import CA_NAME, bare_config, brought_ca, config_of
 from .databricks_oauth_checks import checks
@@ -168,7 +168,11 @@ class DatabricksOauth(Part):
         return databricks_oauth_cli.give_back(owner, options, check)
 
     def checks(self, examination: Examination) -> Iterator[Check]:
-        return checks(examination)
+        yield databricks_oauth_environment.home(examination)
+        # Before a token is asked for, which puts some of these files in order.
+        yield from databricks_oauth_runtime.checks(examination, python_record(examination.config))
+        yield from checks(examination)
+        yield from databricks_oauth_environment.clock(examination)
 
     def traces(self, ledger: Ledger) -> None:
         """What stands in our own directory says which profile is ours."""

@@ -1,24 +1,20 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the doctor looks at of the sign-in: the Databricks CLI, our directories, the workspace, the token."""
+"""What the doctor looks at of the sign-in: the Databricks CLI, the workspace, the token."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import careful
-from ..engine.owner import Owner
-from ..host_program import profile, session, user_sign_in, workspace
-from ..host_program.config import Config
+from ..host_program import profile, session, token_cache, user_sign_in, workspace
 from . import fetched
-from .examination import FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
+from .examination import AGAIN, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination, unanswered
 
 
 def checks(examination: Examination) -> Iterator[Check]:
     """All of them, in the order in which one depends on the other."""
     yield _databricks_cli(examination)
-    yield _private(examination.owner)
     if examination.config.identity == "pat":
         yield Check(
             "Auth",
@@ -37,23 +33,10 @@ def checks(examination: Examination) -> Iterator[Check]:
         examination.answers = False
         yield Check("Auth", "token helper", SKIP, "the workspace does not answer")
         return
-    yield _with_way_out(examination.token()[1], examination.config)
+    yield examination.token()[1]
     if examination.token()[0] is not None:
+        yield from _renewal(examination)
         yield _known(examination)
-
-
-def _private(owner: Owner) -> Check:
-    """Whether anybody else can put something in the place of what is ours."""
-    check = ("Configuration", "our directories")
-    for directory in (owner.data, owner.state, owner.cache):
-        try:
-            weak = careful.weak_spot(directory, owner.uid)
-        except OSError as error:
-            return Check(*check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Mend that")
-        if weak is not None:
-            fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
-            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
-    return Check(*check, PASS, "nobody else can write to them")
 
 
 def _databricks_cli(examination: Examination) -> Check:
@@ -78,17 +61,26 @@ def _reached(examination: Examination) -> Check:
     what = ("Connectivity", examination.config.workspace_url)
     status, body = examination.get(workspace.OAUTH_METADATA)
     if isinstance(status, str):
-        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+        return unanswered(what, status)
     elsewhere = workspace.foreign_endpoint(examination.config.workspace_url, body) if status == 200 else ""
     if elsewhere:
         return Check(*what, FAIL, elsewhere, workspace.FOREIGN_WAY_OUT)
     if status == 200 and "token_endpoint" in body:
         return Check(*what, PASS, "answers")
     if status == 429 or status >= 500:
-        return Check(*what, FAIL, f"answers with HTTP {status}", "Try again in a minute")
+        return Check(*what, FAIL, f"answers with HTTP {status}", AGAIN)
     return Check(
         *what, FAIL, f"does not answer as a workspace does (HTTP {status})", "Check that the URL is the workspace's own"
     )
+
+
+def _renewal(examination: Examination) -> Iterator[Check]:
+    """Whether the token that lives still could be replaced: else agents stop when it ends. The helper has just tried."""
+    failure = None if examination.owner.is_machine else token_cache.last_failure(examination.config)
+    if failure is not None:
+        what, _full_stop, way_out = failure.partition(". ")
+        said = f"a token is at hand, but a new one does not come: {what}"
+        yield Check("Auth", "token refresh", WARN, said, way_out or AGAIN)
 
 
 def _known(examination: Examination) -> Check:
@@ -99,7 +91,7 @@ def _known(examination: Examination) -> Check:
     if status == 200:
         return Check(*what, PASS, "the workspace knows it")
     if isinstance(status, str):
-        return Check(*what, FAIL, status, "Check network, proxy, VPN and coding_agents_ca_file")
+        return unanswered(what, status)
     if status in (401, 403):
         way_out = (
             profile.new_token_hint(examination.config)
@@ -108,9 +100,4 @@ def _known(examination: Examination) -> Check:
             "entitlement Workspace access or Consumer access"
         )
         return Check(*what, FAIL, f"the workspace refuses the token (HTTP {status})", way_out)
-    return Check(*what, FAIL, f"the workspace answers with HTTP {status}", "Try again in a minute")
-
-
-def _with_way_out(check: Check, config: Config) -> Check:
-    way_in = user_sign_in.way_in(check.detail.partition("coding-agents: ")[2], config)
-    return check._replace(fix=check.fix.replace(config.sign_in_command(), way_in)) if check.fix else check
+    return Check(*what, FAIL, f"the workspace answers with HTTP {status}", AGAIN)

@@ -5,23 +5,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .. import careful, processes
 from ..engine.owner import Owner
-from ..host_program import workspace
+from ..host_program import user_sign_in, workspace
 from ..host_program.config import Config
-from ..host_program.token import TokenError
+from ..host_program.token import PERSON_MUST_SIGN_IN, TokenError
+from ..places import MACHINE
 from . import person
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
 
-CATEGORIES = ("Dependencies", "Configuration", "Environment", "Connectivity", "Auth", "Models", "Prompt")
-"""In the order in which people mend things."""
+CATEGORIES = (
+    "Environment",
+    "Dependencies",
+    "Runtime files",
+    "Configuration",
+    "Conflicts",
+    "Connectivity",
+    "Auth",
+    "Models",
+    "Prompt",
+)
+"""In the order in which people mend things: what comes first is often why the later ones fail, too."""
 
 ROLL_OUT = "Run the rollout"
+NETWORK = "Check network, proxy, VPN and coding_agents_ca_file"
+AGAIN = "Try again in a minute"
 HELPER_SECONDS = 20
+_LONGEST_REASON = 1000
 
 
 class Check(NamedTuple):
@@ -30,6 +45,12 @@ class Check(NamedTuple):
     status: str
     detail: str
     fix: str = ""
+
+
+def unanswered(check: tuple[str, str], told: str, way_out: str = "") -> Check:
+    """Of a request that nobody answered, as :meth:`Examination.get` tells it. ``way_out`` takes the place of the usual one."""
+    what, _line_end, hint = told.partition("\n")
+    return Check(*check, FAIL, what, way_out or hint or NETWORK)
 
 
 class Examination:
@@ -55,6 +76,8 @@ class Examination:
         self._shell: Mapping[str, str] | None = None
         self.answers: bool | None = None
         """Whether the workspace answers with this token; None while nobody has asked."""
+        self.clock: float | None = None
+        """By how many seconds this host's clock is ahead of the workspace's; None while that is not known."""
 
     def shell(self) -> Mapping[str, str]:
         """What the person's own shell has in its environment, asked once; empty in check mode and where it does not tell."""
@@ -77,17 +100,22 @@ class Examination:
         return "the workspace does not answer" if self.answers is False else ""
 
     def get(self, path: str, token: str = "", root: str = "") -> tuple[int | str, dict[str, Any]]:
-        """HTTP status and JSON body, or one sentence where there was no answer. ``root`` is another URL than the workspace's."""
+        """HTTP status and JSON body, or why there was no answer: see :func:`unanswered`.
+
+        ``root`` is another URL than the workspace's.
+        """
         try:
             bearer = f"Bearer {token}" if token else None
             answer = workspace.ask(root or self.config.workspace_url, path, bearer, self.config.ca_file)
         except TokenError as error:
-            return str(error), {}
+            return error.told, {}
+        if self.clock is None and not root and answer.date is not None:
+            self.clock = time.time() - answer.date
         return answer.status, answer.body or {}
 
     def _ask_for_token(self) -> tuple[str | None, Check]:
         check = ("Auth", "token helper")
-        if self.owner.is_machine and self.config.identity == "user":
+        if self.owner.user == MACHINE and self.config.identity == "user":
             front = self.config.front
             return None, Check(*check, SKIP, f"each user has their own sign-in: {front} login, then {front} status")
         environment = {"PATH": "/usr/bin:/bin", "HOME": self.owner.home, **self._passed_on()}
@@ -101,14 +129,20 @@ class Examination:
             return None, Check(*check, FAIL, f"did not end within {HELPER_SECONDS} s", ROLL_OUT)
         except OSError as error:
             return None, Check(*check, FAIL, f"{helper} cannot be started ({error.strerror})", ROLL_OUT)
-        said = careful.line(next(iter(done.stderr.strip().splitlines()), ""))
         if done.status != 0:
-            fix = self.config.sign_in_command() if done.status == 2 and self.config.identity == "user" else ""
-            return None, Check(*check, FAIL, said or f"exit status {done.status}", fix and f"Run: {fix}")
+            return None, self._no_token(done)
         lines = done.stdout.splitlines()
         if len(lines) != 1 or not lines[0].strip():
             return None, Check(*check, FAIL, f"printed {len(lines)} lines where one must stand", ROLL_OUT)
         return lines[0], Check(*check, PASS, "token issued")
+
+    def _no_token(self, done: processes.Finished) -> Check:
+        """What the helper says, which ends with the way out."""
+        said = careful.line(next(iter(done.stderr.strip().splitlines()), ""), _LONGEST_REASON)
+        what, _full_stop, hint = said.removeprefix("coding-agents: ").partition(". ")
+        if done.status == PERSON_MUST_SIGN_IN and self.config.identity == "user" and not hint.startswith("Install"):
+            hint = f"Run: {user_sign_in.way_in(what, self.config)}"
+        return Check("Auth", "token helper", FAIL, what or f"exit status {done.status}", hint or AGAIN)
 
     def _passed_on(self) -> dict[str, str]:
         """What the helper needs of this login's environment: the way through the proxy, and a workload's token."""

@@ -169,26 +169,26 @@ class Launcher(Part):
     def checks(self, examination: Examination) -> Iterator[Check]:
         older = _Older(examination.owner, examination.options)
         for one in older.left:
-            yield Check("Environment", f"command {one.name}", WARN, _said(one), _way_out(one))
+            yield Check("Conflicts", f"command {one.name}", WARN, _said(one), _way_out(one))
         path = examination.shell().get("PATH", "")
         if not path:
             return  # the shell does not tell
         launches = _launches(examination.owner, examination.options)
         for command in (*(agent.command for agent, _launch in launches), *older.commands):
-            check, ours = ("Dependencies", f"command {command}"), os.path.join(examination.owner.launchers, command)
+            name, ours = f"command {command}", os.path.join(examination.owner.launchers, command)
             first = shutil.which(command, path=path)
             if not os.path.exists(ours):
-                yield Check(*check, FAIL, f"{ours} is missing", ROLL_OUT)
+                yield Check("Dependencies", name, FAIL, f"{ours} is missing", ROLL_OUT)
             elif first is not None and os.path.samefile(first, ours):
-                yield Check(*check, PASS, ours)
-            else:
-                said = f"{first} comes before it" if first else "is not on this user's PATH"
-                yield Check(
-                    *check,
-                    WARN,
-                    f"{ours}: {said}",
-                    "Run the rollout, then open a new terminal; see what sets PATH last",
+                yield Check("Dependencies", name, PASS, ours)
+            elif first is not None:
+                way_out = (
+                    f"See what puts {os.path.dirname(first)} before our directory on PATH, then open a new terminal"
                 )
+                yield Check("Conflicts", name, WARN, f"{ours}: {first} comes before it", way_out)
+            else:
+                way_out = "See what sets PATH last in this user's start files, then open a new terminal"
+                yield Check("Environment", name, WARN, f"{ours}: is not on this user's PATH", way_out)
 
     def traces(self, ledger: Ledger) -> None:
         owner = ledger.owner

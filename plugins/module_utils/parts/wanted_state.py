@@ -97,20 +97,25 @@ def remembered(owner: Owner) -> Remembered:
     return found
 
 
-def options_of(owner: Owner, known: Remembered, carried: Mapping[str, Any], more: Options) -> dict[str, Any]:
+def options_of(
+    owner: Owner, known: Remembered, carried: Mapping[str, Any], more: Options, may_change: bool = True
+) -> dict[str, Any]:
     """The options that a rollout would have. ``more``: those that it does not remember, by their defaults.
 
-    A secret is the one that stands in the profile. Raises OperatorError where it does not stand there any more.
+    A secret is the one that stands in the profile: raises OperatorError where it does not stand there any more, for who
+    ``may_change`` what was rolled out. One of all users of a host need not be able to read it.
     """
     options: dict[str, Any] = {
         **more,
         **dict.fromkeys(("client_secret", "pat", *_PRIVATE_OPTIONS)),
         **known.options,
-        **_private(owner),
+        **(_private(owner) if may_change else {}),
         "routing_reason": "as rolled out",
         "parts": known.parts,
         "carried": {**_authority(owner), **carried},
     }
+    if not may_change:
+        return options
     config = config_of(owner, options)
     try:
         if config.identity == "service_principal":
