@@ -190,4 +190,4 @@ def test_the_program_says_its_usage_and_knows_its_verbs_only(tmp_path: Path) -> 
         done = subprocess.run(
             [sys.executable, "-I", config.program, *arguments], capture_output=True, text=True, check=False
         )
-        assert (done.returncode, done.stdout) == (2, "")
+        assert (done.returncode, done.stdout) == (64, "")

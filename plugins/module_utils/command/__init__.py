@@ -23,6 +23,6 @@ def main(arguments: list[str] | None = None) -> int:
     from . import compiled
 
     with compiled.code(words[1] if words[:1] == ["--config"] and len(words) > 1 else ""):
-        from .arguments import parse
+        from .entry import run
 
-        return parse(words)
+        return run(words)

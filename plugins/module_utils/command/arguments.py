@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from typing import NoReturn
@@ -78,21 +77,3 @@ def parser() -> argparse.ArgumentParser:
 
 def _as_json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="as one JSON object")
-
-
-def parse(words: list[str]) -> int:
-    """Do what the words say. Returns the exit status."""
-    if words[:1] == ["--config"] and words[2:3] == ["complete"]:  # what shells ask; not a verb for people
-        from . import completions
-
-        return completions.complete(words[1], words[3:])
-    options = parser().parse_args(words)
-    from . import verbs
-
-    try:
-        return verbs.run(options)
-    except BrokenPipeError:  # whoever read has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return OK
-    except KeyboardInterrupt:
-        return 130

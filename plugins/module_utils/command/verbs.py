@@ -19,7 +19,7 @@ from ..errors import OperatorError
 from ..host_program.main import use_proxy
 from ..host_program.token import TokenError
 from ..version import VERSION
-from . import output, whose
+from . import completions, output, whose
 from .arguments import FAILED, OK
 from .whose import Here
 
@@ -45,8 +45,6 @@ def _contact(here: Here) -> str:
 def run(options: argparse.Namespace) -> int:
     """Raises nothing that a person could not read."""
     if options.verb == "completions":
-        from . import completions
-
         return completions.write(options.shell)
     try:
         here = whose.find(options.config)
