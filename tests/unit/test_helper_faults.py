@@ -243,6 +243,7 @@ def test_a_fault_is_told_in_one_line_with_the_way_out(
             "CA_FILE": str(host.config.ca_file),
             "CONFIG_FILE": host.config.databrickscfg,
             "PROFILE_NAME": PROFILE,
+            "PROXY_ADDRESS": environment.get("HTTPS_PROXY", "").removeprefix("http://"),
             "CLI_PATH": f"{environment.get('PATH', '').split(':')[0]}/databricks",
             "HELPER_DIRECTORY": host.config.data_directory,
         }
