@@ -143,6 +143,7 @@ class ControlNode:
     def __init__(self, directory: Path, programs: Path | None = None) -> None:
         self.directory = directory
         self.programs = programs or Path(sys.executable).parent
+        self.collections = str(COLLECTIONS)
         self._numbers = itertools.count(1)
         self.home = directory / "control-home"
         self.home.mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ class ControlNode:
             "ANSIBLE_CONFIG": str(REPOSITORY / "tests" / "ci" / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),
             "ANSIBLE_LOCAL_TEMP": str(self.directory / "ansible" / "tmp"),
-            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_COLLECTIONS_PATH": self.collections,
             "ANSIBLE_CALLBACK_PLUGINS": str(REPOSITORY / "tests" / "callbacks"),
             "ANSIBLE_CALLBACKS_ENABLED": "record",
             "ANSIBLE_PIPELINING": "1",

@@ -34,7 +34,8 @@ options:
     description:
       - Who fetches archives, npm packages and Python packages. With V(controller) the control node does, each once for all hosts, into
         C(~/.cache/fmapi-coding-agents/downloads), and hosts get what they lack over their connection; they reach no registry.
-      - The control node fetches from O(mirror), O(npm_registry) and O(pip_index); only versions that the collection has a lock of.
+      - The control node then fetches from C(coding_agents_mirror), C(coding_agents_npm_registry) and C(coding_agents_pip_index),
+        and only versions that the collection has a lock of.
     type: str
     choices: [host, controller]
     default: host

@@ -11,6 +11,8 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from plugins.module_utils.agents.source_release import DATABRICKS_CLI_VERSION
 from tests import homes, releases
 from tests.control_node import Operator
@@ -47,7 +49,12 @@ def _home_with_cli(path: Path) -> Path:
     return home
 
 
-def test_a_host_without_the_cli_is_given_one_and_a_person_signs_in_with_it(operator: Operator, tmp_path: Path) -> None:
+def test_a_host_without_the_cli_is_given_one_and_a_person_signs_in_with_it(
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a lock, whatever ours has: the archive here is no vendor's.
+    known = releases.collections_that_know(tmp_path / "collections", f"Databricks CLI@{DATABRICKS_CLI_VERSION}")
+    monkeypatch.setattr(operator.control, "collections", known["ANSIBLE_COLLECTIONS_PATH"])
     home, mirror = homes.lived_in(tmp_path / "home"), Registry(tls=tmp_path, user=("ada", MIRROR_PASSWORD))
     releases.publish_databricks_cli(mirror, DATABRICKS_CLI_VERSION, tmp_path / "standin")
     both = tmp_path / "both.pem"

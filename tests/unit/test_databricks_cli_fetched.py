@@ -21,6 +21,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, current_owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import fetched
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import bare_config, config_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
@@ -78,6 +79,7 @@ def host(tmp_path: Path, mirror: Registry, monkeypatch: pytest.MonkeyPatch) -> H
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(user_sign_in, "_USUAL_DIRECTORIES", ())
+    monkeypatch.setattr(fetched, "locks", dict)  # the archive is ours
     mirror.cut.clear()
     releases.publish_databricks_cli(mirror, DATABRICKS_CLI_VERSION, tmp_path / "standin")
     mirror.asked.clear()

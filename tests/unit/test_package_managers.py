@@ -329,6 +329,17 @@ def test_a_node_of_the_distribution_that_is_too_old_is_passed_over(
     )
 
 
+def test_a_node_that_stands_as_a_package_is_not_changed(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated = Simulated(tmp_path, sys.executable, "dnf", "rpm")
+    simulated.publish("nodejs", "20.1.0")
+    simulated.add("nodejs")
+    runs(monkeypatch, tmp_path, RED_HAT, simulated.programs)
+    (told,) = (one for one in host.look("distribution", "vendor")["changes"] if one.startswith("Node.js"))
+    assert "(not from distribution: nodejs stands there in another version)" in told
+
+
 # -- Homebrew, simulated -----------------------------------------------------------------------------------------------
 
 

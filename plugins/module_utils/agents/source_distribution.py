@@ -138,7 +138,7 @@ class Distribution(PackageManager):
     def _obstacle(self, names: Sequence[str], settings: Settings) -> str:
         """Why these cannot be installed, or not without a change to what stands; empty where they can, as far as the plan tells."""
         if not self._commands.changed:
-            return ""
+            return f"{names[0]} stands there in another version" if names[0] in self.installed(settings) else ""
         done = self._answer([*self._commands.planned[0], *names], settings)
         if done.status:
             return f"{' and '.join(names)} cannot be installed beside what stands"
@@ -155,7 +155,7 @@ class Distribution(PackageManager):
 
     def installed(self, settings: Settings) -> set[str]:
         command, pattern = self._commands.installed
-        return set(re.findall(pattern, self._said(command, settings).stdout))
+        return set(re.findall(pattern, self._answer(command, settings).stdout))
 
     def needed(self, names: Sequence[str], settings: Settings) -> dict[str, str]:
         command, pattern = self._commands.tried_removal

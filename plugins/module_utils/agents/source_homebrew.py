@@ -40,7 +40,9 @@ class Homebrew(PackageManager):
             return "it does not work as root"
         if brew is None:
             return "it is not there"
-        directory = os.path.dirname(os.path.dirname(brew))
+        prefix = os.path.dirname(os.path.dirname(brew))
+        cellar = os.path.join(prefix, "Cellar")
+        directory = cellar if os.path.isdir(cellar) else prefix  # a prefix such as /usr/local is root's all the same
         return "" if os.access(directory, os.W_OK) else f"{directory} is another user's"
 
     def offer(self, tool: str, fits: Callable[[str], bool], settings: Settings) -> Offer | str:

@@ -116,6 +116,7 @@ class PackageManager:
 
     def removable(self, names: Sequence[str], settings: Settings) -> tuple[list[str], dict[str, str]]:
         """Of packages that we have installed: those that can go, and those that stay, each with what needs it."""
+        self._answers.clear()  # of before
         installed = self.installed(settings)
         gone, kept = [one for one in names if _NAME.fullmatch(one) and one in installed], {}
         while gone:

@@ -11,6 +11,7 @@ is killed leaves nothing that nobody knows of.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -107,15 +108,18 @@ class AgentCli(Part):
                     fetch(owner, one, settings._replace(node=node.directory))
             except BaseException:
                 fetched.remove(Ledger.load(owner), made.directories)
-                system_packages.take_back(made.packages, owner, options)
+                with contextlib.suppress(OperatorError):  # what failed first is to be told; the ledger knows what stays
+                    system_packages.take_back(made.packages, owner, options)
                 raise
         return made
 
     def abandon(self, owner: Owner, options: Options, prepared: Any) -> None:
         if prepared.directories or prepared.packages:
             with locked(owner):
-                fetched.remove(Ledger.load(owner), [one for one in prepared.directories if not is_linked(one)])
-                system_packages.take_back(prepared.packages, owner, options)
+                unlinked_now = [one for one in prepared.directories if not is_linked(one)]
+                fetched.remove(Ledger.load(owner), unlinked_now)
+                if unlinked_now == prepared.directories:  # else something stands that runs on them
+                    system_packages.take_back(prepared.packages, owner, options)
 
     def after(self, owner: Owner, options: Options, prepared: Any) -> None:
         """Remove the versions that nothing leads to any more."""

@@ -8,6 +8,7 @@ The ledger's ``packages`` has ``TOOL/MANAGER`` with all that is to be new before
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
@@ -88,7 +89,8 @@ def install(tool: str, offer: Offer, owner: Owner, options: Options) -> str:
         record["names"] = [one for one in new if one in there]
         ledger.save()
     except BaseException:
-        take_back([key], owner, options)
+        with contextlib.suppress(OperatorError):  # what failed first is to be told; the ledger knows what stays
+            take_back([key], owner, options)
         raise
     return key
 
