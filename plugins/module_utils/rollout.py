@@ -17,17 +17,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import careful
+from .engine import files
 from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
-from .engine.ownership import Plan, Wanted
+from .engine.ownership import Plan, Wanted, plan
+from .engine.past import digest
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session, user_sign_in
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
-from .parts import PARTS
-from .parts.base import Done, Part
+from .parts import PARTS, older_tokens, older_tools
+from .parts.base import NOTHING, Done, Part
 from .parts.context import bare_config, config_of
 from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, Check, Examination
 from .places import How
@@ -101,20 +103,25 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     It goes as far as it can: what stays is an ``error`` in the result, and the next one finishes it.
     """
     parts = _chosen(options)
-    names = [part.name for part in parts]
+    names = [*(part.name for part in parts), older_tools.COMPONENT]  # of the last, what a run left that was interrupted
     foretold = bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
     _check_diff(foretold.plans, how)
+    revoked = _revoke(owner, options, how)
     before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, _traces)
     except OperatorError as error:
-        if isinstance(error, Unfinished) or any(one.changes for one in before):
+        if isinstance(error, Unfinished) or revoked or any(one.changes for one in before):
             return {"changed": True, "error": error.told}
         raise
     after = [_withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
+    removed, done = _remove_older_tools(owner, options, how, outcome)
+    after.append(done)
+    outcome = outcome._replace(plans=[*outcome.plans, *removed])
     left = [*outcome.left, *(one for done in (*before, *after) for one in done.errors)]
     result = _result(outcome, how, [], [f"not given back: {one}" for one in dict.fromkeys(left)])
     result["changes"] = [
+        *revoked,
         *(change for one in before for change in one.changes),
         *result["changes"],
         *(change for one in after for change in one.changes),
@@ -126,13 +133,52 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
 def leave(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Give back what another scope than the wanted one holds; in check mode, for a look too, what that would be."""
-    result = withdraw(owner, {**options, "sign_out": False}, how)
+    stays = {"sign_out": False, "uninstall_older_tools": False, "revoke_legacy_pats": False}
+    result = withdraw(owner, {**options, **stays}, how)
     return {**result, "drifted": result["changed"]} if how.check else result
 
 
 def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """What the option ``state`` says."""
     return (withdraw if options["state"] == "absent" else apply)(owner, options, how)
+
+
+def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """All that an uninstall would find, ours and older tools', and what becomes of each, found by the planning code that does it.
+
+    Reads files only; outside check mode the workspace is asked for tokens that older tools have made.
+    """
+    parts = _chosen(options)
+    foretold = bring(owner, [*(part.name for part in parts), older_tools.COMPONENT], [], True, _traces)
+    looked = How(True, how.diff, how.verbose)
+    steps = [
+        *(_withdrawn(part.before_withdrawal, owner, options, looked) for part in parts),
+        *(_withdrawn(part.after_withdrawal, owner, options, looked) for part in parts),
+    ]
+    ours = [
+        *((_told(one), _fate(one)) for one in foretold.plans if one.changed or one.notes),
+        *((change, "") for one in steps for change in one.changes),
+        *((problem, "stays: cannot be given back now") for problem in foretold.left),
+    ]
+    theirs = older_tools.found(owner, _view(foretold), dict(os.environ))
+    wanted = _takes_older_tools(options)
+    artifacts = [{"tool": OURS, "what": what, "fate": fate} for what, fate in ours]
+    for one in theirs:
+        fate = f"removed: left by {one.artifact.tool}" if wanted and one.can_go else f"stays: {one.way_out}"
+        if one.can_go and not wanted:
+            fate = "stays: coding_agents_uninstall_older_tools: true removes it"
+        elif one.problem:
+            fate = f"stays: {one.problem}. To be rid of it, {one.way_out}"
+        artifacts.append({"tool": one.artifact.tool, "what": f"{one.path}: {one.what}", "fate": fate})
+    tokens = older_tokens.listed(owner, dict(os.environ), how.check)
+    for token in tokens.tokens:
+        what = f'personal access token "{token.comment}"'
+        fate = f"stays until {token.ends}: coding_agents_revoke_legacy_pats: true revokes it"
+        fate = "revoked" if options.get("revoke_legacy_pats") else fate
+        artifacts.append({"tool": older_tools.SCRIPT, "what": what, "fate": fate})
+    about = {"user": owner.user, "home": owner.home}
+    said = f"personal access tokens of {older_tools.SCRIPT} are not listed: {tokens.problem}"
+    return {"artifacts": [{**about, **one} for one in artifacts], "warnings": [said] if tokens.problem else []}
 
 
 def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -260,6 +306,88 @@ def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -
 
         result["diff"] = diff_of(outcome.plans, full=how.verbose)
     return result
+
+
+OURS = "fmapi.coding_agents"
+
+
+def _told(one: Plan) -> str:
+    """A document that is given back, and what in it is ours where that is not all."""
+    keys = [change.removesuffix(" removed").removesuffix(" given back") for change in one.changes if " " in change]
+    is_whole = any(change in ("removed", "back to what stood here") for change in one.changes)
+    summary = one.summaries[0]
+    return (
+        f"{one.path}: {summary}" if summary else one.path if is_whole or not keys else f"{one.path}: {', '.join(keys)}"
+    )
+
+
+def _fate(one: Plan) -> str:
+    """What becomes of a document of ours."""
+    edited = one.entry_before is not None and digest(one.before) != one.entry_before["after"]
+    if not one.changed:
+        return f"stays: yours, edited since ({'; '.join(one.notes)})"
+    if one.after is None:
+        return "removed: ours"
+    if edited:
+        return "ours is taken out; what was edited since stays"
+    return "given back to what stood before"
+
+
+def _view(outcome: Outcome) -> older_tools.View:
+    """What stands at a path once ours is given back, which it may be already."""
+    after = {files.place(one.path): one.after for one in outcome.plans if one.changed and not one.is_link}
+
+    def view(path: str) -> bytes | None:
+        place = files.place(path)
+        return after[place] if place in after else _content(path)
+
+    return view
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return careful.read(path)
+    except OSError:
+        return None
+
+
+def _takes_older_tools(options: Options) -> bool:
+    """Where the operator wants that, and everything of ours goes."""
+    return bool(options.get("uninstall_older_tools")) and len(_chosen(options)) == len(PARTS)
+
+
+def _revoke(owner: Owner, options: Options, how: How) -> list[str]:
+    """End the tokens that older tools had made, as long as the person's session stands. Raises OperatorError."""
+    if not options.get("revoke_legacy_pats"):
+        return []
+    if how.check:
+        tokens = older_tokens.listed(owner, dict(os.environ), check=True).tokens
+        return [older_tokens.said(one) for one in tokens]
+    return older_tokens.revoke(owner, dict(os.environ))
+
+
+def _remove_older_tools(owner: Owner, options: Options, how: How, given_back: Outcome) -> tuple[list[Plan], Done]:
+    """Take away what older tools have left, in a transaction of its own: what ours had replaced stands there again by now."""
+    if not _takes_older_tools(options):
+        return [], NOTHING
+    view = _view(given_back)
+    those = [one for one in older_tools.found(owner, view, dict(os.environ)) if one.can_go]
+    clones = [f"{one.path}: {one.what}: removed" for one in those if not one.format]
+    if how.check:
+        ledger = Ledger(owner)
+        older_tools.enter(ledger, those)
+        records = ledger.documents.items()
+        return [
+            plan(path, view(path), files.read(path).mode, entry, None, ledger.salt) for path, entry in records
+        ], Done(clones, [])
+    ledger = Ledger.load(owner)
+    try:
+        if those and (ledger.documents or ledger.pending):
+            raise OperatorError(f"what {older_tools.SCRIPT} has left stays until all of ours is given back")
+        plans = bring(owner, [older_tools.COMPONENT], [], False, lambda new: older_tools.enter(new, those)).plans
+    except OperatorError as error:
+        return [], Done([], [], (error.told,))
+    return plans, Done(clones, [], tuple(older_tools.remove_clones(those)))
 
 
 def _check_diff(plans: list[Plan], how: How) -> None:

@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.control_node
+  - fmapi.coding_agents.uninstall
 attributes:
   check_mode:
     support: full
@@ -55,6 +56,7 @@ notes:
     C(module_defaults), these over the variable, and the variable over the option's default.
 seealso:
   - module: fmapi.coding_agents.coding_agents_info
+  - module: fmapi.coding_agents.uninstall_info
   - module: fmapi.coding_agents.databricks_oauth
   - module: fmapi.coding_agents.agent_cli
   - module: fmapi.coding_agents.agent_settings
@@ -133,6 +135,7 @@ from ..module_utils.options import (
     databricks_oauth,
     owner,
     toolchain,
+    uninstall,
     verbs,
     workspace,
 )
@@ -140,6 +143,7 @@ from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
     **verbs.STATE,
+    **uninstall.WAY_BACK,
     **verbs.PARTS,
     **owner.SPEC,
     **workspace.SPEC,

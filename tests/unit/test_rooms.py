@@ -57,7 +57,7 @@ MORE = {
 # What the files of a room share: the others of it, which its registry (__init__) lists, do not know each other.
 SHARED = {
     "agents": {"base", "sources", "source_npm", "source_pip", "source_release", "programs", "extra_settings", "shapes"},
-    "parts": {"base", "context", "examination", "fetched", "older_functions", "person"},
+    "parts": {"base", "context", "examination", "fetched", "older_functions", "older_tools", "person"},
 }
 # What stands on hosts once and is not carried by every call.
 STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "workspace"}
