@@ -146,7 +146,7 @@ def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any
 def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """All that an uninstall would find, ours and older tools', and what becomes of each, found by the planning code that does it.
 
-    Reads files only; outside check mode the workspace is asked for tokens that older tools have made.
+    Writes nothing. The workspace is asked for tokens that older tools have made, where a token to ask with is at hand.
     """
     parts = _chosen(options)
     foretold = bring(owner, [*(part.name for part in parts), older_tools.COMPONENT], [], True, _traces)
@@ -170,15 +170,20 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         elif one.problem:
             fate = f"stays: {one.problem}. To be rid of it, {one.way_out}"
         artifacts.append({"tool": one.artifact.tool, "what": f"{one.path}: {one.what}", "fate": fate})
-    tokens = older_tokens.listed(owner, dict(os.environ), how.check)
+    revokes = bool(options.get("revoke_legacy_pats"))
+    tokens = older_tokens.listed(owner, dict(os.environ), renew=revokes and not how.check)
     for token in tokens.tokens:
         what = f'personal access token "{token.comment}"'
         fate = f"stays until {token.ends}: coding_agents_revoke_legacy_pats: true revokes it"
-        fate = "revoked" if options.get("revoke_legacy_pats") else fate
+        fate = "revoked" if revokes else fate
         artifacts.append({"tool": older_tools.SCRIPT, "what": what, "fate": fate})
     about = {"user": owner.user, "home": owner.home}
     said = f"personal access tokens of {older_tools.SCRIPT} are not listed: {tokens.problem}"
-    return {"artifacts": [{**about, **one} for one in artifacts], "warnings": [said] if tokens.problem else []}
+    matters = revokes or any(one.artifact.tool == older_tools.SCRIPT for one in theirs)
+    return {
+        "artifacts": [{**about, **one} for one in artifacts],
+        "warnings": [said] if tokens.problem and matters else [],
+    }
 
 
 def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -361,7 +366,7 @@ def _revoke(owner: Owner, options: Options, how: How) -> list[str]:
     if not options.get("revoke_legacy_pats"):
         return []
     if how.check:
-        tokens = older_tokens.listed(owner, dict(os.environ), check=True).tokens
+        tokens = older_tokens.listed(owner, dict(os.environ), renew=False).tokens
         return [older_tokens.said(one) for one in tokens]
     return older_tokens.revoke(owner, dict(os.environ))
 

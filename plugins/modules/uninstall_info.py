@@ -14,8 +14,9 @@ description:
   - Lists what this collection has brought to a host, and what older tools have left there, with what an uninstall does to each.
   - Found by the same planning code that the uninstall goes by. Nothing is written.
   - What older tools have left is known by its content, never by its name alone; C(docs/other-tools.md) has the table.
-  - Where a person's session is at hand, the workspace is asked from the host for personal access tokens that older tools made for
-    this person. Outside check mode a session may be renewed for that; nothing is opened, and nobody is asked to sign in.
+  - Where a token of the person's own sign-in is at hand, the workspace is asked from the host for personal access tokens that older
+    tools made for this person. Only with O(revoke_legacy_pats) the sign-in is renewed for that, and not in check mode. Nothing is
+    opened, and nobody is asked to sign in.
 author:
   - fmapi.coding_agents contributors (@fmapi)
 extends_documentation_fragment:

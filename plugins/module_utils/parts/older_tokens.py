@@ -45,15 +45,15 @@ class Listed(NamedTuple):
     problem: str = ""
 
 
-def listed(owner: Owner, environment: dict[str, str], check: bool) -> Listed:
-    """The person's tokens that the script had made. With ``check`` no token is asked for: one at hand will do, or nobody is asked."""
+def listed(owner: Owner, environment: dict[str, str], renew: bool) -> Listed:
+    """The person's tokens that the script had made. Unless the sign-in may be renewed for it, one at hand will do, or none."""
     config = _config(owner)
     if config is None:
         return Listed([])
     try:
-        bearer = _bearer(config, environment, check)
+        bearer = _bearer(config, environment, renew)
         if not bearer:
-            return Listed([], "not asked in check mode: no token of this person's is at hand")
+            return Listed([], "no token of this person's is at hand")
         return Listed(_ask(config, bearer))
     except TokenError as error:
         return Listed([], careful.line(error))
@@ -65,7 +65,7 @@ def revoke(owner: Owner, environment: dict[str, str]) -> list[str]:
     if config is None:
         return []
     try:
-        bearer = _bearer(config, environment, check=False)
+        bearer = _bearer(config, environment, renew=True)
         done = []
         for one in _ask(config, bearer):
             answer = workspace.ask(
@@ -99,8 +99,8 @@ def _config(owner: Owner) -> Config | None:
     return config if config.identity == "user" and os.path.isabs(config.home) else None
 
 
-def _bearer(config: Config, environment: dict[str, str], check: bool) -> str:
-    if not check:
+def _bearer(config: Config, environment: dict[str, str], renew: bool) -> str:
+    if renew:
         return f"Bearer {session.token(config, environment).value}"
     kept = token_cache.load(config)
     alive = kept is not None and kept.token.expires_at > time.time()
