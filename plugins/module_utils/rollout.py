@@ -37,6 +37,10 @@ from .platforms import OS_RELEASE, PLATFORMS, platform_of
 
 Options = Mapping[str, Any]
 
+OURS = "fmapi.coding_agents"
+"""Among the tools of a listing."""
+_WAY_OF_OLDER_TOOLS = "coding_agents_uninstall_older_tools: true removes it"
+
 
 def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """What differs from the wanted state, found by the planning code that changes it. Reads files only.
@@ -164,18 +168,16 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     wanted = _takes_older_tools(options)
     artifacts = [{"tool": OURS, "what": what, "fate": fate} for what, fate in ours]
     for one in theirs:
-        fate = f"removed: left by {one.artifact.tool}" if wanted and one.can_go else f"stays: {one.way_out}"
-        if one.can_go and not wanted:
-            fate = "stays: coding_agents_uninstall_older_tools: true removes it"
-        elif one.problem:
-            fate = f"stays: {one.problem}. To be rid of it, {one.way_out}"
+        fate = f"stays: {one.problem}. To be rid of it, {one.way_out}" if one.problem else f"stays: {one.way_out}"
+        if one.can_go:
+            fate = f"removed: left by {one.artifact.tool}" if wanted else f"stays: {_WAY_OF_OLDER_TOOLS}"
         artifacts.append({"tool": one.artifact.tool, "what": f"{one.path}: {one.what}", "fate": fate})
     revokes = bool(options.get("revoke_legacy_pats"))
     tokens = older_tokens.listed(owner, dict(os.environ), renew=revokes and not how.check)
     for token in tokens.tokens:
         what = f'personal access token "{token.comment}"'
-        fate = f"stays until {token.ends}: coding_agents_revoke_legacy_pats: true revokes it"
-        fate = "revoked" if revokes else fate
+        stays = f"stays until {token.ends}: coding_agents_revoke_legacy_pats: true revokes it"
+        fate = "revoked" if revokes else stays
         artifacts.append({"tool": older_tools.SCRIPT, "what": what, "fate": fate})
     about = {"user": owner.user, "home": owner.home}
     said = f"personal access tokens of {older_tools.SCRIPT} are not listed: {tokens.problem}"
@@ -313,17 +315,12 @@ def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -
     return result
 
 
-OURS = "fmapi.coding_agents"
-
-
 def _told(one: Plan) -> str:
     """A document that is given back, and what in it is ours where that is not all."""
     keys = [change.removesuffix(" removed").removesuffix(" given back") for change in one.changes if " " in change]
     is_whole = any(change in ("removed", "back to what stood here") for change in one.changes)
-    summary = one.summaries[0]
-    return (
-        f"{one.path}: {summary}" if summary else one.path if is_whole or not keys else f"{one.path}: {', '.join(keys)}"
-    )
+    said = one.summaries[0] or ("" if is_whole else ", ".join(keys))
+    return f"{one.path}: {said}" if said else one.path
 
 
 def _fate(one: Plan) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, current_owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS, older_tokens, older_tools
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
@@ -148,6 +149,30 @@ def test_what_the_script_left_is_taken_away_where_that_is_wanted(owner: Owner) -
     kept = json.loads((home / ".claude/plugins/installed_plugins.json").read_text())
     assert kept == {"version": 2, "plugins": {}}
     assert not rollout.withdraw(owner, wanted, How())["changed"]
+
+
+def test_a_run_that_is_killed_in_between_is_brought_to_its_end(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = home_of(owner, "script")
+    rollout.apply(owner, options(), How())
+    write = transaction._write
+    written: list[str] = []
+
+    def killed(ledger: Any, one: Any, found: Any) -> None:
+        if one.component == older_tools.COMPONENT:
+            if written:
+                raise SystemExit
+            written.append(one.path)
+        write(ledger, one, found)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transaction, "_write", killed)
+        with pytest.raises(SystemExit):
+            rollout.withdraw(owner, away(uninstall_older_tools=True), How())
+    assert written == [f"{home}/.claude/fmapi-key-helper.sh"] and not Path(written[0]).exists()
+    assert (home / ".claude/settings.json").exists()
+    rollout.withdraw(owner, away(), How())
+    assert not (home / ".claude/settings.json").exists()
+    assert sorted(path.name for path in home.iterdir()) == [".claude", ".databrickscfg"]
 
 
 def test_a_function_and_the_settings_that_it_wrote_go_and_the_rest_of_the_files_stays(owner: Owner) -> None:
