@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsiblePromptNoninteractive
 from ansible.utils.display import Display
 from ansible_collections.fmapi.coding_agents.plugins.action import confirm_uninstall
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import run_store, uninstall_listing
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import report, run_store, uninstall_listing
 
 OURS = "fmapi.coding_agents"
 OLDER = "fmapi-codingagent-setup"
@@ -111,3 +111,11 @@ def test_without_a_terminal_the_answer_is_yes(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(run_store, "remembered", lambda: [on("a"), on("b")])
     monkeypatch.setattr(Display, "prompt_until", answer)
     assert confirm_uninstall._asked(["a", "b"], False) == {"confirmed": True, "asked": False}
+
+
+def test_the_report_s_file_has_what_was_listed_and_a_listing_alone_changes_nothing() -> None:
+    listed = [{**on("a"), "status": "ok"}, {**on("b"), "status": "ok"}]
+    run = report.Run(hosts=["a", "b"])
+    data = report.data(listed, run, "2026-01-02")
+    assert data["hosts"]["a"]["artifacts"] == on("a")["artifacts"] and data["summary"]["ok"] == 2
+    assert "2 unchanged" in report.lines(listed, run)[0].text
