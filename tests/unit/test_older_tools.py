@@ -19,6 +19,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import 
 
 from tests.hosts.tree import differences, manifest
 from tests.unit.options_for import options_for
+from tests.unit.test_other_tools import CLAUDE_OF_OPSKIT, CODEX_OF_BOTH
 from tests.unit.trees import bring_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -314,6 +315,28 @@ def test_a_clone_with_something_of_its_owner_s_stays(owner: Owner, clone: Path, 
     assert differences(before, manifest(owner.home)) == []
 
 
+def test_what_opskit_left_is_listed_taken_over_and_given_back(owner: Owner) -> None:
+    home = Path(owner.home)
+    helper = str(home / ".claude/fmapi-key-helper.sh")
+    for path, text in (
+        (".claude/settings.json", json.dumps({**CLAUDE_OF_OPSKIT, "apiKeyHelper": helper}, indent=2)),
+        (".claude/fmapi-key-helper.sh", HELPER.format(profile="p", host="https://before.example.com") + "# mine\n"),
+        (".codex/config.toml", CODEX_OF_BOTH),
+    ):
+        (home / path).parent.mkdir(exist_ok=True)
+        (home / path).write_text(text)
+    before, found = manifest(owner.home), listed(owner, uninstall_older_tools=True)
+    assert [what for what, fate in found.items() if fate.startswith(older_tools.OPSKIT)] == [
+        "~/.codex/config.toml: provider of models"
+    ]
+    assert "leads to a token helper that stays" in found["~/.claude/settings.json: settings (6 keys)"]
+    rollout.apply(owner, options(), How())
+    again = listed(owner, uninstall_older_tools=True)
+    assert {what: fate for what, fate in again.items() if not fate.startswith(rollout.OURS)} == found
+    rollout.withdraw(owner, away(uninstall_older_tools=True), How())
+    assert differences(before, manifest(owner.home)) == []
+
+
 def test_the_skills_of_opskit_are_known_by_their_first_lines(owner: Owner) -> None:
     skill = Path(owner.home, ".codex/skills/fmapi-codingagent-status/SKILL.md")
     skill.parent.mkdir(parents=True)
@@ -340,8 +363,8 @@ def test_a_token_that_the_script_made_stays_unless_it_is_to_be_revoked(
 
 def test_the_documentation_has_the_table() -> None:
     text = (ROOT / "docs" / "other-tools.md").read_text(encoding="utf-8")
-    rows = [
-        f"| {row.tool} | `~/{row.path}` | {row.what} | {row.known_by} | {'removed, or ' if row.is_removed else ''}{row.way_out} |"
-        for row in older_tools.TABLE
-    ]
+    rows = []
+    for row in older_tools.TABLE:
+        fate = f"removed; once edited: {row.way_out}" if row.is_removed else row.way_out
+        rows.append(f"| {row.tool} | `~/{row.path}` | {row.what} | {row.known_by} | {fate} |")
     assert [line for line in text.splitlines() if line.startswith("| ") and "`~/" in line] == rows

@@ -161,7 +161,7 @@ TABLE: tuple[Artifact, ...] = (
     Artifact(
         UG,
         ".codex/config.toml",
-        "provider of models",
+        "provider ucode-databricks",
         "the table of its provider",
         _UG,
         marker=rb"(?m)^\[model_providers\.ucode-databricks\]",
