@@ -11,7 +11,7 @@ from ..plugin_utils.host_action import HostAction
 
 class ActionModule(HostAction):
     OPTIONS = SPEC
-    VERB = "examine"
+    VERB = "examining.examine"
     ASKS_WORKSPACE = True
     WRITES_MODELS = False
     READS_SETTINGS = True

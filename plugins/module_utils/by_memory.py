@@ -159,11 +159,12 @@ def repair_here(owner: Owner, check: bool) -> dict[str, Any]:
 
 def withdrawal_options(owner: Owner) -> dict[str, Any]:
     """What a way back may need, where no operator says it."""
-    needed = ("npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy", "npm_prefix")
+    needed = ("npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy", "npm_prefix", "uninstall_programs")
+    unasked = {"sign_out": False, "uninstall_older_tools": False, "revoke_legacy_pats": False}
+    known: dict[str, Any] = {}
     with contextlib.suppress(OperatorError):
         known = remembered(owner).options
-        return {**dict.fromkeys(needed), **known, "sign_out": False, "parts": None, "carried": {}}
-    return {**dict.fromkeys(needed), "sign_out": False, "parts": None, "carried": {}}
+    return {**dict.fromkeys(needed), **known, **unasked, "parts": None, "carried": {}}
 
 
 def _check_version(known: Remembered, upgrade: bool) -> None:

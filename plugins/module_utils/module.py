@@ -33,7 +33,8 @@ _NO_PROGRAM = {"needs_program": True, "drifted": True}
 _NO_LIBRARIES = {"needs_libraries": True}
 _CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_downloads")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
-_SCOPED = ("look", *_CHANGING)
+_LISTING = "listing.list_artifacts"
+_SCOPED = ("look", _LISTING, *_CHANGING)
 """Of these, what the other scope holds is a part: no key is in both."""
 _JOINED = (
     "changes",
@@ -41,6 +42,7 @@ _JOINED = (
     "diff",
     "checks",
     "sign_ins",
+    "artifacts",
     "statuses",
     "drifted_parts",
     "needs_downloads",
@@ -67,7 +69,7 @@ def run() -> None:
         )
     carried = json.loads(module.params["carried"])
     verb, finds_failures = carried["verb"], carried["finds_failures"]
-    options = {**carried.pop("options"), "carried": carried}
+    options = {**carried.pop("options"), "carried": carried, **({"state": "absent"} if verb == _LISTING else {})}
     for name in carried["paths"]:
         if options[name]:
             options[name] = os.path.expanduser(os.path.expandvars(options[name]))
@@ -89,7 +91,8 @@ def run() -> None:
             # What is new stands before what it replaces goes; where it could not be brought, the old one stays.
             if not any(one.error or not one.result.keys().isdisjoint(_CALLED_AGAIN) for one in done):
                 looked = How(how.check or finds_failures, how.diff, how.verbose)
-                done += _each(leaving, lambda one: _work(check_home(one), "leave", options, looked))
+                leave = _LISTING if verb == _LISTING else "leave"
+                done += _each(leaving, lambda one: _work(check_home(one), leave, options, looked))
         done += missing
     except OperatorError as error:
         module.fail_json(msg=error.told)

@@ -13,23 +13,23 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import careful
+from .engine import files
 from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
-from .engine.ownership import Plan, Wanted
+from .engine.ownership import Plan, Wanted, plan
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session, user_sign_in
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
-from .parts import PARTS
-from .parts.base import Done, Part
-from .parts.context import bare_config, config_of
-from .parts.examination import CATEGORIES, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination
+from .parts import PARTS, older_tokens, older_tools
+from .parts.base import NOTHING, Done, Part
+from .parts.context import bare_config
 from .parts.wanted_state import WantedState
 from .places import How
 from .platforms import OS_RELEASE, PLATFORMS, platform_of
@@ -45,7 +45,7 @@ def look(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     Raises OperatorError and ValueError for what must be mended before anything can be planned.
     """
     parts, options = _brought(options)
-    outcome = bring(owner, [part.name for part in parts], _wanted(parts, owner, options), True, _traces)
+    outcome = bring(owner, [part.name for part in parts], _wanted(parts, owner, options), True, known_traces)
     missing = {part.name: part.missing(owner, options) for part in parts}
     drifted = {one.component for one in outcome.plans if one.changed} | {name for name, one in missing.items() if one}
     result = {
@@ -66,7 +66,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """
     parts, options = _brought(options)
     names = [part.name for part in parts]
-    outcome = bring(owner, names, _wanted(parts, owner, options), True, _traces)
+    outcome = bring(owner, names, _wanted(parts, owner, options), True, known_traces)
     _check_diff(outcome.plans, how)
     missing = [one for part in parts for one in part.missing(owner, options)]
     errors: list[str] = []
@@ -75,7 +75,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         try:
             for part in parts:
                 prepared.append((part, part.prepare(owner, options)))
-            outcome = bring(owner, names, _wanted(parts, owner, options), False, _traces)
+            outcome = bring(owner, names, _wanted(parts, owner, options), False, known_traces)
         except BaseException as error:
             for part, what in reversed(prepared):
                 with contextlib.suppress(OperatorError):  # what failed first is to be told; the ledger knows what stays
@@ -104,7 +104,7 @@ def downloads(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         return {}
     agents: dict[str, str] = {}
     tools: list[str] = []
-    for part in _chosen(options):
+    for part in chosen(options):
         own, needs = part.downloads(owner, options)
         agents.update(own)
         tools += needs
@@ -118,21 +118,28 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
     It goes as far as it can: what stays is an ``error`` in the result, and the next one finishes it.
     """
-    parts = [*_chosen(options), WANTED_STATE]
-    names = [part.name for part in parts]
-    foretold = bring(owner, names, [], True, _traces)  # what can be refused is refused before anybody is signed out
+    parts = [*chosen(options), WANTED_STATE]
+    names = [*(part.name for part in parts), older_tools.COMPONENT]  # of the last, what a run left that was interrupted
+    foretold = bring(
+        owner, names, [], True, known_traces
+    )  # what can be refused is refused before anybody is signed out
     _check_diff(foretold.plans, how)
-    before = [_withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
+    revoked = _revoke(owner, options, how)
+    before = [withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
-        outcome = bring(owner, names, [], how.check, _traces)
+        outcome = bring(owner, names, [], how.check, known_traces)
     except OperatorError as error:
-        if isinstance(error, Unfinished) or any(one.changes for one in before):
+        if isinstance(error, Unfinished) or revoked or any(one.changes for one in before):
             return {"changed": True, "error": error.told}
         raise
-    after = [_withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
+    after = [withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
+    removed, done = _remove_older_tools(owner, options, how, outcome)
+    after.append(done)
+    outcome = outcome._replace(plans=[*outcome.plans, *removed])
     left = [*outcome.left, *(one for done in (*before, *after) for one in done.errors)]
     result = _result(outcome, how, [], [f"not given back: {one}" for one in dict.fromkeys(left)])
     result["changes"] = [
+        *revoked,
         *(change for one in before for change in one.changes),
         *result["changes"],
         *(change for one in after for change in one.changes),
@@ -144,7 +151,8 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
 def leave(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     """Give back what another scope than the wanted one holds; in check mode, for a look too, what that would be."""
-    result = withdraw(owner, {**options, "sign_out": False}, how)
+    stays = {"sign_out": False, "uninstall_older_tools": False, "revoke_legacy_pats": False}
+    result = withdraw(owner, {**options, **stays}, how)
     return {**result, "drifted": result["changed"]} if how.check else result
 
 
@@ -160,35 +168,9 @@ def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     formats = {one.format for one in wanted} | {str(one["format"]) for one in Ledger.load(owner).documents.values()}
     if any(FORMATS[one].library for one in formats):
         with contextlib.suppress(OperatorError, ValueError):  # what is wrong is told by who makes the change
-            plans = bring(owner, [part.name for part in parts], wanted, True, _traces).plans
+            plans = bring(owner, [part.name for part in parts], wanted, True, known_traces).plans
             _check_diff(plans, how)
     return {}
-
-
-def examine(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    """The doctor's checks, in the order of :data:`CATEGORIES`. In check mode only what files show is checked."""
-    parts = _chosen(options)
-    config = config_of(owner, options)
-    examination = Examination(owner, options, config, dict(os.environ), offline=how.check)
-    ledger = _ledger(owner, config)
-    checks = [
-        Check("Dependencies", "Python", PASS, platform.python_version()),
-        ledger,
-        # What says more of a file comes before that it differs.
-        *(check for part in parts for check in _checks(part, examination, ledger)),
-        *(_configuration(part, owner, options, ledger) for part in parts),
-        Check("Configuration", "routing", PASS, f"{options['routing']} ({options['routing_reason']})"),
-    ]
-    checks.sort(key=lambda check: CATEGORIES.index(check.category))
-    result: dict[str, Any] = {
-        "checks": [{"user": owner.user, "home": owner.home, **check._asdict()} for check in checks if check.detail]
-    }
-    failed = [check for check in checks if check.status == FAIL]
-    if failed:
-        first = failed[0]
-        more = f" ({len(failed)} checks failed)" if len(failed) > 1 else ""
-        result["error"] = f"{first.category}, {first.check}: {first.detail}{more}. {first.fix}".rstrip(". ")
-    return result
 
 
 def sign_ins(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -224,14 +206,14 @@ def _sign_in_state(config: Config, check: bool) -> tuple[str, str]:
     return "signed_in", "a token can be had"
 
 
-def _chosen(options: Options) -> list[Part]:
+def chosen(options: Options) -> list[Part]:
     names = options.get("parts") or list(PARTS)
     return [part for name, part in PARTS.items() if name in names]
 
 
 def _brought(options: Options) -> tuple[list[Part], Options]:
     """The same to bring about, and last what remembers that, where the call has all options; and the options, with their parts."""
-    parts = _chosen(options)
+    parts = chosen(options)
     remembers = "forgotten" in (options.get("carried") or {})
     return [*parts, *([WANTED_STATE] if remembers else [])], {**options, "parts": [part.name for part in parts]}
 
@@ -262,12 +244,12 @@ def _warnings(parts: Sequence[Part], owner: Owner, options: Options) -> list[str
     return [warning for part in parts for warning in part.warnings(owner, options)]
 
 
-def _traces(ledger: Ledger) -> None:
+def known_traces(ledger: Ledger) -> None:
     for part in (*PARTS.values(), WANTED_STATE):
         part.traces(ledger)
 
 
-def _withdrawn(step: Callable[[Owner, Options, bool], Done], owner: Owner, options: Options, how: How) -> Done:
+def withdrawn(step: Callable[[Owner, Options, bool], Done], owner: Owner, options: Options, how: How) -> Done:
     """What a part has done on the way back; what it could not do holds nothing else up."""
     try:
         return step(owner, options, how.check)
@@ -290,67 +272,66 @@ def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -
     return result
 
 
+def what_will_stand(outcome: Outcome) -> older_tools.View:
+    """What stands at a path once ours is given back, which it may be already."""
+    after = {files.place(one.path): one.after for one in outcome.plans if one.changed and not one.is_link}
+
+    def view(path: str) -> bytes | None:
+        place = files.place(path)
+        return after[place] if place in after else _content(path)
+
+    return view
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return careful.read(path)
+    except OSError:
+        return None
+
+
+def takes_older_tools(options: Options) -> bool:
+    """Where the operator wants that, and everything of ours goes."""
+    return bool(options.get("uninstall_older_tools")) and len(chosen(options)) == len(PARTS)
+
+
+def _revoke(owner: Owner, options: Options, how: How) -> list[str]:
+    """End the tokens that older tools had made, as long as the person's session stands. Raises OperatorError."""
+    if not options.get("revoke_legacy_pats"):
+        return []
+    if how.check:
+        tokens = older_tokens.listed(owner, dict(os.environ), renew=False).tokens
+        return [older_tokens.said(one) for one in tokens]
+    return older_tokens.revoke(owner, dict(os.environ))
+
+
+def _remove_older_tools(owner: Owner, options: Options, how: How, given_back: Outcome) -> tuple[list[Plan], Done]:
+    """Take away what older tools have left, in a transaction of its own: what ours had replaced stands there again by now."""
+    if not takes_older_tools(options):
+        return [], NOTHING
+    view = what_will_stand(given_back)
+    those = [one for one in older_tools.found(owner, view, dict(os.environ)) if one.can_go]
+    clones = [f"{one.path}: {one.what}: removed" for one in those if not one.format]
+    if how.check:
+        ledger = Ledger(owner)
+        older_tools.enter(ledger, those)
+        records = ledger.documents.items()
+        return [
+            plan(path, view(path), files.read(path).mode, entry, None, ledger.salt) for path, entry in records
+        ], Done(clones, [])
+    ledger = Ledger.load(owner)
+    try:
+        if those and (ledger.documents or ledger.pending):
+            raise OperatorError(f"what {older_tools.SCRIPT} has left stays until all of ours is given back")
+        plans = bring(owner, [older_tools.COMPONENT], [], False, lambda new: older_tools.enter(new, those)).plans
+    except OperatorError as error:
+        return [], Done([], [], (error.told,))
+    return plans, Done(clones, [], tuple(older_tools.remove_clones(those)))
+
+
 def _check_diff(plans: list[Plan], how: How) -> None:
     """Raises LibraryNeeded for what the diff would have to read, before anything is changed."""
     if how.diff:
         from .engine.diffs import check_readable  # every look would pay for it
 
         check_readable(plans)
-
-
-def _ledger(owner: Owner, config: Config) -> Check:
-    """Whether what we know of this owner's files is there, and whole."""
-    what = ("Runtime files", "ledger")
-    if owner.is_machine and os.geteuid() != 0:
-        return Check(*what, SKIP, "root alone can read it")
-    try:
-        ledger = Ledger.load(owner)
-        interrupted = bool(ledger.settle()) or bool(ledger.leftovers)
-    except OperatorError as error:
-        return Check(*what, FAIL, f"{error.where}: {error.what}", error.way_out)
-    if interrupted:
-        return Check(
-            *what, FAIL, f"{ledger.path}: a run was stopped in its middle", f"{ROLL_OUT}: it brings that to its end"
-        )
-    if ledger.is_new and os.path.lexists(config.config_file):
-        said = f"{ledger.path} is gone: what stood here before the rollout is not known any more"
-        return Check(
-            *what, WARN, said, f"Put it back from a backup, or: {ROLL_OUT}, which notes what can still be known"
-        )
-    return Check(*what, PASS, "nothing is rolled out yet" if ledger.is_new else f"{len(ledger.documents)} files")
-
-
-def _checks(part: Part, examination: Examination, ledger: Check) -> Iterator[Check]:
-    """What a part looks at. What cannot be looked at any further is a finding, not the end of the examination."""
-    try:
-        yield from part.checks(examination)
-    except (OperatorError, ValueError) as error:
-        if ledger.status != FAIL:
-            yield Check("Configuration", part.name, FAIL, *_told(error))
-
-
-def _configuration(part: Part, owner: Owner, options: Options, ledger: Check) -> Check:
-    """Whether a part's documents are as wanted."""
-    what = ("Configuration", part.name)
-    if ledger.status in (FAIL, SKIP):
-        return Check(*what, SKIP, "not compared: see the ledger")
-    try:
-        outcome = bring(owner, [part.name], part.wanted(owner, options), True, _traces)
-        missing = part.missing(owner, options)
-    except (OperatorError, ValueError) as error:
-        return Check(*what, FAIL, *_told(error))
-    if outcome.changed or missing:
-        differing = [*(one.path for one in outcome.plans if one.changed), *missing]
-        said = f"not as wanted: {', '.join(differing)}"
-        return Check(*what, FAIL, said, f"{ROLL_OUT} (--check --diff shows the lines)")
-    return Check(*what, PASS, "as wanted")
-
-
-def _told(error: OperatorError | ValueError) -> tuple[str, str]:
-    """What is wrong, and the way out, after which the rollout goes on."""
-    then = "then run the rollout"
-    if not isinstance(error, OperatorError):
-        return str(error), f"Mend that, {then}"
-    what = f"{error.where}: {error.what}" if error.where else error.what
-    way_out = error.way_out.removeprefix("Nothing was changed. ").replace(" and run again", "").rstrip(".")
-    return what, way_out if "rollout" in way_out else f"{way_out or 'Mend that'}, {then}"

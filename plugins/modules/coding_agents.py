@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
   - fmapi.coding_agents.control_node
+  - fmapi.coding_agents.uninstall
 attributes:
   check_mode:
     support: full
@@ -56,6 +57,7 @@ notes:
     C(module_defaults), these over the variable, and the variable over the option's default.
 seealso:
   - module: fmapi.coding_agents.coding_agents_info
+  - module: fmapi.coding_agents.uninstall_info
   - module: fmapi.coding_agents.databricks_oauth
   - module: fmapi.coding_agents.agent_cli
   - module: fmapi.coding_agents.agent_settings
@@ -135,6 +137,7 @@ from ..module_utils.options import (
     owner,
     skills,
     toolchain,
+    uninstall,
     verbs,
     workspace,
 )
@@ -142,6 +145,7 @@ from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
     **verbs.STATE,
+    **uninstall.WAY_BACK,
     **verbs.PARTS,
     **owner.SPEC,
     **workspace.SPEC,

@@ -23,7 +23,8 @@ description:
     V(unreachable), or V(unknown) for one that something else stopped. C(errors) is a list of objects with C(user) (empty if not about
     one) and C(msg). C(changes) and C(warnings) are lists of sentences, C(programs) the version of each agent, C(session) a list of
     objects with C(user), C(state), C(detail) and C(command). C(checks) is a list of the doctor's checks with C(home), C(user),
-    C(category), C(check), C(status), C(detail) and C(fix).
+    C(category), C(check), C(status), C(detail) and C(fix). Before an uninstall, C(artifacts) is the list of what was found, as
+    M(fmapi.coding_agents.uninstall_info) returns it.
   - C(workspaces) is a list of what M(fmapi.coding_agents.workspace_info) or M(fmapi.coding_agents.models_info) found, each with
     the list of its C(hosts).
   - The file holds no diff, and is written in check mode, too.

@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils import routing
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
-from ..module_utils.options import agent_settings, control_node, owner
+from ..module_utils.options import agent_settings, control_node, owner, uninstall
 from ..module_utils.options.values import Spec, as_boolean, as_list, as_mapping
 from ..module_utils.parts import PARTS
 from ..module_utils.workspace.endpoints import READY
@@ -48,8 +48,9 @@ _NO_DEVELOPER_TOOLS = re.compile(r"xcode-select: (?:note|error)|xcrun: error: in
 """What macOS says in place of its Python, which comes with them."""
 _OF_THE_OWNER = frozenset(
     (
-        *(*owner.OWNER, "sign_out", "uninstall_programs", "npm_registry", "pip_index", "mirror", "ca_file", "proxy"),
-        "no_proxy",
+        *owner.OWNER,
+        *uninstall.WAY_BACK,
+        *("sign_out", "uninstall_programs", "npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy"),
     )
 )
 """What a way back may need: all else the host remembers."""
@@ -299,7 +300,9 @@ class HostAction(ActionBase):
         self, result: dict[str, Any], answer: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Leave for the report what it will say; where none follows, the result says it."""
-        warnings = [*answer.get("warnings", ()), *result.get("warnings", ()), *result.pop("notes", ())]
+        # Ansible's own are no texts since ansible-core 2.19.
+        told = [str(getattr(getattr(one, "event", None), "msg", one)) for one in result.get("warnings", ())]
+        warnings = [*answer.get("warnings", ()), *told, *result.pop("notes", ())]
         if not variables.get(REPORTED):
             host = variables.get("inventory_hostname")
             return {**result, "warnings": [f"{host}: {one}" for one in warnings]} if warnings else result
@@ -381,6 +384,7 @@ _FOR_THE_REPORT = (
     "statuses",
     "versions",
     "owners",
+    "artifacts",
     "failed_users",
     "drifted",
 )

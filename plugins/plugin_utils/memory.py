@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.options import control_node, owner, verbs
+from ..module_utils.options import control_node, owner, uninstall, verbs
 from ..module_utils.options.values import Spec
 
 
 def forgotten(spec: Spec) -> list[str]:
     """Options that are secrets, that are the owner's own, or that one call is told."""
     secrets = {name for name, option in spec.items() if option.get("no_log")}
-    return sorted({*secrets, *owner.OWNER, *verbs.STATE, *verbs.PARTS} & set(spec))
+    of_a_call = {*owner.OWNER, *verbs.STATE, *verbs.PARTS, *uninstall.WAY_BACK, "sign_out"}
+    return sorted({*secrets, *of_a_call} & set(spec))
 
 
 def defaults(spec: Spec) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ..module_utils.places import DATA_DIRECTORY
 Entry = Mapping[str, Any]
 
 _PREFLIGHTS = ("workspace_info", "serving_endpoint_info")
-_LOOKS = ("coding_agents_info",)
+_LOOKS = ("coding_agents_info", "uninstall_info")
 _DOCTORS = ("agent_doctor",)
 _SIGN_INS = ("sign_in",)
 _CHANGE_NOTHING = (*_LOOKS, *_DOCTORS, *_SIGN_INS)
@@ -215,6 +215,8 @@ def data(entries: Sequence[Entry], run: Run, at: str) -> dict[str, Any]:
             "session": [dict(one) for one in host.sessions],
             "checks": [dict(one) for one in host.checks],
         }
+        artifacts = [dict(artifact) for one in host.entries for artifact in _list(one, "artifacts")]
+        found[host.name].update({"artifacts": artifacts} if artifacts else {})
     for name in run.gone:
         found[name] = {
             **{key: [] for key in ("errors", "changes", "warnings", "session", "checks")},

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
     AGENTS,
     claude_code_managed,
@@ -81,7 +81,7 @@ class Host:
 
     def examine(self) -> list[dict[str, str]]:
         """What the doctor finds, with ``~`` for the home, and the workspace by a name that is the same in each run."""
-        result = rollout.examine(self.owner, self.options, How())
+        result = examining.examine(self.owner, self.options, How())
         failed = any(one["status"] == "FAIL" for one in result["checks"])
         assert ("error" in result) is failed, "a playbook's exit status tells of failures, and of nothing else"
         told = json.dumps(result["checks"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.extra_settings import check_extra_settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.shapes import (
@@ -159,7 +159,7 @@ def test_a_person_s_value_of_a_refused_shape_is_told_with_file_and_key(owner: Ow
     for warnings in (looked, dry, done, again):
         (warning,) = [one for one in warnings if "drops the whole file" in one]
         assert warning.startswith(f"{path}: {key} is ")
-    failed = [one for one in rollout.examine(owner, OPTIONS, check)["checks"] if one["status"] == "FAIL"]
+    failed = [one for one in examining.examine(owner, OPTIONS, check)["checks"] if one["status"] == "FAIL"]
     (told,) = [one for one in failed if one["check"] == "Claude Code settings"]
     assert told["category"] == "Configuration" and f"{path}: {key} is " in told["detail"] and told["fix"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, base
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_npm import Npm
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
@@ -159,7 +159,7 @@ def test_check_mode_shows_what_will_be_done_and_touches_nothing(host: Host, work
     own = {"cli_versions": {"claude_code": NEWER}, "token_ttl_minutes": 20}
     with untouched(host.home):
         looked, dry, way_back = host.look(**own), host.roll_out(CHECK, **own), host.uninstall(CHECK)
-        examined = rollout.examine(host.owner, host.options(**own), CHECK)
+        examined = examining.examine(host.owner, host.options(**own), CHECK)
     assert host.fetched == [] and workspace.requests() == []
     assert workspace.client_secret not in json.dumps([looked, dry, way_back, examined])
     assert looked["drifted"] and looked["changes"] == dry["changes"]

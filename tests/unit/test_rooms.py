@@ -38,7 +38,9 @@ MAY_IMPORT: dict[str, str] = {
     "options": "leaves agents",
     "parts": "leaves engine agents host_program",
     "rollout": "leaves engine host_program parts",
-    "by_memory": "leaves engine agents host_program parts rollout",
+    "examining": "leaves engine host_program parts rollout",
+    "listing": "leaves engine parts rollout",
+    "by_memory": "leaves engine agents host_program parts rollout examining",
     "loading": "leaves engine.owner",
     "command": "leaves engine.owner agents host_program parts by_memory loading",
     "module": "leaves engine.owner engine.owners loading ansible",
@@ -74,10 +76,30 @@ SHARED = {
         "extra_settings",
         "shapes",
     },
-    "parts": {"base", "context", "downloads", "examination", "fetched", "older_functions", "person", "system_packages"},
+    "parts": {
+        "base",
+        "context",
+        "downloads",
+        "examination",
+        "fetched",
+        "older_functions",
+        "older_tools",
+        "person",
+        "system_packages",
+    },
 }
 # What stands on hosts once and is not carried by every call.
-STANDS_ON_HOSTS = {"agents", "parts", "host_program", "rollout", "by_memory", "command", "workspace"}
+STANDS_ON_HOSTS = {
+    "agents",
+    "parts",
+    "host_program",
+    "rollout",
+    "examining",
+    "listing",
+    "by_memory",
+    "command",
+    "workspace",
+}
 
 FILES = sorted(str(path.relative_to(PLUGINS)) for path in PLUGINS.rglob("*.py"))
 ON_HOSTS = [name for name in FILES if name.startswith("module_utils/") and "/workspace/" not in name]

@@ -127,7 +127,7 @@ def _checks(here: Here, prompt: bool) -> list[dict[str, str]]:
     from ..places import How
 
     by_memory = _by_memory(here)
-    result = by_memory.rollout.examine(here.owner, by_memory.doctor_options(here.owner, prompt), How())
+    result = by_memory.examining.examine(here.owner, by_memory.doctor_options(here.owner, prompt), How())
     checks: list[dict[str, str]] = result["checks"]
     if not here.is_everybodys:
         for one in checks:  # what the person can do, where the operator's way out is a rollout

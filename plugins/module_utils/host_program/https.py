@@ -9,6 +9,7 @@ ask nobody.
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import urllib.parse
@@ -46,9 +47,14 @@ def send(
     form: Mapping[str, str] | None,
     ca_file: str | None,
     timeout: float,
+    order: Mapping[str, Any] | None = None,
 ) -> web.Reply:
-    """GET, or with a ``form`` POST. Raises TokenError, and web.NoHttp for an answer that is none."""
+    """GET; POST with a ``form``, or with an ``order``, which travels as JSON.
+
+    Raises TokenError, and web.NoHttp for an answer that is none.
+    """
     data = None if form is None else urllib.parse.urlencode(form).encode()
+    data = data if order is None else json.dumps(order).encode()
     request = urllib.request.Request(workspace_url + path, data=data, headers=dict(headers))
     try:
         return web.ask(request, timeout, _MOST_BYTES, _tls(ca_file), _NoRedirect())

@@ -36,16 +36,22 @@ def ask(
     ca_file: str | None = None,
     form: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT_SECONDS,
+    order: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """GET, or with a ``form`` POST. Any HTTP status is an answer; raises TokenError when there was none within ``timeout`` seconds."""
+    """GET; POST with a ``form``, or with an ``order``, which travels as JSON.
+
+    Any HTTP status is an answer; raises TokenError when there was none within ``timeout`` seconds.
+    """
     from .. import web
     from . import https
 
     headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
     if authorization is not None:
         headers["Authorization"] = authorization
+    if order is not None:
+        headers["Content-Type"] = "application/json"
     try:
-        reply = https.send(workspace_url, path, headers, form, ca_file, timeout)
+        reply = https.send(workspace_url, path, headers, form, ca_file, timeout, order)
     except web.NoHttp:
         return Answer(200, None, None)  # as useless as an answer without JSON
     when = web.moment(reply.headers.get("Date"))

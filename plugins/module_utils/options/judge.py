@@ -15,10 +15,32 @@ from typing import Any
 from ..agents import AGENTS, check_versions
 from ..agents.extra_settings import check_extra_settings
 from ..errors import OperatorError
-from . import agent_cli, agent_settings, control_node, databricks_oauth, owner, skills, toolchain, verbs, workspace
+from . import (
+    agent_cli,
+    agent_settings,
+    control_node,
+    databricks_oauth,
+    owner,
+    skills,
+    toolchain,
+    uninstall,
+    verbs,
+    workspace,
+)
 from .values import PREFIX, Spec, allowed, as_mapping, by_kind
 
-GROUPS = (workspace, databricks_oauth, agent_settings, skills, agent_cli, toolchain, owner, control_node, verbs)
+GROUPS = (
+    workspace,
+    databricks_oauth,
+    agent_settings,
+    skills,
+    agent_cli,
+    toolchain,
+    owner,
+    control_node,
+    verbs,
+    uninstall,
+)
 
 VARIABLES: Spec = {name: option for group in GROUPS for name, option in group.SPEC.items()}
 EXAMPLES: Mapping[str, str] = {name: example for group in GROUPS for name, example in group.EXAMPLES.items()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from .. import careful
@@ -57,14 +57,17 @@ class OlderFunction(NamedTuple):
     problem: str = ""
 
 
-def found(owner: Owner, agent: Agent) -> Iterator[OlderFunction]:
-    """The functions by an agent's older commands, and by its own, in the files that the script wrote into. Reads files only."""
+def found(owner: Owner, agent: Agent, read: Callable[[str], bytes] = careful.read) -> Iterator[OlderFunction]:
+    """The functions by an agent's older commands, and by its own, in the files that the script wrote into. Reads files only.
+
+    ``read`` gives a file's bytes, or raises OSError.
+    """
     if not agent.other_commands:
         return
     for file in START_FILES:
         path = os.path.join(owner.home, file)
         try:
-            document = BlockDocument(careful.read(path))
+            document = BlockDocument(read(path))
         except (OSError, OperatorError):
             continue  # planning says why, with the place
         for name in (*agent.other_commands, agent.command):

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator reads before an uninstall: what there is on all hosts, by the tool that brought it. Data in, lines out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..module_utils.careful import visible
+
+_STAYS = "stays"
+_MOST_NAMES = 2
+"""How many names stand before "and 7 more"."""
+
+
+class Line(NamedTuple):
+    """A line to print; the one who prints chooses the colour of its ``tone``."""
+
+    text: str
+    tone: str = ""
+
+
+def touched(entries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The hosts on which something would be given back or removed."""
+    return list(
+        dict.fromkeys(
+            str(one["host"])
+            for one in entries
+            for artifact in one.get("artifacts") or ()
+            if not str(artifact["fate"]).startswith(_STAYS)
+        )
+    )
+
+
+def lines(entries: Sequence[Mapping[str, Any]], hosts: int, width: int, verbose: bool) -> list[Line]:
+    """The listing. ``hosts``: how many there are in the play; of one, no names are said."""
+    groups: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for entry in entries:
+        artifacts = entry.get("artifacts") or ()
+        several = len({one["user"] for one in artifacts}) > 1
+        for one in artifacts:
+            home = str(one["home"])
+            what = str(one["what"]).replace(f"{home}/", "~/") if home.strip("/") else str(one["what"])
+            fate = str(one["fate"]).replace(f"{home}/", "~/") if home.strip("/") else str(one["fate"])
+            name = f"{one['user']} on {entry['host']}" if several else str(entry["host"])
+            names = groups.setdefault(str(one["tool"]), {}).setdefault((what, fate), [])
+            if name not in names:
+                names.append(name)
+    if not groups:
+        return [Line(f"Nothing to uninstall on {hosts} hosts" if hosts > 1 else "Nothing to uninstall", "ok")]
+    found: list[Line] = []
+    for tool, artifacts_of in groups.items():
+        found.append(Line(f"{visible(tool)}:", "title"))
+        for (what, fate), names in artifacts_of.items():
+            tone = "skipped" if fate.startswith(_STAYS) else "changed"
+            found += _wrapped(f"  {visible(what)}{f': {visible(fate)}' if fate else ''}", width, tone, "      ")
+            if hosts > 1 or any(" on " in name for name in names):
+                found += _wrapped(f"    {_listed(names, verbose)}", width, "", "    ")
+    if not touched(entries):
+        found.append(Line("Nothing to uninstall: all of it stays", "ok"))
+    return found
+
+
+def question(hosts: Sequence[str], verbose: bool) -> str:
+    return f"Uninstall on {len(hosts)} hosts ({_listed(hosts, verbose)})? [y/N] "
+
+
+def is_yes(answer: object) -> bool:
+    said = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
+    return said.strip().lower() in ("y", "yes")
+
+
+def _wrapped(text: str, width: int, tone: str, indent: str) -> list[Line]:
+    parts = textwrap.wrap(
+        text, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return [Line(part, tone) for part in parts]
+
+
+def _listed(names: Sequence[str], verbose: bool) -> str:
+    if verbose or len(names) <= _MOST_NAMES + 1:
+        return ", ".join(map(visible, names))
+    return f"{', '.join(map(visible, names[:_MOST_NAMES]))} and {len(names) - _MOST_NAMES} more"
