@@ -45,6 +45,7 @@ options:
   doctor_prompt:
     description:
       - Whether to send each agent one short prompt. The agent writes its own session files then, as in daily use.
+      - That costs from 500 to 10 000 tokens for each agent; C(docs/doctor.md) has the numbers.
     type: bool
     default: false
   routing_reason:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
     AGENTS,
@@ -48,6 +49,8 @@ class Host:
         self.home.mkdir(parents=True, mode=0o700)
         self.ca_file = place / "ca.pem"
         self.ca_file.write_bytes(Path(workspace.ca_file).read_bytes())
+        self.others = place / "others.pem"
+        self.others.write_bytes(trustme.CA().cert_pem.bytes())
         self.managed = place / "managed"
         self.managed.mkdir()
         self.shell = _script(place / "shell", "PATH=/usr/bin:/bin\nexport PATH\n. ~/.profile\nexec env")
@@ -181,6 +184,8 @@ class Host:
                 patch.delenv(name)
         patch.setenv("HOME", str(self.home))
         patch.setenv("PATH", "/usr/bin:/bin")
+        # In place of the system's authorities, which are many: each request would read them all.
+        patch.setenv("SSL_CERT_FILE", str(self.others))
         patch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
 
 

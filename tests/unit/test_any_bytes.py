@@ -24,7 +24,14 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import careful, loading, processes, rollout, web
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
+    careful,
+    command,
+    loading,
+    processes,
+    rollout,
+    web,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import (
     AGENTS,
     claude_code_managed,
@@ -45,7 +52,6 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import (
     login,
     machine_to_machine,
-    main,
     profile,
     session,
     status,
@@ -321,7 +327,7 @@ def test_any_configuration_makes_the_program_do_its_work_or_say_why_not(
         patch.setattr(os, "makedirs", lambda *arguments, **more: None)
         patch.setattr("sys.stdout", io.StringIO())
         patch.setattr("sys.stderr", io.StringIO())
-        assert main.main(["--config", str(directory / "config.json"), verb]) in (0, 1, 2)
+        assert command.main(["--config", str(directory / "config.json"), verb]) in (0, 1, 2)
 
 
 @given(served=any_bytes, cache=any_bytes)

@@ -131,6 +131,26 @@ def test_a_host_in_order_raises_no_alarm(
     assert not any(one["status"] == "FAIL" for one in found)
 
 
+def test_what_does_no_harm_raises_no_alarm(
+    tmp_path: Path, workspace: Workspace, databricks_cli: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of others that say nothing of what decides, or the same, and projects elsewhere."""
+    host = Host(tmp_path / "one", workspace, databricks_cli, "service_principal", agents=["claude_code", "codex"])
+    host.enter(monkeypatch)
+    host.roll_out()
+    (host.managed / "managed_config.toml").write_text('sandbox_mode = "read-only"\nmodel_provider = "databricks"\n')
+    (host.managed / "managed-settings.json").write_text('{"cleanupPeriodDays": 7}')
+    projects = {str(host.path("same")): json.loads(host.path(".claude/settings.json").read_text())["env"]}
+    projects[str(tmp_path / "elsewhere")] = {"ANTHROPIC_BASE_URL": "https://api.example.com"}
+    for project, variables in projects.items():
+        settings = Path(project, ".claude", "settings.json")
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps({"env": variables}))
+    state = json.loads(host.path(".claude.json").read_text())
+    host.path(".claude.json").write_text(json.dumps({**state, "projects": {one: {} for one in (*projects, "/gone")}}))
+    assert host.findings() == []
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_told_by_its_cause_and_what_is_said_mends_it(
     name: str, hosts: Hosts, monkeypatch: pytest.MonkeyPatch

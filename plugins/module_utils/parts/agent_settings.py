@@ -194,22 +194,29 @@ def _managed(agent: Agent, options: AgentOptions) -> Iterator[Problem]:
     if options.owner.is_machine or main is None or not agent.deciding:
         return
     machine = agent.main_document(options._replace(owner=Owner("root", 0, 0, "/", MACHINE)))
-    way_out = "Let who manages it take it out"
-    try:
-        content = None if machine is None else files.read(machine.path).content
-        document = FORMATS[main.format](content) if content else None
-    except OperatorError as error:
-        where = machine.path if machine else ""
-        place = f"{where}: {error.where}" if error.where not in ("", where) else where
-        yield Problem("FAIL", f"{place}: {error.what}", "Let who manages it mend it")
+    if machine is None:
         return
-    if document is None or machine is None:
+    try:
+        content = careful.read(machine.path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        said = f"{machine.path} cannot be read ({error.strerror}): what it enforces is not known"
+        yield Problem("WARN", said, "Let it be read")
+        return
+    if not content.strip():
+        return
+    try:
+        document = FORMATS[main.format](content)
+    except OperatorError as error:
+        place = f"{machine.path}: {error.where}" if error.where else machine.path
+        yield Problem("FAIL", f"{place}: {error.what}", "Let who manages it mend it")
         return
     wanted = {key: (value, main.as_good.get(key, value)) for key, value in main.values.items() if key in agent.deciding}
     differing = [".".join(key) for key, good in wanted.items() if document.get(key) not in (MISSING, *good)]
     if differing:
         said = f"{machine.path} sets {', '.join(differing)}, and wins over the person's settings"
-        yield Problem("FAIL", said, way_out)
+        yield Problem("FAIL", said, "Let who manages it take it out")
 
 
 def _found(examination: Examination, agent: Agent) -> FoundCli | None:
