@@ -19,8 +19,8 @@ _GAP = "  "
 _TITLES = ("HOST", "AGENT", "VERSION", "MODEL", "SESSION", "STATE")
 _ORDER = ("drifted", "unknown", "not set up", "in order")
 _TONES = {"drifted": "warning", "unknown": "warning", "not set up": "skipped", "in order": "ok"}
-_MOST = 10
-"""Lines of one host's drift before the rest is only counted."""
+_MOST = 5
+"""Of a file's keys that differ, and of hosts' names, before the rest is only counted."""
 
 
 def is_mine(entry: Entry) -> bool:
@@ -118,19 +118,31 @@ def _session(session: Mapping[str, Any] | None) -> str:
     return str(session["state"])
 
 
+def _by_file(drift: Sequence[str], run: Run) -> list[str]:
+    """Each file once, with what differs in it."""
+    found: dict[str, list[str]] = {}
+    for one in drift:
+        path, colon, what = one.partition(": ")
+        found.setdefault(path if colon else one, []).extend([what] if colon else [])
+    return [f"{path}: {_few(whats, run)}" if whats else path for path, whats in found.items()]
+
+
+def _few(whats: Sequence[str], run: Run) -> str:
+    few = whats if run.verbose or len(whats) <= _MOST + 1 else [*whats[:_MOST], f"and {len(whats) - _MOST} more"]
+    return ", ".join(few)
+
+
 def _drift(found: Sequence[tuple[str, Mapping[str, Any]]], run: Run) -> list[Line]:
     shown: list[Line] = []
     causes: dict[str, list[str]] = {}
     for host, status in found:
         drift = status.get("drift") or ([status["detail"]] if status["state"] == "unknown" else [])
-        said = [tilde(str(one), str(status.get("home") or "")) for one in drift]
-        if said and not run.verbose and len(said) > _MOST:
-            said = [*said[:_MOST], f"and {len(said) - _MOST} more"]
+        said = _by_file([tilde(str(one), str(status.get("home") or "")) for one in drift], run)
         if said:
             causes.setdefault("\n".join(said), []).append(_who(host, status))
     for text, names in causes.items():
         shown += [Line(""), *wrapped(f"Differs on {listed(names, run, _MOST)}:", run, "warning", indent="  ")]
-        shown += [line for one in text.splitlines() for line in wrapped(f"  {one}", run)]
+        shown += [line for one in text.splitlines() for line in wrapped(f"  {one}", run, indent="      ")]
     if any(status["state"] == "drifted" for _host, status in found):
         shown += [Line(""), Line(f"Next: {run.repair}")]
     return shown

@@ -117,7 +117,7 @@ This machine was set up by IT, with the Ansible collection fmapi.coding_agents: 
 models, a helper that gets them short-lived tokens, commands in front of some agents, and these skills. The person has nothing to set
 up but their sign-in ({sign_in}). What there is, {status} shows.
 Do not edit those settings by hand: the next rollout sets them again. Another workspace, another agent, other models, or to take all of
-it away, is for IT to roll out: the person asks whoever looks after this machine.""",
+it away, is for IT to roll out: the command says whom to ask, if IT has named somebody.""",
         only_looks=False,
     ),
 )
