@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +25,7 @@ from .host_program.config import Config
 from .parts import PARTS
 from .parts.agent_cli import AgentCli
 from .parts.context import bare_config
-from .parts.wanted_state import Remembered, options_of, program_here, remembered
+from .parts.wanted_state import Remembered, number, options_of, program_here, refuse_newer, remembered
 from .places import How
 from .version import VERSION
 
@@ -169,20 +168,10 @@ def withdrawal_options(owner: Owner) -> dict[str, Any]:
 
 def _check_version(known: Remembered, upgrade: bool) -> None:
     """Raises OperatorError where this version must not touch what another has brought."""
-    before, here = _number(known.version), _number(VERSION)
-    if before > here:
-        raise OperatorError(
-            f"was set up by fmapi.coding_agents {known.version}, and this is {VERSION}",
-            "this host",
-            "Install that version or a newer one on the control node",
-        )
-    if before < here and not upgrade:
+    refuse_newer(known)
+    if number(known.version) < number(VERSION) and not upgrade:
         raise OperatorError(
             f"was set up by fmapi.coding_agents {known.version}, and this is {VERSION}",
             "this host",
             "Run the playbook upgrade, which brings the host to this version",
         )
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(one) for one in re.findall(r"\d+", version.partition("-")[0]))

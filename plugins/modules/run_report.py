@@ -24,7 +24,8 @@ description:
     one) and C(msg). C(changes) and C(warnings) are lists of sentences, C(programs) the version of each agent, C(session) a list of
     objects with C(user), C(state), C(detail) and C(command). C(checks) is a list of the doctor's checks with C(home), C(user),
     C(category), C(check), C(status), C(detail) and C(fix). Before an uninstall, C(artifacts) is the list of what was found, as
-    M(fmapi.coding_agents.uninstall_info) returns it.
+    M(fmapi.coding_agents.uninstall_info) returns it; after the playbook status, C(statuses) is that of
+    M(fmapi.coding_agents.status_info).
   - C(workspaces) is a list of what M(fmapi.coding_agents.workspace_info) or M(fmapi.coding_agents.models_info) found, each with
     the list of its C(hosts).
   - The file holds no diff, and is written in check mode, too.

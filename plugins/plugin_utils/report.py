@@ -215,8 +215,9 @@ def data(entries: Sequence[Entry], run: Run, at: str) -> dict[str, Any]:
             "session": [dict(one) for one in host.sessions],
             "checks": [dict(one) for one in host.checks],
         }
-        artifacts = [dict(artifact) for one in host.entries for artifact in _list(one, "artifacts")]
-        found[host.name].update({"artifacts": artifacts} if artifacts else {})
+        for key in ("artifacts", "statuses"):
+            told = [dict(part) for one in host.entries for part in _list(one, key)]
+            found[host.name].update({key: told} if told else {})
     for name in run.gone:
         found[name] = {
             **{key: [] for key in ("errors", "changes", "warnings", "session", "checks")},

@@ -144,7 +144,10 @@ def test_a_person_gives_their_own_files_back_exactly(person: Person) -> None:
 def test_an_operator_repairs_by_what_the_host_remembers(person: Person) -> None:
     assert "in order" in person.play("status").ok().told
     person.breaks()
-    said = person.play("status").ok().told
+    report = person.home.parent / "report.json"
+    said = person.play("status", "-e", f"coding_agents_report={report}").ok().told
+    (status,) = json.loads(report.read_text())["hosts"]["host"]["statuses"]
+    assert status["state"] == "drifted" and [one["agent"] for one in status["agents"]] == ["claude_code", "codex"]
     assert "drifted" in said and "apiKeyHelper" in said
     broken = manifest(str(person.home))
     assert person.play("repair", "--check").ok().changed() == 1
@@ -170,6 +173,15 @@ def test_another_version_is_refused_by_repair_and_brought_by_upgrade(person: Per
     of_version("99.0.0")
     play = person.play("upgrade")
     assert play.status != 0 and "Install that version or a newer one" in play.told
+
+
+def test_an_older_control_node_does_not_set_a_host_back(person: Person) -> None:
+    path = person.home / ".local" / "share" / "fmapi-coding-agents" / "wanted.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "99.0.0"}))
+    before = manifest(str(person.home))
+    play = person.operator.rollout(person.home, agents=["claude_code"])
+    assert play.status != 0 and "was set up by fmapi.coding_agents 99.0.0" in play.told
+    assert differences(before, manifest(str(person.home)), times=True) == []
 
 
 def test_a_host_without_a_rollout_says_so(operator: Operator, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -127,6 +128,21 @@ def options_of(
     return options
 
 
+def refuse_newer(known: Remembered) -> None:
+    """Raises OperatorError where a newer version than this has set the host up: an older control node does not set it back."""
+    if number(known.version) > number(VERSION):
+        raise OperatorError(
+            f"was set up by fmapi.coding_agents {known.version}, and this is {VERSION}",
+            "this host",
+            "Install that version or a newer one on the control node",
+        )
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A version to compare. What comes before a release counts as the release."""
+    return tuple(int(one) for one in re.findall(r"\d+", version.partition("-")[0]))
+
+
 def program_here(owner: Owner) -> str:
     """SHA-256 of the host program that stands here, hexadecimal; empty where none does."""
     try:
@@ -176,12 +192,13 @@ def _models(owner: Owner, options: Options, name: str, other_names: bool) -> dic
 
 
 def _parts(owner: Owner, options: Options) -> list[str]:
-    """Those that this run brings, and those that an earlier one has."""
+    """Those that this run brings, and those that an earlier one has. Raises OperatorError where that was a newer version's."""
     try:
-        before = remembered(owner).parts
+        before = remembered(owner)
     except OperatorError:
-        before = []
-    return sorted({*before, *options["parts"]})
+        return sorted(options["parts"])
+    refuse_newer(before)
+    return sorted({*before.parts, *options["parts"]})
 
 
 def _json(value: Any) -> bytes:
