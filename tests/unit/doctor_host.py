@@ -138,14 +138,6 @@ class Host:
             _script(program, script)
         return program
 
-    def expire(self) -> None:
-        """The token at hand has come to its end, and nobody has asked for half a minute."""
-        cached = Path(self.config.cache_file)
-        _until, token, _expiry = cached.read_text().splitlines()
-        cached.write_text(f"1\n{token}\n1\n")
-        for suffix in (".served", ".good"):
-            Path(f"{cached}{suffix}").unlink(missing_ok=True)
-
     def forget(self) -> None:
         """No token is at hand."""
         for path in Path(self.config.cache_directory).glob("token-*"):
