@@ -17,7 +17,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import careful, loading, rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import (
+    by_memory,
+    careful,
+    examining,
+    listing,
+    loading,
+    rollout,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, claude_code_managed, sources
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
@@ -252,11 +259,14 @@ def test_a_config_file_of_the_operator_that_is_none(tmp_path: Path, kind: str) -
 # -- whole runs --------------------------------------------------------------------------------------------------------
 
 
+_ROOMS = {"examine": examining, "list_artifacts": listing, "status": by_memory}
+
+
 def _run(owner: Owner, options: dict[str, Any]) -> None:
     """All that a host is asked, each time to its end: what cannot be done says so."""
-    for verb in ("look", "apply", "examine", "sign_ins", "withdraw"):
+    for verb in ("look", "apply", "examine", "sign_ins", "status", "list_artifacts", "withdraw"):
         with contextlib.suppress(OperatorError, ValueError, TokenError):
-            getattr(rollout, verb)(owner, options, How(check=True, diff=True))
+            getattr(_ROOMS.get(verb, rollout), verb)(owner, options, How(check=True, diff=True))
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless device", "directory", "huge file"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import by_memory, examining, listing, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import claude_code_managed
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import TokenError
@@ -91,10 +91,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(tmp_path)
 
 
+_ROOMS = {"examine": examining, "list_artifacts": listing, "status": by_memory}
+
+
 def said(home: Home, verb: str, options: dict[str, Any], how: How) -> Any:
     """A module's result, or the failure that it ends with."""
     try:
-        return getattr(rollout, verb)(home.owner, options, how)
+        return getattr(_ROOMS.get(verb, rollout), verb)(home.owner, options, how)
     except (OperatorError, TokenError, ValueError) as error:
         return {"msg": getattr(error, "told", str(error))}
 
@@ -107,7 +110,7 @@ def test_no_text_of_a_user_s_file_is_in_any_module_result(home: Home, diff: bool
     results = []
     for verb, how in (
         ("look", dry), ("apply", dry), ("apply", real), ("look", dry), ("examine", dry), ("sign_ins", dry),
-        ("withdraw", dry), ("withdraw", real), ("look", dry),
+        ("status", dry), ("list_artifacts", dry), ("withdraw", dry), ("withdraw", real), ("look", dry),
     ):  # fmt: skip
         results.append(said(home, verb, options, how))
         told = home.check(results[-1])
@@ -163,7 +166,15 @@ def test_nor_where_a_file_is_broken(home: Home, name: str, text: str, on_unreada
     home.secrets += made
     Path(home.owner.home, name).write_text(filled)
     options = options_for(parts=PARTS, preflight=False, on_unreadable=on_unreadable)
-    for verb, check in (("look", True), ("apply", True), ("examine", True), ("apply", False), ("withdraw", False)):
+    for verb, check in (
+        ("look", True),
+        ("apply", True),
+        ("examine", True),
+        ("status", True),
+        ("list_artifacts", True),
+        ("apply", False),
+        ("withdraw", False),
+    ):
         home.check(said(home, verb, options, How(check, diff, True)))
 
 

@@ -69,7 +69,7 @@ def _sources() -> dict[str, str]:
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
-ENTRIES = {"__main__.py", "coding_agents/rollout.py"}
+ENTRIES = {"__main__.py", *(f"coding_agents/{name}.py" for name in ("rollout", "examining", "listing"))}
 """What people and agents start, and what modules load."""
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 from .documents import FORMATS, MISSING, DocumentError, KeyPath, WholeFile, WrongContainer, libraries
+from .documents.whole_file import WHOLE
 from .masking import Ours, hidden, masked_pair, masked_wholes
 from .ownership import Plan
 from .past import Entry, digest, value_digest
@@ -47,7 +48,7 @@ def check_readable(plans: list[Plan]) -> None:
 
 
 def _diff(one: Plan, full: bool) -> dict[str, str]:
-    in_one_line = one.is_link or (any(one.summaries) and not full)
+    in_one_line = one.is_link or (any(one.summaries) and (not full or _is_masked(one)))
     if in_one_line:
         before, after = (_line(one, *which) for which in zip((one.before, one.after), one.summaries))
     else:
@@ -60,6 +61,14 @@ def _diff(one: Plan, full: bool) -> dict[str, str]:
         # For whoever shows it: the texts are a summary, and need no line numbers.
         **({"kind": "summary"} if in_one_line else {}),
     }
+
+
+def _is_masked(one: Plan) -> bool:
+    """Whether a whole file of ours is for nobody's eyes."""
+    records = (one.entry_before or {}).get("values", ())
+    return bool(one.wanted and WHOLE in one.wanted.masked) or any(
+        record.get("masked") and not record["path"] for record in records
+    )
 
 
 def _masked(one: Plan) -> tuple[str, str]:

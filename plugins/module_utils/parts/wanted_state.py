@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from .. import careful
 from ..agents import AGENTS
 from ..engine import traces
+from ..engine.documents.whole_file import WHOLE
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted, whole_file
@@ -71,7 +72,8 @@ class WantedState(Part):
         own = {name: options[name] for name in _PRIVATE_OPTIONS if options.get(name)}
         if own:
             path = os.path.join(owner.data, PRIVATE_NAME)
-            found.append(whole_file(path, self.name, _json(own), "wanted state, private", PRIVATE))
+            private = whole_file(path, self.name, _json(own), "wanted state, private", PRIVATE)
+            found.append(private.replaced(masked=frozenset({WHOLE})))
         return found
 
     def traces(self, ledger: Ledger) -> None:
