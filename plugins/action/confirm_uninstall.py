@@ -21,9 +21,9 @@ from ..module_utils.options.values import as_boolean
 from ..modules.confirm_uninstall import SPEC
 from ..plugin_utils import run_store, uninstall_listing
 from ..plugin_utils.filling import filled
+from ..plugin_utils.terminal import COLOURS
 
 _LISTING = "uninstall_info"
-_COLOURS = {"title": C.COLOR_HIGHLIGHT, "changed": C.COLOR_CHANGED, "skipped": C.COLOR_SKIP, "ok": C.COLOR_OK}
 
 
 class ActionModule(ActionBase):
@@ -55,7 +55,7 @@ def _asked(hosts: list[str], confirmed: bool) -> dict[str, bool]:
     entries.sort(key=lambda one: hosts.index(one["host"]))  # not as they came to their end
     verbose = display.verbosity > 0
     for line in uninstall_listing.lines(entries, len(hosts), display.columns, verbose):
-        display.display(line.text, color=_COLOURS.get(line.tone))
+        display.display(line.text, color=COLOURS.get(line.tone))
     touched = uninstall_listing.touched(entries)
     if confirmed or len(touched) < 2:
         return {"confirmed": True, "asked": False}

@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .report import FAIL, PASS, SKIP, WARN, Entry, Line, Run
+from .report import FAIL, PASS, SKIP, WARN, Entry, Line, Run, wrapped
 
 _MODULE = "models_info"
 _TONES = {FAIL: "error", WARN: "warning", PASS: "ok", SKIP: "skipped"}
@@ -41,9 +41,9 @@ def lines(entries: Iterable[Entry], run: Run) -> list[Line]:
             known += names
     for survey, names, warnings in surveys:
         found += [Line("")] if found else []
-        found += _wrapped(_title(survey), run, "title")
-        found += _wrapped(f"  for {', '.join(names)}", run) if len(surveys) > 1 else []
-        found += [line for warning in warnings for line in _wrapped(f"Warning: {warning}", run, "warning")]
+        found += wrapped(_title(survey), run, "title")
+        found += wrapped(f"  for {', '.join(names)}", run) if len(surveys) > 1 else []
+        found += [line for warning in warnings for line in wrapped(f"Warning: {warning}", run, "warning")]
         found += _verdicts(survey, run) if survey["validated"] else _listed(survey, run)
     return found
 
@@ -71,9 +71,9 @@ def _listed(survey: Mapping[str, Any], run: Run) -> list[Line]:
     if any(row["used_by"] for row in rows):
         found.append(Line("* is what a chosen agent is configured to ask for."))
     for (model, detail), choices in unusable.items():
-        found += _wrapped(f"Cannot be used: {model} ({', '.join(choices)}): {detail}", run, "error")
+        found += wrapped(f"Cannot be used: {model} ({', '.join(choices)}): {detail}", run, "error")
     if unusable:
-        found += _wrapped("  -> ansible-playbook fmapi.coding_agents.validate_models says more", run)
+        found += wrapped("  -> ansible-playbook fmapi.coding_agents.validate_models says more", run)
     return found
 
 
@@ -99,13 +99,13 @@ def _table(rows: Sequence[Mapping[str, Any]], unusable: Sequence[str], run: Run)
     before = len("* ") + names + len(_GAP) + states + len(_GAP)
     found: list[Line] = []
     for heading, own in _by_dialects(rows).items():
-        found += _wrapped(heading, run, "title")
+        found += wrapped(heading, run, "title")
         for row in own:
             mark = "* " if row["used_by"] else "  "
             known = f"{mark}{row['name']:<{names}}{_GAP}{row['state']:<{states}}{_GAP}"
             used = ", ".join(row["used_by"])
-            wrapped = textwrap.wrap(used, max(run.width - before, _NARROWEST), break_long_words=False) or [""]
-            texts = [known + wrapped[0], *(" " * before + text for text in wrapped[1:])]
+            parts = textwrap.wrap(used, max(run.width - before, _NARROWEST), break_long_words=False) or [""]
+            texts = [known + parts[0], *(" " * before + text for text in parts[1:])]
             found += [Line(text.rstrip(), _tone(row, unusable)) for text in texts]
     return found
 
@@ -147,15 +147,9 @@ def _verdicts(survey: Mapping[str, Any], run: Run) -> list[Line]:
             if own == status:
                 said = f"{state}, {detail}" if status in (FAIL, WARN) else state or detail
                 words = " ".join(one for one in (model, f"({', '.join(choices)}):", said) if one)
-                found += _wrapped(f"{status}  {words}", run, _TONES[status], "      ")
-                found += _wrapped(f"      -> {fix}", run, "", "         ") if fix else []
+                found += wrapped(f"{status}  {words}", run, _TONES[status], "      ")
+                found += wrapped(f"      -> {fix}", run, "", "         ") if fix else []
     statuses = [one["status"] for one in survey["choices"]]
     counts = [f"{statuses.count(status)} {word}" for status, word in _WORDS.items() if status in statuses]
     tone = next((tone for status, tone in _TONES.items() if status in statuses), "ok")
     return [Line(f"Models of {len(statuses)} choices: {', '.join(counts)}", tone), *found]
-
-
-def _wrapped(text: str, run: Run, tone: str = "", indent: str = "    ") -> list[Line]:
-    width = max(run.width, 40)
-    wrapped = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return [Line(line, tone) for line in wrapped]
