@@ -104,7 +104,7 @@ def _lines(entries: Sequence[report.Entry], run: report.Run) -> list[report.Line
     found = report.lines(others, run)
     for one in _WITH_BLOCKS_OF_THEIR_OWN:
         found += one.lines([entry for entry in entries if one.is_mine(entry)], run)
-    return found + report_upgrade.lines(others, run)
+    return [report.harmless(line) for line in (*found, *report_upgrade.lines(others, run))]
 
 
 def _command(playbook: str) -> str:

@@ -17,6 +17,7 @@ from .report import Entry, Line, Run, listed, tilde, wrapped
 _MODULE = "status_info"
 _GAP = "  "
 _TITLES = ("HOST", "AGENT", "VERSION", "MODEL", "SESSION", "STATE")
+_TEXTS = ("user", "home", "state", "detail", "workspace_url", "routing", "identity", "version")
 _ORDER = ("drifted", "unknown", "not set up", "in order")
 _TONES = {"drifted": "warning", "unknown": "warning", "not set up": "skipped", "in order": "ok"}
 _MOST = 5
@@ -30,7 +31,7 @@ def is_mine(entry: Entry) -> bool:
 
 def lines(entries: Iterable[Entry], run: Run) -> list[Line]:
     """How many are in which state; a table for each workspace; what differs, and the way out."""
-    found = [(str(entry.get("host")), status) for entry in entries for status in entry["statuses"]]
+    found = [(str(entry.get("host")), _sound(one)) for entry in entries for one in _list(entry.get("statuses"))]
     if not found:
         return []
     counts = [(state, sum(one["state"] == state for _host, one in found)) for state in _ORDER]
@@ -47,6 +48,28 @@ def lines(entries: Iterable[Entry], run: Run) -> list[Line]:
         else:
             shown += _table(rows, run)
     return shown + _drift(found, run)
+
+
+def _sound(told: Any) -> dict[str, Any]:
+    """A status as this file reads it, whatever a host has sent."""
+    given = told if isinstance(told, Mapping) else {}
+    texts = {name: str(given[name]) for name in _TEXTS if given.get(name)}
+    session = given.get("session")
+    state = texts.get("state")
+    return {
+        "user": "",
+        "home": "",
+        "detail": "",
+        **texts,
+        "state": state if state in _ORDER else "unknown",
+        "session": session if isinstance(session, Mapping) else None,
+        "agents": [one for one in _list(given.get("agents")) if isinstance(one, Mapping)],
+        "drift": [str(one) for one in _list(given.get("drift"))],
+    }
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _group(status: Mapping[str, Any]) -> str:
@@ -104,7 +127,8 @@ def _version(agent: Mapping[str, Any]) -> str:
 
 def _models(agent: Mapping[str, Any], run: Run) -> str:
     """The one that an agent begins with; all of them with -v."""
-    models = {str(slot): str(model) for slot, model in (agent.get("models") or {}).items()}
+    given = agent.get("models")
+    models = {str(slot): str(model) for slot, model in given.items()} if isinstance(given, Mapping) else {}
     if run.verbose:
         return ", ".join(dict.fromkeys(models.values()))
     return models.get("default") or next(iter(models.values()), "")
@@ -113,9 +137,11 @@ def _models(agent: Mapping[str, Any], run: Run) -> str:
 def _session(session: Mapping[str, Any] | None) -> str:
     if not session:
         return "each user's own"
-    if session.get("expires_at"):
-        return f"{session['state']} until {time.strftime('%H:%M', time.gmtime(session['expires_at']))} UTC"
-    return str(session["state"])
+    state, ends = str(session.get("state")), session.get("expires_at")
+    try:
+        return f"{state} until {time.strftime('%H:%M', time.gmtime(ends))} UTC" if ends else state
+    except (TypeError, ValueError, OverflowError, OSError):
+        return state
 
 
 def _by_file(drift: Sequence[str], run: Run) -> list[str]:

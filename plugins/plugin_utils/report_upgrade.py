@@ -30,12 +30,12 @@ def lines(entries: Iterable[Entry], run: Run) -> list[Line]:
     for entry in entries:
         if entry.get("module") != _MODULE:
             continue
-        parts = list((entry.get("owners") or {}).values()) or [entry]
-        for part in parts:
-            for name, one in (part.get("versions") or {}).items():
-                names = changed.setdefault((name, one["before"], one["after"]), [])
-                if one["before"] != one["after"] and str(entry.get("host")) not in names:
-                    names.append(str(entry.get("host")))
+        parts = [*_mapping(entry.get("owners")).values()] or [entry]
+        for name, version in (one for part in parts for one in _mapping(_mapping(part).get("versions")).items()):
+            before, after = (str(_mapping(version).get(when) or "") for when in ("before", "after"))
+            names = changed.setdefault((str(name), before, after), [])
+            if before != after and str(entry.get("host")) not in names:
+                names.append(str(entry.get("host")))
     found: list[Line] = []
     for (name, earlier, after), hosts in changed.items():
         if hosts:
@@ -47,6 +47,11 @@ def lines(entries: Iterable[Entry], run: Run) -> list[Line]:
         oldest = min(upgraded, key=_number)
         found += [line for one in news(oldest, _changelog()) for line in wrapped(f"  new: {one}", run)]
     return found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Whatever a host has sent."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def news(since: str, changelog: Mapping[str, Any]) -> list[str]:
