@@ -221,7 +221,7 @@ def data(entries: Sequence[Entry], run: Run, at: str) -> dict[str, Any]:
             "checks": [dict(one) for one in host.checks],
         }
         for key in ("artifacts", "statuses"):
-            told = [dict(part) for one in host.entries for part in _list(one, key)]
+            told = [dict(part) for one in host.entries for part in _list(one, key) if isinstance(part, Mapping)]
             found[host.name].update({key: told} if told else {})
     for name in run.gone:
         found[name] = {

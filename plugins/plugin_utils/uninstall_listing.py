@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..module_utils.careful import visible
+from .report import tilde
 
 _STAYS = "stays"
 _MOST_NAMES = 2
@@ -29,8 +30,8 @@ def touched(entries: Iterable[Mapping[str, Any]]) -> list[str]:
         dict.fromkeys(
             str(one["host"])
             for one in entries
-            for artifact in one.get("artifacts") or ()
-            if not str(artifact["fate"]).startswith(_STAYS)
+            for artifact in _artifacts(one)
+            if not artifact["fate"].startswith(_STAYS)
         )
     )
 
@@ -39,14 +40,12 @@ def lines(entries: Sequence[Mapping[str, Any]], hosts: int, width: int, verbose:
     """The listing. ``hosts``: how many there are in the play; of one, no names are said."""
     groups: dict[str, dict[tuple[str, str], list[str]]] = {}
     for entry in entries:
-        artifacts = entry.get("artifacts") or ()
+        artifacts = _artifacts(entry)
         several = len({one["user"] for one in artifacts}) > 1
         for one in artifacts:
-            home = str(one["home"])
-            what = str(one["what"]).replace(f"{home}/", "~/") if home.strip("/") else str(one["what"])
-            fate = str(one["fate"]).replace(f"{home}/", "~/") if home.strip("/") else str(one["fate"])
+            what, fate = (tilde(one[name], one["home"]) for name in ("what", "fate"))
             name = f"{one['user']} on {entry['host']}" if several else str(entry["host"])
-            names = groups.setdefault(str(one["tool"]), {}).setdefault((what, fate), [])
+            names = groups.setdefault(one["tool"], {}).setdefault((what, fate), [])
             if name not in names:
                 names.append(name)
     if not groups:
@@ -62,6 +61,13 @@ def lines(entries: Sequence[Mapping[str, Any]], hosts: int, width: int, verbose:
     if not touched(entries):
         found.append(Line("Nothing to uninstall: all of it stays", "ok"))
     return found
+
+
+def _artifacts(entry: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What a host has found, as this file reads it, whatever the host has sent."""
+    given = entry.get("artifacts")
+    found = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
+    return [{name: str(one.get(name) or "") for name in ("user", "home", "tool", "what", "fate")} for one in found]
 
 
 def question(hosts: Sequence[str], verbose: bool) -> str:
