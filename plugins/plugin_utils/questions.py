@@ -201,7 +201,7 @@ class Interview:
 
     # Answers
 
-    def _option(self, name: str, text: str, choices: Mapping[str, str] = {}, none: bool = False) -> None:
+    def _option(self, name: str, text: str, choices: Mapping[str, str] | None = None, none: bool = False) -> None:
         """Ask for one option until it is right.
 
         :param none: whether it may be left out, by a hyphen where something is known.
@@ -215,7 +215,7 @@ class Interview:
         default = ", ".join(map(str, known)) if isinstance(known, list) else "" if known is None else str(known)
         text = f"{text} (- for none)" if none and default else text
         while True:
-            given = self._answer(Question(text, default, choices, several))
+            given = self._answer(Question(text, default, choices or {}, several))
             if none and given in ("", "-"):
                 self.values.pop(name, None)
                 return

@@ -66,15 +66,15 @@ def run(
     person: Somebody | None = None,
     answers: Mapping[str, Any] | None = None,
     *,
-    variables: Mapping[str, Any] = {},
-    stated: Mapping[str, Any] = {},
+    variables: Mapping[str, Any] | None = None,
+    stated: Mapping[str, Any] | None = None,
     survey: Any = nobody_can_be_asked,
     replace: bool = False,
     check_mode: bool = False,
     file: str | None = None,
 ) -> dict[str, Any]:
     person = person or Somebody()
-    configured = Configuring(person, answers, variables, stated, resolve, survey, replace, check_mode)
+    configured = Configuring(person, answers, variables or {}, stated or {}, resolve, survey, replace, check_mode)
     result = configured.run(configuring.places(file, []))
     assert not person.left, f"not asked: {person.left}"
     return result

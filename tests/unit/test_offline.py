@@ -70,10 +70,12 @@ class Vendors:
         releases.publish(self.registry, directory_of_node, self.node, b"an archive", "SHASUMS256.txt")
 
     def fill(
-        self, check: bool = False, versions: Mapping[str, str] | None = None, locks: Mapping[str, Any] = LOCKS
+        self, check: bool = False, versions: Mapping[str, str] | None = None, locks: Mapping[str, Any] | None = None
     ) -> list[str]:
         mirror = offline.Mirror(str(self.place), self.settings, check)
-        mirror.fill(EACH if versions is None else versions, ["linux_x86_64"], locks, ["node"])
+        mirror.fill(
+            EACH if versions is None else versions, ["linux_x86_64"], LOCKS if locks is None else locks, ["node"]
+        )
         return sorted(mirror.fetched)
 
     def files(self) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from typing import NoReturn
 
 from ..host_program import main as host_program
@@ -36,8 +35,7 @@ class _Parser(argparse.ArgumentParser):
         message = re.sub(
             r"^argument VERB: invalid choice: ('.*?') \(choose from (.*)\)$", r"there is no \1: use \2", message
         )
-        sys.stderr.write(f"{self.prog}: {message}. See {self.prog.partition(' ')[0]} --help\n")
-        sys.exit(WRONG_USE)
+        self.exit(WRONG_USE, f"{self.prog}: {message}. See {self.prog.partition(' ')[0]} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -70,7 +70,9 @@ class AgentCli(Part):
         wanted = {*ours, *(one.directory for one in programs(owner, options, ledger) if one.version)}
         return [
             *dict.fromkeys(
-                system_packages.said(node.choice) for _one, node in nodes if node.choice and node.choice.offer
+                system_packages.said(node.choice.offer, node.choice)
+                for _one, node in nodes
+                if node.choice and node.choice.offer
             ),
             *(
                 f"Node.js {os.path.basename(directory)} fetched{node.choice.passed_over if node.choice else ''}"

@@ -48,7 +48,9 @@ def missing(owner: Owner, config: Config, options: Options) -> list[str]:
     choice = _choice(owner, config, options)
     sources = []
     if choice is not None and (choice.offer is not None or choice.passed_over):
-        sources = [system_packages.said(choice) if choice.offer is not None else f"{_TITLE}{choice.passed_over}"]
+        sources = [
+            system_packages.said(choice.offer, choice) if choice.offer is not None else f"{_TITLE}{choice.passed_over}"
+        ]
     if not directory and not os.path.lexists(_tree(owner)):
         return sources  # most hosts: their look need not read the ledger once more
     ledger = _ledger(owner)

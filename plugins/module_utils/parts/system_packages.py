@@ -68,10 +68,9 @@ def _offer(source: str, tool: str, fits: Callable[[str], bool], settings: Settin
     return manager.refusal(settings) or manager.offer(tool, fits, settings)
 
 
-def said(choice: Choice) -> str:
+def said(offer: Offer, choice: Choice) -> str:
     """What is going to be done, as results tell it."""
-    assert choice.offer is not None
-    return f"{choice.offer.title} installed with {choice.offer.manager}{choice.passed_over}"
+    return f"{offer.title} installed with {offer.manager}{choice.passed_over}"
 
 
 def install(tool: str, offer: Offer, owner: Owner, options: Options) -> str:
