@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.engine.past import digest
 from tests import homes
 from tests.control_node import Operator, Play
 from tests.hosts.tree import differences, manifest
@@ -27,6 +28,7 @@ class Person:
         self.home = home
         self.operator = operator
         self.own = own
+        self.wanted = home / ".local" / "share" / "fmapi-coding-agents" / "wanted.json"
         self.before = manifest(str(home))
         operator.rollout(home, agents=["claude_code", "codex"], contact=CONTACT, **own).ok()
 
@@ -39,6 +41,15 @@ class Person:
 
     def play(self, playbook: str, *options: str) -> Play:
         return self.operator.control.run(playbook, {"host": {"coding_agents_home": str(self.home)}}, *options)
+
+    def was_set_up_by(self, version: str) -> None:
+        """As another version of the collection would have left it: what is remembered, and the record of that."""
+        ledger = self.home / ".local" / "state" / "fmapi-coding-agents" / "ledger.json"
+        before = self.wanted.read_bytes()
+        after = json.dumps({**json.loads(before), "version": version}).encode()
+        recorded = ledger.read_text().replace(str(digest(before)), str(digest(after)))
+        self.wanted.write_bytes(after)
+        ledger.write_text(recorded)
 
     def breaks(self) -> Path:
         """An edit of theirs that takes something of ours out of a file."""
@@ -158,30 +169,29 @@ def test_an_operator_repairs_by_what_the_host_remembers(person: Person) -> None:
 
 
 def test_another_version_is_refused_by_repair_and_brought_by_upgrade(person: Person) -> None:
-    path = person.home / ".local" / "share" / "fmapi-coding-agents" / "wanted.json"
-
-    def of_version(version: str) -> None:
-        told = json.loads(path.read_text())
-        path.write_text(json.dumps({**told, "version": version}))
-
-    of_version("0.0.9")
+    person.was_set_up_by("0.0.9")
     play = person.play("repair")
     assert play.status != 0
     assert "was set up by fmapi.coding_agents 0.0.9" in play.told and "Run the playbook upgrade" in play.told
     assert "fmapi.coding_agents 0.0.9 -> " in person.play("upgrade").ok().told
     assert person.play("upgrade").ok().changed() == 0
-    of_version("99.0.0")
+    person.was_set_up_by("99.0.0")
     play = person.play("upgrade")
     assert play.status != 0 and "Install that version or a newer one" in play.told
 
 
 def test_an_older_control_node_does_not_set_a_host_back(person: Person) -> None:
-    path = person.home / ".local" / "share" / "fmapi-coding-agents" / "wanted.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "99.0.0"}))
+    person.was_set_up_by("99.0.0")
     before = manifest(str(person.home))
     play = person.operator.rollout(person.home, agents=["claude_code"])
     assert play.status != 0 and "was set up by fmapi.coding_agents 99.0.0" in play.told
     assert differences(before, manifest(str(person.home)), times=True) == []
+
+    person.wanted.write_text(person.wanted.read_text().replace("99.0.0", "98.0.0"))
+    assert person.types("repair").returncode == 1
+    assert "wanted.json: was changed since the rollout" in person.types("repair").stderr
+    person.operator.rollout(person.home, agents=["claude_code"]).ok()
+    assert person.types("repair").stdout == "Nothing to repair: all is as it was rolled out\n"
 
 
 def test_a_host_without_a_rollout_says_so(operator: Operator, tmp_path: Path) -> None:

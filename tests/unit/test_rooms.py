@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, str] = {
     "listing": "leaves engine parts rollout",
     "by_memory": "leaves engine agents host_program parts rollout examining",
     "loading": "leaves engine.owner",
-    "command": "leaves engine.owner agents host_program parts by_memory loading",
+    "command": "leaves engine.owner agents host_program parts rollout examining by_memory loading",
     "module": "leaves engine.owner engine.owners loading ansible",
     "by_action": "options ansible",
     "workspace": "leaves agents options databricks requests certifi",

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from ..host_program.main import open_missing_streams
 from . import completions, verbs
 from .arguments import OK, parser
 
@@ -16,6 +18,9 @@ _INTERRUPTED = 130
 
 def run(words: list[str]) -> int:
     """Do what the words say. Returns the exit status."""
+    open_missing_streams()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names of files may be anything
     if words[:1] == ["--config"] and words[2:3] == ["complete"]:  # what shells ask; not a verb for people
         return completions.complete(words[1], words[3:])
     options = parser().parse_args(words)

@@ -51,5 +51,5 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     found = []
     for row in cells:
         line = _GAP.join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip()
-        found.append(line if not most or len(line) <= most else line[: most - 1] + "…")
+        found.append(line if not most or len(line) <= most else line[: most - 1] + "~")
     return found

@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 from .. import careful
@@ -24,7 +25,7 @@ from .arguments import FAILED, OK
 from .whose import Here
 
 
-def _by_memory(here: Here) -> Any:
+def _by_memory(here: Here) -> ModuleType:
     """What is done by what the host remembers; with the parsers that a rollout has left here."""
     from .. import by_memory, loading
 
@@ -123,11 +124,12 @@ def _doctor(here: Here, options: argparse.Namespace) -> int:
 
 
 def _checks(here: Here, prompt: bool) -> list[dict[str, str]]:
+    from .. import examining
     from ..parts.examination import ROLL_OUT
     from ..places import How
 
     by_memory = _by_memory(here)
-    result = by_memory.examining.examine(here.owner, by_memory.doctor_options(here.owner, prompt), How())
+    result = examining.examine(here.owner, by_memory.doctor_options(here.owner, prompt), How())
     checks: list[dict[str, str]] = result["checks"]
     if not here.is_everybodys:
         for one in checks:  # what the person can do, where the operator's way out is a rollout
@@ -193,11 +195,12 @@ def _uninstall(here: Here, options: argparse.Namespace) -> int:
         raise OperatorError(
             "is for all users of this host, and root alone can take it away", here.config.data_directory
         )
+    from .. import rollout
     from ..places import How
 
     by_memory = _by_memory(here)
     wanted = by_memory.withdrawal_options(here.owner)
-    foretold = by_memory.rollout.withdraw(here.owner, wanted, How(check=True))
+    foretold = rollout.withdraw(here.owner, wanted, How(check=True))
     output.write(*foretold["changes"])
     if options.check or not foretold["changes"]:
         output.write("Nothing was changed" if foretold["changes"] else "Nothing to uninstall")
@@ -205,7 +208,7 @@ def _uninstall(here: Here, options: argparse.Namespace) -> int:
     if not options.yes and not _agrees():
         output.write("Nothing was changed")
         return FAILED
-    result = by_memory.rollout.withdraw(here.owner, wanted, How())
+    result = rollout.withdraw(here.owner, wanted, How())
     output.write("Given back as it was found")
     return _ended(result, here, known=False)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    _open_missing_streams()
+    open_missing_streams()
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         config = Config.load(options.config)
@@ -61,7 +61,7 @@ def add_verbs(verbs: argparse._SubParsersAction[Any]) -> None:
     _add_login(verbs.add_parser("login", help="sign this person in, in a browser, unless a token can be had already"))
 
 
-def _open_missing_streams() -> None:
+def open_missing_streams() -> None:
     """An agent may start us with closed streams: the next file we open would become one of them, the refresh's lock for example.
 
     And what is printed to a stderr that is not there goes to stdout, where only a token may stand.

@@ -24,6 +24,7 @@ from ..engine.documents.whole_file import WHOLE
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted, whole_file
+from ..engine.past import digest
 from ..errors import OperatorError
 from ..host_program import profile
 from ..host_program.token import TokenError
@@ -82,10 +83,22 @@ class WantedState(Part):
 
 
 def remembered(owner: Owner) -> Remembered:
-    """What the last rollout has left. Raises OperatorError where it is not there, or cannot be used."""
+    """What the last rollout has left. Raises OperatorError where it is not there, or not as that has left it."""
+    found, content = _read(owner)
+    if not owner.is_machine:  # what is the machine's, root alone can have changed
+        path = os.path.join(owner.data, FILE_NAME)
+        entry = Ledger.load(owner).record(path)
+        if entry is not None and entry["after"] != digest(content):
+            raise OperatorError("was changed since the rollout", path, _ROLL_OUT)
+    return found
+
+
+def _read(owner: Owner) -> tuple[Remembered, bytes]:
+    """The same as it stands, and the file's bytes."""
     path = os.path.join(owner.data, FILE_NAME)
     try:
-        told = json.loads(careful.read(path))
+        content = careful.read(path)
+        told = json.loads(content)
     except FileNotFoundError:
         raise OperatorError("nothing is remembered of a rollout on this host", path, _ROLL_OUT) from None
     except (OSError, ValueError, RecursionError) as error:
@@ -97,7 +110,7 @@ def remembered(owner: Owner) -> Remembered:
     kinds = (found.version, str), (found.program_sha256, str), (found.parts, list), (found.options, dict)
     if not found.version or not all(isinstance(value, kind) for value, kind in kinds):
         raise OperatorError("is not what a rollout writes", path, _ROLL_OUT)
-    return found
+    return found, content
 
 
 def options_of(
@@ -196,11 +209,14 @@ def _models(owner: Owner, options: Options, name: str, other_names: bool) -> dic
 def _parts(owner: Owner, options: Options) -> list[str]:
     """Those that this run brings, and those that an earlier one has. Raises OperatorError where that was a newer version's."""
     try:
-        before = remembered(owner)
+        before, _content = _read(owner)
+        if number(before.version) > number(VERSION):
+            remembered(owner)  # what the owner has written there themselves holds nobody up
     except OperatorError:
         return sorted(options["parts"])
     refuse_newer(before)
-    return sorted({*before.parts, *options["parts"]})
+    known = {one for one in before.parts if isinstance(one, str)}
+    return sorted({*known, *options["parts"]})
 
 
 def _json(value: Any) -> bytes:
