@@ -17,6 +17,7 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..host_program.config import FRONT_NAME
+from . import person
 from .base import Options, Part
 from .command_texts import COMPLETIONS, MANUAL
 from .context import bare_config
@@ -27,12 +28,8 @@ _COMPLETIONS = {
     "zsh": ("share", "zsh", "site-functions", f"_{FRONT_NAME}"),
     "fish": ("share", "fish", "vendor_completions.d", f"{FRONT_NAME}.fish"),
 }
-_SHELLS_FILES = {
-    "bash": (".bashrc", ".bash_profile"),
-    "zsh": (".zshrc", ".zprofile"),
-    "fish": (os.path.join(".config", "fish"),),
-}
-"""What shows that a person uses a shell. All users of a host use all of them."""
+_SHELLS_FILES = {"zsh": (".zshrc", ".zprofile"), "fish": (os.path.join(".config", "fish"),)}
+"""What shows that a person uses a shell that is not their login shell. bash is everywhere; all users of a host use all of them."""
 
 
 class Command(Part):
@@ -96,7 +93,7 @@ def _is_ours(owner: Owner) -> bool:
 
 
 def _is_used(owner: Owner, shell: str) -> bool:
-    if owner.is_machine:
+    if owner.is_machine or shell not in _SHELLS_FILES or shell == person.login_shell(owner):
         return True
     return any(os.path.lexists(os.path.join(owner.home, name)) for name in _SHELLS_FILES[shell])
 

@@ -14,7 +14,6 @@ The entries are shell scripts and not a verb of the host program: they add half 
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
-from . import older_functions
+from . import older_functions, person
 from .base import Options, Part
 from .context import agent_options, bare_config
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
@@ -160,7 +159,7 @@ class Launcher(Part):
         ]
         if owner.is_machine:
             return [*entries, *_machine_start_files(owner)]
-        return [*entries, *older.start_files(start_files(owner, _login_shell(owner)))]
+        return [*entries, *older.start_files(start_files(owner, person.login_shell(owner)))]
 
     def warnings(self, owner: Owner, options: Options) -> list[str]:
         """What of an older set-up stays, and comes before ours."""
@@ -355,14 +354,6 @@ def _machine_start_files(owner: Owner) -> list[Wanted]:
 
 def _exists(owner: Owner, name: str) -> bool:
     return os.path.lexists(os.path.join(owner.home, name))
-
-
-def _login_shell(owner: Owner) -> str:
-    """The name of the shell that the owner logs in with."""
-    try:
-        return os.path.basename(pwd.getpwuid(owner.uid).pw_shell or "sh")
-    except KeyError:
-        return "sh"
 
 
 def _fish_quoted(text: str) -> str:

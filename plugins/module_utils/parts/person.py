@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A person's terminal as they have it, which may be another world than the login that Ansible has: for the doctor."""
+"""A person's terminal as they have it, which may be another world than the login that Ansible has."""
 
 from __future__ import annotations
 
@@ -99,3 +99,11 @@ def _lines(path: str) -> list[str]:
         return careful.read(path).decode("utf-8", "replace").splitlines()
     except OSError:
         return []
+
+
+def login_shell(owner: Owner) -> str:
+    """The name of the shell that the owner logs in with."""
+    try:
+        return os.path.basename(pwd.getpwuid(owner.uid).pw_shell or "sh")
+    except KeyError:
+        return "sh"

@@ -34,9 +34,9 @@ from .context import CA_NAME, agent_options, bare_config, config_of
 
 FILE_NAME = "wanted.json"
 PRIVATE_NAME = "wanted-private.json"
-"""Agents' extra settings, which may hold what is the owner's alone."""
+"""What may hold something that is the owner's alone: agents' extra settings, and URLs, which may name a user and a password."""
 
-_PRIVATE_OPTIONS = ("extra_settings",)
+_PRIVATE_OPTIONS = ("extra_settings", "mirror", "npm_registry", "pip_index")
 _ROLL_OUT = "Run the rollout"
 
 
