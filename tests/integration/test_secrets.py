@@ -145,10 +145,12 @@ def test_no_secret_leaves_its_place(
     ((cached,), (cached_pat,)) = (_token_caches(one) for one in (rolled_out, other_rolled_out))
     assert holding(rolled_out, {secret}) == {profiles}
     assert holding(rolled_out, {token}) == {cached}
-    assert holding(rolled_out, EXTRA_SECRETS) == {settings}
+    # A repair needs them without the operator.
+    remembered = ".local/share/fmapi-coding-agents/wanted-private.json"
+    assert holding(rolled_out, EXTRA_SECRETS) == {settings, remembered}
     assert holding(other_rolled_out, {pat}) == {profiles, cached_pat}
     # Neither the ledger, which is the journal too, holds any: not even what stood in the files before.
-    assert holding(rolled_out, planted) == {settings, profiles, cached}
+    assert holding(rolled_out, planted) == {settings, profiles, cached, remembered}
     # A file that gets secrets from us is its owner's alone; another keeps the mode that its user chose.
     assert _loose(rolled_out, holding(rolled_out, planted)) == []
     assert _loose(other_rolled_out, {profiles, cached_pat}) == []
