@@ -327,7 +327,8 @@ def test_uninstall_without_a_ledger_takes_out_what_is_known_to_be_ours(machine: 
     machine.root("rm", LEDGER)
     machine.play("lost", "uninstall").ok()
     changed = machine.since("none", "lost")
-    assert set(changed) == {"/etc"}
+    assert set(changed) == {"/etc", "/usr/local"}
+    assert [line for line in changed["/usr/local"] if "(directory)" not in line] == []
     files = {line for line in changed["/etc"] if "(directory)" not in line}
     names = (
         "claude-code/managed-settings.d/50-fmapi-coding-agents.json",

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from plugins.module_utils.parts import PARTS
 from tests import homes
 from tests.control_node import REPOSITORY, ControlNode, Operator, Play, workspace_variables
 from tests.hosts.tree import differences, manifest
@@ -126,13 +127,14 @@ def test_serial_and_the_free_strategy_come_to_the_same_end(
     assert _preflights(operator.workspace) == 2, "one for each run: batches of a run share the preflight"
 
 
+ALL = ",".join(PARTS)
 TAGGED = {
     "preflight": set[str](),
     "databricks_oauth": {PROFILE, HELPER},
     "login_item": set[str](),
     "agent_cli": set[str](),
     "agent_settings": {SETTINGS},
-    "databricks_oauth,agent_settings,skills": {PROFILE, HELPER, SETTINGS},
+    ALL: {PROFILE, HELPER, SETTINGS},
 }
 
 
@@ -143,7 +145,7 @@ def test_tags_run_their_part_and_no_other(operator: Operator, tags: str, tmp_pat
     assert {name for name in (PROFILE, HELPER, SETTINGS) if (home / name).exists()} == TAGGED[tags]
     assert _preflights(operator.workspace) == 1, "nothing is done without the preflight"
     assert (tags == "preflight") == (play.starts["host"] == 0), "the preflight alone touches no host"
-    if tags == "databricks_oauth,agent_settings,skills":
+    if tags == ALL:
         assert operator.rollout(home).ok().changed() == 0
 
 

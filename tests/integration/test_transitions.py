@@ -273,6 +273,8 @@ def test_the_doctor_of_a_bare_host(operator: Operator, tmp_path: Path) -> None:
     assert failed == {
         ("Configuration", "databricks_oauth"),
         ("Configuration", "agent_settings"),
+        ("Configuration", "command"),
+        ("Configuration", "skills"),
         ("Auth", "token helper"),
     }
     assert all(one["fix"] for one in checks(play, "FAIL"))

@@ -264,9 +264,13 @@ def test_a_dry_run_for_all_users_writes_nothing_and_says_what_the_run_does(story
     assert [line for user in (*GOOD, *BAD) for line in story.changes(user, "start", "dry", times=True)] == []
     shown = {name: story.plays[name].shown("host") for name in ("dry", "rollout")}
     assert shown["dry"] == shown["rollout"]
-    ours = ("coding-agents", "coding-agents.pyz", "config.json", "token-helper")
+    ours = ("coding-agents", "coding-agents.pyz", "config.json", "token-helper", "wanted.json")
     files = {f"~/.local/share/fmapi-coding-agents/{name}" for name in ours}
-    assert set(shown["dry"]) == files | {"~/.databrickscfg", "~/.claude.json", "~/.claude/settings.json"}
+    rest = {
+        path for path in shown["dry"] if not path.startswith(("~/.claude/skills/", "~/.local/bin/", "~/.local/share/"))
+    }
+    assert files <= set(shown["dry"])
+    assert rest == {"~/.databrickscfg", "~/.claude.json", "~/.claude/settings.json"}
 
 
 def test_one_users_trouble_leaves_the_others_finished_and_is_named(story: Story) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -20,7 +21,8 @@ def run(words: list[str]) -> int:
     """Do what the words say. Returns the exit status."""
     open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # names of files may be anything
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be anything
     if words[:1] == ["--config"] and words[2:3] == ["complete"]:  # what shells ask; not a verb for people
         return completions.complete(words[1], words[3:])
     options = parser().parse_args(words)

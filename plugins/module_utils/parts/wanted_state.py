@@ -64,10 +64,10 @@ class WantedState(Part):
             whole_file(
                 os.path.join(owner.data, FILE_NAME),
                 self.name,
-                _text(owner, options, forgotten, other_names=False),
+                _text(owner, options, forgotten, {}),
                 "wanted state",
                 mode,
-                as_good=_text(owner, options, forgotten, other_names=True),
+                as_good=_text(owner, options, forgotten, _kept(owner)),
             )
         ]
         own = {name: options[name] for name in _PRIVATE_OPTIONS if options.get(name)}
@@ -186,10 +186,13 @@ def _authority(owner: Owner) -> dict[str, str]:
         return {}
 
 
-def _text(owner: Owner, options: Options, forgotten: list[str], other_names: bool) -> bytes:
+def _text(owner: Owner, options: Options, forgotten: list[str], kept: Mapping[str, Any]) -> bytes:
     left_out = {*forgotten, *_PRIVATE_OPTIONS, "carried", "routing_reason", "parts"}
     told = {name: value for name, value in options.items() if name not in left_out}
-    told["models"] = {name: _models(owner, options, name, other_names) for name in options["agents"]}
+    models = kept.get("models")
+    by_agent = models if isinstance(models, dict) else {}
+    told["models"] = {name: _models(owner, options, name, by_agent.get(name)) for name in options["agents"]}
+    told["workspace_id"] = options["workspace_id"] or kept.get("workspace_id")
     return _json(
         {
             "version": VERSION,
@@ -200,10 +203,22 @@ def _text(owner: Owner, options: Options, forgotten: list[str], other_names: boo
     )
 
 
-def _models(owner: Owner, options: Options, name: str, other_names: bool) -> dict[str, str]:
-    """The models in force: what is left open changes with the workspace's names, and not with who asked for them."""
+def _models(owner: Owner, options: Options, name: str, kept: Any) -> dict[str, str]:
+    """The models in force. Of what is left open, the name that is ``kept`` stays if it is one of the model's two."""
     chosen = agent_options(owner, options, name)
-    return {**AGENTS[name].model_defaults, **(chosen.other_names if other_names else {}), **chosen.models}
+    models = {**AGENTS[name].model_defaults, **chosen.models}
+    for slot, other in chosen.other_names.items():
+        if isinstance(kept, dict) and kept.get(slot) in (other, AGENTS[name].model_defaults[slot]):
+            models[slot] = kept[slot]
+    return models
+
+
+def _kept(owner: Owner) -> dict[str, Any]:
+    """What stands there: some of it was found by a run that asked the workspace, and not every run does."""
+    try:
+        return _read(owner)[0].options
+    except OperatorError:
+        return {}
 
 
 def _parts(owner: Owner, options: Options) -> list[str]:
