@@ -87,11 +87,21 @@ def is_at_hand(owner: Owner, carried: Mapping[str, Any]) -> bool:
     return "program" in carried or _installed(owner, carried["program_sha256"]) is not None
 
 
-def offer_kept_libraries(cache: str) -> None:
-    """Let the libraries be imported that a rollout has left in this directory, if it has."""
-    kept = _read(os.path.join(cache, LIBRARIES), ours_alone=True)
-    if kept is not None:
-        offer_libraries(kept.decode("ascii", "replace"))
+def offer_kept_libraries(*directories: str) -> None:
+    """Let the libraries be imported that a rollout has left in the first of these directories that has them: ours, or root's."""
+    for directory in directories:
+        try:
+            with os.fdopen(careful.open_regular(os.path.join(directory, LIBRARIES), follow=False), "rb") as stream:
+                trusted = (_is_trusted(one) for one in (os.stat(directory), os.fstat(stream.fileno())))
+                if all(trusted):
+                    return offer_libraries(stream.read(_MOST_BYTES).decode("ascii", "replace"))
+        except OSError:
+            continue
+    return None
+
+
+def _is_trusted(status: os.stat_result) -> bool:
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
 
 
 def keep(owner: Owner, carried: Mapping[str, Any], cache: str = "") -> None:
@@ -108,7 +118,8 @@ def keep(owner: Owner, carried: Mapping[str, Any], cache: str = "") -> None:
         return
     with contextlib.suppress(OSError):  # without them the next run is slower, no more
         if parsers:
-            _write(os.path.join(cache, LIBRARIES), carried["libraries"].encode())
+            # Of a machine, they are for the command of each of its users.
+            _write(os.path.join(cache, LIBRARIES), carried["libraries"].encode(), 0o644 if owner.is_machine else 0o600)
         if compiled:
             body = marshal.dumps(_Finder.code)
             _write(path, hashlib.sha256(body).digest() + body)
@@ -118,11 +129,11 @@ def keep(owner: Owner, carried: Mapping[str, Any], cache: str = "") -> None:
                     os.unlink(os.path.join(cache, name))
 
 
-def _write(path: str, content: bytes) -> None:
+def _write(path: str, content: bytes, mode: int = 0o600) -> None:
     """Raises OSError."""
     temporary = f"{path}.{os.getpid()}"
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
             stream.write(content)
         os.replace(temporary, path)
     except OSError:

@@ -29,7 +29,7 @@ def _by_memory(here: Here) -> ModuleType:
     """What is done by what the host remembers; with the parsers that a rollout has left here."""
     from .. import by_memory, loading
 
-    loading.offer_kept_libraries(here.cache)
+    loading.offer_kept_libraries(here.cache, here.owner.cache)
     return by_memory
 
 

@@ -48,4 +48,5 @@ def _owner(config: Config) -> Owner:
         return check_home(current_owner(config.home))
     if os.geteuid() == 0:
         return machine_owner()
-    return current_owner(config.home)._replace(scope=MACHINE)
+    # The files are root's; the home, and what is asked from there, is the person's.
+    return current_owner(config.home)._replace(uid=0, gid=0, scope=MACHINE)
