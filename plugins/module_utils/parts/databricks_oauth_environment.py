@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from .. import careful
 from ..engine.owner import Owner
+from ..places import MACHINE
 from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
 
 _CATEGORY = "Environment"
@@ -23,7 +24,7 @@ _SECONDS_AHEAD = 120
 def home(examination: Examination) -> Check:
     """Whether there is room to write, and leave to: agents keep their sessions there, the helper its token. Nothing is written."""
     owner = examination.owner
-    where = owner.data if owner.is_machine else owner.home
+    where = owner.data if owner.user == MACHINE else owner.home
     check = (_CATEGORY, "home")
     try:
         status, room = os.stat(where), os.statvfs(where)
@@ -36,10 +37,10 @@ def home(examination: Examination) -> Check:
     if not os.access(where, os.W_OK | os.X_OK):
         said = f"{where} cannot be written to by {owner.user} (mode {status.st_mode & 0o7777:04o})"
         return Check(*check, FAIL, said, f"Run: {_way_in(where, owner, status.st_uid)}")
-    free = (room.f_bfree if owner.uid == 0 else room.f_bavail) * room.f_frsize
+    free = (room.f_bfree if os.geteuid() == 0 else room.f_bavail) * room.f_frsize
     if free < _LEAST_BYTES:
         return Check(*check, FAIL, f"the file system of {where} is full ({free >> 10} kB are left)", "Free some space")
-    if room.f_files and not (room.f_ffree if owner.uid == 0 else room.f_favail):
+    if room.f_files and not (room.f_ffree if os.geteuid() == 0 else room.f_favail):
         return Check(
             *check, FAIL, f"the file system of {where} takes no more files (no inode is left)", "Remove some files"
         )
