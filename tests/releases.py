@@ -142,5 +142,18 @@ def publish_databricks_cli(server: Server, version: str, directory: Path) -> str
     return f"{place}/{name}"
 
 
+def main(verb: str, directory: Path) -> None:
+    """``publish``: what a vendor would, below a directory; ``collections``: print where a collection is that knows those archives."""
+    content = real_node(NODE_VERSION)
+    if verb == "publish":
+        publish_node(Folder(directory), NODE_VERSION, content)
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    known = collections_that_know(
+        directory, f"Node.js@{NODE_VERSION}", **{f"{node_name(NODE_VERSION)}.tar.gz": content}
+    )
+    print(known["ANSIBLE_COLLECTIONS_PATH"])
+
+
 if __name__ == "__main__":
-    publish_node(Folder(Path(sys.argv[1])), NODE_VERSION, real_node(NODE_VERSION))
+    main(sys.argv[1], Path(sys.argv[2]))
