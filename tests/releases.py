@@ -35,7 +35,8 @@ _NPM = "10.9.9"
 class Server(Protocol):
     """What gives files: a registry of the tests, or a directory."""
 
-    def add_file(self, path: str, content: bytes) -> None: ...
+    def add_file(self, path: str, content: bytes) -> None:
+        """Serve this content at this path."""
 
 
 class Folder:
