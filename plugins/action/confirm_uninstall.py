@@ -19,8 +19,10 @@ from ansible.utils.display import Display
 from ..module_utils.errors import OperatorError
 from ..module_utils.options.values import as_boolean
 from ..modules.confirm_uninstall import SPEC
-from ..plugin_utils import run_store, uninstall_listing
+from ..plugin_utils import run_store
 from ..plugin_utils.filling import filled
+from ..plugin_utils.reports import uninstall
+from ..plugin_utils.reports.words import Run
 from ..plugin_utils.terminal import COLOURS
 
 _LISTING = "uninstall_info"
@@ -53,19 +55,19 @@ def _asked(hosts: list[str], confirmed: bool) -> dict[str, bool]:
     display = Display()
     entries = [one for one in run_store.remembered() if one.get("module") == _LISTING and one["host"] in hosts]
     entries.sort(key=lambda one: hosts.index(one["host"]))  # not as they came to their end
-    verbose = display.verbosity > 0
-    for line in uninstall_listing.lines(entries, len(hosts), display.columns, verbose):
+    run = Run(verbose=display.verbosity > 0, width=display.columns)
+    for line in uninstall.lines(entries, len(hosts), run):
         display.display(line.text, color=COLOURS.get(line.tone))
-    touched = uninstall_listing.touched(entries)
+    touched = uninstall.touched(entries)
     if confirmed or len(touched) < 2:
         return {"confirmed": True, "asked": False}
     try:
-        answer = display.prompt_until(uninstall_listing.question(touched, verbose))
+        answer = display.prompt_until(uninstall.question(touched, run))
     except AnsiblePromptNoninteractive:
         return {"confirmed": True, "asked": False}
     except AnsiblePromptInterrupt:
         raise AnsibleError("Nothing was changed: the question was not answered") from None
-    yes = uninstall_listing.is_yes(answer)
+    yes = uninstall.is_yes(answer)
     if not yes:
         display.display("Nothing is changed: the answer was no", color=C.COLOR_WARN)
     return {"confirmed": yes, "asked": True}

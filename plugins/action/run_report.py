@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime
 import os
 import shlex
-from collections.abc import Sequence
 from typing import Any
 
 from ansible import constants as C
@@ -22,7 +21,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.errors import OperatorError
 from ..modules.run_report import argument_spec
-from ..plugin_utils import report, report_models, report_status, report_upgrade, run_store
+from ..plugin_utils import reports, run_store
 from ..plugin_utils.terminal import COLOURS
 
 try:
@@ -34,9 +33,6 @@ except ImportError:  # before ansible-core 2.19 omit is a text among the variabl
 
 
 _VARIABLE = "coding_agents_report"
-
-_WITH_BLOCKS_OF_THEIR_OWN = (report_models, report_status)
-"""Each tells the entries that are its own."""
 
 
 class ActionModule(ActionBase):
@@ -56,7 +52,7 @@ class ActionModule(ActionBase):
         with run_store.reporting() as reporting:
             known = {str(entry["host"]) for entry in run_store.remembered()}
             gone = [name for name in hosts if name not in left and name not in known]
-            run = report.Run(
+            run = reports.Run(
                 hosts=hosts,
                 gone=[name for name in gone if reporting.is_told_first(f"gone: {name}")],
                 verbose=display.verbosity > 0,
@@ -68,7 +64,7 @@ class ActionModule(ActionBase):
                 repair=_command("repair"),
                 is_told_first=reporting.is_told_first,
             )
-            for line in _lines(reporting.new, run):
+            for line in reports.lines(reporting.new, run):
                 display.display(line.text, color=COLOURS.get(line.tone))
             reporting.done()
             try:
@@ -76,7 +72,7 @@ class ActionModule(ActionBase):
                 if path:
                     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
                     entries = reporting.of_file(path)
-                    run_store.write_report(path, report.data(entries, run._replace(gone=gone), at))
+                    run_store.write_report(path, reports.data(entries, run._replace(gone=gone), at))
             except OperatorError as error:
                 return {"failed": True, "msg": str(error)}
         return {"changed": False, "report": path}
@@ -97,14 +93,6 @@ class ActionModule(ActionBase):
         if isinstance(given, bool) or not isinstance(given, (str, int)):
             raise OperatorError("is no path", _VARIABLE, "Give the name of a file")
         return run_store.report_path(str(given))
-
-
-def _lines(entries: Sequence[report.Entry], run: report.Run) -> list[report.Line]:
-    others = [entry for entry in entries if not any(one.is_mine(entry) for one in _WITH_BLOCKS_OF_THEIR_OWN)]
-    found = report.lines(others, run)
-    for one in _WITH_BLOCKS_OF_THEIR_OWN:
-        found += one.lines([entry for entry in entries if one.is_mine(entry)], run)
-    return [report.harmless(line) for line in (*found, *report_upgrade.lines(others, run))]
 
 
 def _command(playbook: str) -> str:

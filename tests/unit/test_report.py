@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import report
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import reports
 
 URL = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 LOGIN = "~/.local/share/fmapi-coding-agents/coding-agents login"
@@ -31,9 +31,9 @@ def shown(*entries: dict[str, Any], **own: Any) -> list[str]:
     return [line.text for line in lines(*entries, **own)]
 
 
-def lines(*entries: dict[str, Any], **own: Any) -> list[report.Line]:
+def lines(*entries: dict[str, Any], **own: Any) -> list[reports.Line]:
     hosts = list(dict.fromkeys(one["host"] for one in entries))
-    return report.lines(entries, report.Run(**{"hosts": hosts, "width": 200, **own}))
+    return reports.lines(entries, reports.Run(**{"hosts": hosts, "width": 200, **own}))
 
 
 def changed(person: str, *names: str, **own: Any) -> dict[str, Any]:
@@ -437,14 +437,14 @@ def diff(person: str, before: str = "", after: str = '{\n  "a": 1\n}\n', mode: s
 def test_an_equal_diff_of_many_hosts_is_shown_once_after_their_names_and_before_all_else() -> None:
     found = lines(changed("ada", diff=[diff("ada")]), changed("bob", diff=[diff("bob")]), diff=True)
     assert found[:8] == [
-        report.Line("~/.claude/settings.json on laptop-ada, laptop-bob (2 hosts)", "title"),
-        report.Line("--- before: ~/.claude/settings.json (no file)", "removed"),
-        report.Line("+++ after: ~/.claude/settings.json (0600)", "added"),
-        report.Line("@@ -0,0 +1,3 @@", "place"),
-        report.Line("+{", "added"),
-        report.Line('+  "a": 1', "added"),
-        report.Line("+}", "added"),
-        report.Line(""),
+        reports.Line("~/.claude/settings.json on laptop-ada, laptop-bob (2 hosts)", "title"),
+        reports.Line("--- before: ~/.claude/settings.json (no file)", "removed"),
+        reports.Line("+++ after: ~/.claude/settings.json (0600)", "added"),
+        reports.Line("@@ -0,0 +1,3 @@", "place"),
+        reports.Line("+{", "added"),
+        reports.Line('+  "a": 1', "added"),
+        reports.Line("+}", "added"),
+        reports.Line(""),
     ]
     assert found[8].text == "Coding agents on 2 hosts: 2 changed"
 
@@ -511,7 +511,7 @@ def test_the_file_has_every_host_with_its_own_words_and_no_diff() -> None:
         examined("joe", check("joe", "FAIL")),
     ]
     hosts = [one["host"] for one in entries]
-    found = report.data(entries, report.Run(hosts=hosts, gone=["laptop-lost"]), "2026-01-02T03:04:05+00:00")
+    found = reports.data(entries, reports.Run(hosts=hosts, gone=["laptop-lost"]), "2026-01-02T03:04:05+00:00")
     assert json.loads(json.dumps(found)) == found
     assert found["schema"] == 1 and found["finished_at"] == "2026-01-02T03:04:05+00:00"
     assert found["summary"] == {"ok": 0, "changed": 1, "failed": 2, "unreachable": 1, "unknown": 1}
@@ -532,5 +532,5 @@ def test_the_file_has_every_host_with_its_own_words_and_no_diff() -> None:
 
 
 def test_the_file_of_a_dry_run_says_so() -> None:
-    found = report.data([changed("ada", check_mode=True)], report.Run(), "")
+    found = reports.data([changed("ada", check_mode=True)], reports.Run(), "")
     assert found["check_mode"] is True and found["hosts"]["laptop-ada"]["status"] == "changed"

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import models_query, report_models
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.report import Line, Run
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import models_query
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports import models as report_models
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports.words import Line, Run
 
 URL = "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"
 

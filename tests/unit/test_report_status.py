@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import report_status, report_upgrade
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.report import Run
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports import status as report_status
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports import upgrade as report_upgrade
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports.words import Run
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, str] = {
 MORE = {
     "modules/host_call.py": "module",
     "modules/run_report.py": "ansible",
-    "plugin_utils/report_upgrade.py": "yaml",
+    "plugin_utils/reports/upgrade.py": "yaml",
     "plugin_utils/models_query.py": "jmespath",
     "plugin_utils/variables_file.py": "yaml",
     "modules/serving_endpoint_info.py": "ansible workspace jmespath",

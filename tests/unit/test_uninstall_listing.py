@@ -10,7 +10,9 @@ import pytest
 from ansible.errors import AnsiblePromptNoninteractive
 from ansible.utils.display import Display
 from ansible_collections.fmapi.coding_agents.plugins.action import confirm_uninstall
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import report, run_store, uninstall_listing
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import reports, run_store
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports import uninstall as uninstall_listing
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports.words import Run
 
 OURS = "fmapi.coding_agents"
 OLDER = "fmapi-codingagent-setup"
@@ -25,7 +27,7 @@ def entry(host: str, *artifacts: dict[str, str]) -> dict[str, Any]:
 
 
 def listing(*entries: dict[str, Any], verbose: bool = False) -> list[str]:
-    return [line.text for line in uninstall_listing.lines(entries, len(entries), 100, verbose)]
+    return [line.text for line in uninstall_listing.lines(entries, len(entries), Run(verbose=verbose, width=100))]
 
 
 def on(host: str, tool: str = OURS, fate: str = "removed: ours") -> dict[str, Any]:
@@ -65,10 +67,10 @@ def test_nothing_to_uninstall_is_said() -> None:
     assert listing(on("a", OLDER, "stays: remove it by hand"))[-1] == "Nothing to uninstall: all of it stays"
 
 
-def test_what_a_file_s_name_would_do_to_a_terminal_is_left_out() -> None:
+def test_what_a_file_s_name_would_do_to_a_terminal_is_shown_and_not_done() -> None:
     assert listing(entry("a", artifact("/home/a", OURS, "x\x1b[2J", "removed: ours"))) == [
         f"{OURS}:",
-        "  ~/x[2J: removed: ours",
+        "  ~/x\\x1b[2J: removed: ours",
     ]
 
 
@@ -115,7 +117,7 @@ def test_without_a_terminal_the_answer_is_yes(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_report_s_file_has_what_was_listed_and_a_listing_alone_changes_nothing() -> None:
     listed = [{**on("a"), "status": "ok"}, {**on("b"), "status": "ok"}]
-    run = report.Run(hosts=["a", "b"])
-    data = report.data(listed, run, "2026-01-02")
+    run = reports.Run(hosts=["a", "b"])
+    data = reports.data(listed, run, "2026-01-02")
     assert data["hosts"]["a"]["artifacts"] == on("a")["artifacts"] and data["summary"]["ok"] == 2
-    assert "2 unchanged" in report.lines(listed, run)[0].text
+    assert "2 unchanged" in reports.lines(listed, run)[0].text

@@ -5,23 +5,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..module_utils.careful import visible
-from .report import tilde
+from .words import WITHOUT, Line, Run, harmless, listed, tilde, wrapped
 
 _STAYS = "stays"
-_MOST_NAMES = 2
-"""How many names stand before "and 7 more"."""
-
-
-class Line(NamedTuple):
-    """A line to print; the one who prints chooses the colour of its ``tone``."""
-
-    text: str
-    tone: str = ""
 
 
 def touched(entries: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -36,7 +25,7 @@ def touched(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     )
 
 
-def lines(entries: Sequence[Mapping[str, Any]], hosts: int, width: int, verbose: bool) -> list[Line]:
+def lines(entries: Sequence[Mapping[str, Any]], hosts: int, run: Run) -> list[Line]:
     """The listing. ``hosts``: how many there are in the play; of one, no names are said."""
     groups: dict[str, dict[tuple[str, str], list[str]]] = {}
     for entry in entries:
@@ -52,15 +41,15 @@ def lines(entries: Sequence[Mapping[str, Any]], hosts: int, width: int, verbose:
         return [Line(f"Nothing to uninstall on {hosts} hosts" if hosts > 1 else "Nothing to uninstall", "ok")]
     found: list[Line] = []
     for tool, artifacts_of in groups.items():
-        found.append(Line(f"{visible(tool)}:", "title"))
+        found.append(Line(f"{tool}:", "title"))
         for (what, fate), names in artifacts_of.items():
             tone = "skipped" if fate.startswith(_STAYS) else "changed"
-            found += _wrapped(f"  {visible(what)}{f': {visible(fate)}' if fate else ''}", width, tone, "      ")
+            found += wrapped(f"  {what}{f': {fate}' if fate else ''}", run, tone, "      ")
             if hosts > 1 or any(" on " in name for name in names):
-                found += _wrapped(f"    {_listed(names, verbose)}", width, "", "    ")
+                found += wrapped(f"    {listed(names, run, WITHOUT)}", run)
     if not touched(entries):
         found.append(Line("Nothing to uninstall: all of it stays", "ok"))
-    return found
+    return [harmless(line) for line in found]
 
 
 def _artifacts(entry: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -70,23 +59,10 @@ def _artifacts(entry: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{name: str(one.get(name) or "") for name in ("user", "home", "tool", "what", "fate")} for one in found]
 
 
-def question(hosts: Sequence[str], verbose: bool) -> str:
-    return f"Uninstall on {len(hosts)} hosts ({_listed(hosts, verbose)})? [y/N] "
+def question(hosts: Sequence[str], run: Run) -> str:
+    return f"Uninstall on {len(hosts)} hosts ({listed(hosts, run, WITHOUT)})? [y/N] "
 
 
 def is_yes(answer: object) -> bool:
     said = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
     return said.strip().lower() in ("y", "yes")
-
-
-def _wrapped(text: str, width: int, tone: str, indent: str) -> list[Line]:
-    parts = textwrap.wrap(
-        text, max(width, 40), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    return [Line(part, tone) for part in parts]
-
-
-def _listed(names: Sequence[str], verbose: bool) -> str:
-    if verbose or len(names) <= _MOST_NAMES + 1:
-        return ", ".join(map(visible, names))
-    return f"{', '.join(map(visible, names[:_MOST_NAMES]))} and {len(names) - _MOST_NAMES} more"

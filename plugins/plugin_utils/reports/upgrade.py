@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an operator reads of an upgrade beside its changes: versions before and after, and what is new. Data in, lines out.
 
-The data are the entries of the module repair (see :mod:`.report`), with ``versions`` or, of several owners, ``owners``.
+The data are the entries of the module repair (see :mod:`.reports`), with ``versions`` or, of several owners, ``owners``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from ..module_utils.agents import AGENTS
-from .report import Entry, Line, Run, listed, wrapped
+from ...module_utils.agents import AGENTS
+from .words import Entry, Line, Run, listed, wrapped
 
 _MODULE = "repair"
 _COLLECTION = "fmapi.coding_agents"
-_CHANGELOG = Path(__file__).parents[2] / "changelogs" / "changelog.yaml"
+_CHANGELOG = Path(__file__).parents[3] / "changelogs" / "changelog.yaml"
 _FEW = 2
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an operator reads of a workspace's models: a table of what is served, or the verdicts. Data in, lines out.
 
-The data are the entries of the module models_info (see :mod:`.report`), whose ``preflight`` is what it found.
+The data are the entries of the module models_info (see :mod:`.reports`), whose ``preflight`` is what it found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .report import FAIL, PASS, SKIP, WARN, Entry, Line, Run, wrapped
+from .words import FAIL, PASS, SKIP, WARN, Entry, Line, Run, wrapped
 
 _MODULE = "models_info"
 _TONES = {FAIL: "error", WARN: "warning", PASS: "ok", SKIP: "skipped"}

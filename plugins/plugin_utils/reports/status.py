@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an operator reads of hosts' status: for each workspace a table with a line for each agent, then what differs.
 
-Data in, lines out: the entries of the module status_info (see :mod:`.report`), with ``statuses``.
+Data in, lines out: the entries of the module status_info (see :mod:`.reports`), with ``statuses``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .report import Entry, Line, Run, listed, tilde, wrapped
+from .words import Entry, Line, Run, listed, tilde, wrapped
 
 _MODULE = "status_info"
 _GAP = "  "
