@@ -9,12 +9,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from . import rollout
+from . import leavings, rollout
 from .engine.owner import Owner
 from .engine.ownership import Plan
 from .engine.past import digest
 from .engine.transaction import bring
-from .parts import older_tokens, older_tools
+from .parts import older_tokens, older_tools, older_tools_table
 from .places import How
 
 Options = Mapping[str, Any]
@@ -30,7 +30,7 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     Writes nothing. The workspace is asked for tokens that older tools have made, where a token to ask with is at hand.
     """
     parts = [*rollout.chosen(options), rollout.WANTED_STATE]
-    foretold = bring(owner, [*(part.name for part in parts), older_tools.COMPONENT], [], True, rollout.known_traces)
+    foretold = bring(owner, [*(part.name for part in parts), leavings.COMPONENT], [], True, rollout.known_traces)
     looked = How(True, how.diff, how.verbose)
     steps = [
         *(rollout.withdrawn(part.before_withdrawal, owner, options, looked) for part in parts),
@@ -41,8 +41,8 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         *((change, "") for one in steps for change in one.changes),
         *((problem, "stays: cannot be given back now") for problem in foretold.left),
     ]
-    theirs = older_tools.found(owner, rollout.what_will_stand(foretold), dict(os.environ))
-    wanted = rollout.takes_older_tools(options)
+    theirs = older_tools.found(owner, leavings.what_will_stand(foretold), dict(os.environ))
+    wanted = leavings.are_taken(options)
     artifacts = [{"tool": OURS, "what": what, "fate": fate} for what, fate in ours]
     for one in theirs:
         fate = f"stays: {one.problem}. To be rid of it, {one.way_out}" if one.problem else f"stays: {one.way_out}"
@@ -55,10 +55,10 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
         what = f'personal access token "{token.comment}"'
         stays = f"stays until {token.ends}: coding_agents_revoke_legacy_pats: true revokes it"
         fate = "revoked" if revokes else stays
-        artifacts.append({"tool": older_tools.SCRIPT, "what": what, "fate": fate})
+        artifacts.append({"tool": older_tools_table.SCRIPT, "what": what, "fate": fate})
     about = {"user": owner.user, "home": owner.home}
-    said = f"personal access tokens of {older_tools.SCRIPT} are not listed: {tokens.problem}"
-    matters = revokes or any(one.artifact.tool == older_tools.SCRIPT for one in theirs)
+    said = f"personal access tokens of {older_tools_table.SCRIPT} are not listed: {tokens.problem}"
+    matters = revokes or any(one.artifact.tool == older_tools_table.SCRIPT for one in theirs)
     return {
         "artifacts": [{**about, **one} for one in artifacts],
         "warnings": [said] if tokens.problem and matters else [],

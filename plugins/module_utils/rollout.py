@@ -17,18 +17,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import careful
-from .engine import files
 from .engine.documents import FORMATS
 from .engine.ledger import Ledger
 from .engine.owner import Owner
-from .engine.ownership import Plan, Wanted, plan
+from .engine.ownership import Plan, Wanted
 from .engine.transaction import Outcome, Unfinished, bring
 from .errors import OperatorError
 from .host_program import session, user_sign_in
 from .host_program.config import Config
 from .host_program.token import PERSON_MUST_SIGN_IN, TokenError
-from .parts import PARTS, older_tokens, older_tools
-from .parts.base import NOTHING, Done, Part
+from .parts import PARTS
+from .parts.base import Done, Part
 from .parts.context import bare_config
 from .parts.wanted_state import WantedState
 from .places import How
@@ -118,13 +117,14 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
 
     It goes as far as it can: what stays is an ``error`` in the result, and the next one finishes it.
     """
+    from . import leavings  # no rollout needs it
+
     parts = [*chosen(options), WANTED_STATE]
-    names = [*(part.name for part in parts), older_tools.COMPONENT]  # of the last, what a run left that was interrupted
-    foretold = bring(
-        owner, names, [], True, known_traces
-    )  # what can be refused is refused before anybody is signed out
+    names = [*(part.name for part in parts), leavings.COMPONENT]  # of the last, what a run left that was interrupted
+    # What can be refused is refused before anybody is signed out.
+    foretold = bring(owner, names, [], True, known_traces)
     _check_diff(foretold.plans, how)
-    revoked = _revoke(owner, options, how)
+    revoked = leavings.revoke(owner, options, how)
     before = [withdrawn(part.before_withdrawal, owner, options, how) for part in parts]
     try:
         outcome = bring(owner, names, [], how.check, known_traces)
@@ -133,7 +133,7 @@ def withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any]:
             return {"changed": True, "error": error.told}
         raise
     after = [withdrawn(part.after_withdrawal, owner, options, how) for part in parts]
-    removed, done = _remove_older_tools(owner, options, how, outcome)
+    removed, done = leavings.remove(owner, options, how, outcome)
     after.append(done)
     outcome = outcome._replace(plans=[*outcome.plans, *removed])
     left = [*outcome.left, *(one for done in (*before, *after) for one in done.errors)]
@@ -270,63 +270,6 @@ def _result(outcome: Outcome, how: How, missing: list[str], errors: list[str]) -
 
         result["diff"] = diff_of(outcome.plans, full=how.verbose)
     return result
-
-
-def what_will_stand(outcome: Outcome) -> older_tools.View:
-    """What stands at a path once ours is given back, which it may be already."""
-    after = {files.place(one.path): one.after for one in outcome.plans if one.changed and not one.is_link}
-
-    def view(path: str) -> bytes | None:
-        place = files.place(path)
-        return after[place] if place in after else _content(path)
-
-    return view
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        return careful.read(path)
-    except OSError:
-        return None
-
-
-def takes_older_tools(options: Options) -> bool:
-    """Where the operator wants that, and everything of ours goes."""
-    return bool(options.get("uninstall_older_tools")) and len(chosen(options)) == len(PARTS)
-
-
-def _revoke(owner: Owner, options: Options, how: How) -> list[str]:
-    """End the tokens that older tools had made, as long as the person's session stands. Raises OperatorError."""
-    if not options.get("revoke_legacy_pats"):
-        return []
-    if how.check:
-        tokens = older_tokens.listed(owner, dict(os.environ), renew=False).tokens
-        return [older_tokens.said(one) for one in tokens]
-    return older_tokens.revoke(owner, dict(os.environ))
-
-
-def _remove_older_tools(owner: Owner, options: Options, how: How, given_back: Outcome) -> tuple[list[Plan], Done]:
-    """Take away what older tools have left, in a transaction of its own: what ours had replaced stands there again by now."""
-    if not takes_older_tools(options):
-        return [], NOTHING
-    view = what_will_stand(given_back)
-    those = [one for one in older_tools.found(owner, view, dict(os.environ)) if one.can_go]
-    clones = [f"{one.path}: {one.what}: removed" for one in those if not one.format]
-    if how.check:
-        ledger = Ledger(owner)
-        older_tools.enter(ledger, those)
-        records = ledger.documents.items()
-        return [
-            plan(path, view(path), files.read(path).mode, entry, None, ledger.salt) for path, entry in records
-        ], Done(clones, [])
-    ledger = Ledger.load(owner)
-    try:
-        if those and (ledger.documents or ledger.pending):
-            raise OperatorError(f"what {older_tools.SCRIPT} has left stays until all of ours is given back")
-        plans = bring(owner, [older_tools.COMPONENT], [], False, lambda new: older_tools.enter(new, those)).plans
-    except OperatorError as error:
-        return [], Done([], [], (error.told,))
-    return plans, Done(clones, [], tuple(older_tools.remove_clones(those)))
 
 
 def _check_diff(plans: list[Plan], how: How) -> None:

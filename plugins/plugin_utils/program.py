@@ -23,6 +23,7 @@ _LEAVES = (
     "careful",
     "errors",
     "examining",
+    "leavings",
     "lending",
     "listing",
     "loading",

@@ -14,7 +14,12 @@ import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import listing, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import transaction
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner, current_owner
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS, older_tokens, older_tools
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
+    PARTS,
+    older_tokens,
+    older_tools,
+    older_tools_table,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.hosts.tree import differences, manifest
@@ -46,7 +51,7 @@ def known_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
 
     emptied = HELPER.format(profile="", host="").encode()
-    monkeypatch.setitem(older_tools._HELPERS, hashlib.sha256(emptied).hexdigest(), older_tools.SCRIPT)
+    monkeypatch.setitem(older_tools._HELPERS, hashlib.sha256(emptied).hexdigest(), older_tools_table.SCRIPT)
 
 
 @pytest.fixture
@@ -117,7 +122,7 @@ def test_a_home_that_was_taken_over_lists_both_and_is_given_back(owner: Owner, t
     assert differences(before, manifest(str(home))) == []
 
 
-REMOVED = f"{older_tools.SCRIPT}: removed: left by {older_tools.SCRIPT}"
+REMOVED = f"{older_tools_table.SCRIPT}: removed: left by {older_tools_table.SCRIPT}"
 HINT = "stays: coding_agents_uninstall_older_tools: true removes it"
 
 
@@ -222,10 +227,10 @@ def test_what_somebody_has_edited_stays(owner: Owner, edited: str) -> None:
 
 def test_a_name_alone_proves_nothing(owner: Owner) -> None:
     """A file of the person's own at every place of the table: nothing is listed, nothing is touched."""
-    for row in older_tools.TABLE:
+    for row in older_tools_table.TABLE:
         path = Path(owner.home, row.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if row.what != older_tools.CLONE:
+        if row.what != older_tools_table.CLONE:
             path.write_text('{"mine": "fmapi databricks ug ucode"}\n' if path.suffix == ".json" else "mine=1\n")
     (Path(owner.home) / ".fmapi-codingagent-setup").mkdir()
     before = manifest(owner.home)
@@ -326,7 +331,7 @@ def test_what_opskit_left_is_listed_taken_over_and_given_back(owner: Owner) -> N
         (home / path).parent.mkdir(exist_ok=True)
         (home / path).write_text(text)
     before, found = manifest(owner.home), listed(owner, uninstall_older_tools=True)
-    assert [what for what, fate in found.items() if fate.startswith(older_tools.OPSKIT)] == [
+    assert [what for what, fate in found.items() if fate.startswith(older_tools_table.OPSKIT)] == [
         "~/.codex/config.toml: provider of models"
     ]
     assert "leads to a token helper that stays" in found["~/.claude/settings.json: settings (6 keys)"]
@@ -353,18 +358,18 @@ def test_a_token_that_the_script_made_stays_unless_it_is_to_be_revoked(
     monkeypatch.setattr(older_tokens, "listed", lambda *_asked, **_how: found)
     what = 'personal access token "Claude Code FMAPI (created 2026-01-02)"'
     hint = "stays until 2026-01-09: coding_agents_revoke_legacy_pats: true revokes it"
-    assert listed(owner) == {what: f"{older_tools.SCRIPT}: {hint}"}
-    assert listed(owner, revoke_legacy_pats=True) == {what: f"{older_tools.SCRIPT}: revoked"}
+    assert listed(owner) == {what: f"{older_tools_table.SCRIPT}: {hint}"}
+    assert listed(owner, revoke_legacy_pats=True) == {what: f"{older_tools_table.SCRIPT}: revoked"}
     monkeypatch.setattr(older_tokens, "listed", lambda *_asked, **_how: older_tokens.Listed([], "nobody answers"))
     assert listing.list_artifacts(owner, away(), CHECK)["warnings"] == [], "a host that the script has never seen"
     (said,) = listing.list_artifacts(owner, away(revoke_legacy_pats=True), CHECK)["warnings"]
-    assert said == f"personal access tokens of {older_tools.SCRIPT} are not listed: nobody answers"
+    assert said == f"personal access tokens of {older_tools_table.SCRIPT} are not listed: nobody answers"
 
 
 def test_the_documentation_has_the_table() -> None:
     text = (ROOT / "docs" / "other-tools.md").read_text(encoding="utf-8")
     rows = []
-    for row in older_tools.TABLE:
+    for row in older_tools_table.TABLE:
         fate = f"removed; once edited: {row.way_out}" if row.is_removed else row.way_out
         rows.append(f"| {row.tool} | `~/{row.path}` | {row.what} | {row.known_by} | {fate} |")
     assert [line for line in text.splitlines() if line.startswith("| ") and "`~/" in line] == rows
