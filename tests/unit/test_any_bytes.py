@@ -66,8 +66,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
     agent_settings,
     context,
-    databricks_oauth,
     databricks_oauth_checks,
+    databricks_oauth_end,
     databricks_oauth_scripts,
     person,
 )
@@ -378,7 +378,7 @@ def test_any_bytes_in_the_cache_and_the_profile_can_be_told(
             token_cache._failure_since(own, 0.0)
             with contextlib.suppress(TokenError):
                 user_sign_in._check_profile(own)
-            assert databricks_oauth._holds_one_of(own.databrickscfg, {"x"}, "salt") is False
+            assert databricks_oauth_end._holds_one_of(own.databrickscfg, {"x"}, "salt") is False
 
 
 @often

@@ -30,7 +30,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program i
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.browser import Place
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import TokenError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, databricks_oauth
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, databricks_oauth_end
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import (
     PASS,
     SKIP,
@@ -144,7 +144,7 @@ def test_a_databricks_cli_learns_nothing(planted: Path, tmp_path: Path, monkeypa
     own = config(tmp_path, ca_file="/etc/ca.pem")
     with pytest.raises(TokenError):
         user_sign_in.request_token(own, environment, None)
-    assert databricks_oauth.log_out(own, environment)
+    assert databricks_oauth_end.log_out(own, environment)
     with pytest.raises(TokenError):
         user_sign_in._ask(str(planted / "databricks"), own, environment)
     with pytest.raises(TokenError):

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth, databricks_oauth_checks
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
+    databricks_oauth_checks,
+    databricks_oauth_end,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Check, Examination
 
 from tests.databricks_cli.fixtures import databricks_cli
@@ -108,7 +111,7 @@ def test_one_that_is_updated_at_its_place_is_looked_at_again(several: Several) -
 
 def test_signing_out_uses_the_one_that_works(several: Several) -> None:
     assert several.login().returncode == 0
-    assert databricks_oauth.log_out(several.config, several.variables) is None
+    assert databricks_oauth_end.log_out(several.config, several.variables) is None
     several.forget_token()
     assert several.run("token").returncode == 2
 

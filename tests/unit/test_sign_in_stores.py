@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth, databricks_oauth_end
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
@@ -192,6 +192,6 @@ def test_uninstall_forgets_which_store_it_was(desk: Desk) -> None:
 
 def test_signing_out_ends_the_sign_in_where_it_is(desk: Desk) -> None:
     assert desk.run("login", "--store", "file").returncode == 0
-    assert databricks_oauth.log_out(desk.config, {**desk.variables, "PATH": f"{desk.cli}:/usr/bin:/bin"}) is None
+    assert databricks_oauth_end.log_out(desk.config, {**desk.variables, "PATH": f"{desk.cli}:/usr/bin:/bin"}) is None
     tokens = json.loads((desk.home / ".databricks" / "token-cache.json").read_text())["tokens"]
     assert "fmapi" not in tokens and "fmapi" in desk.keyring

@@ -165,7 +165,7 @@ def _models(here: Here, options: argparse.Namespace) -> int:
 
 
 def _logout(here: Here, options: argparse.Namespace) -> int:
-    from ..parts.databricks_oauth import sign_out
+    from ..parts.databricks_oauth_end import sign_out
 
     if here.config.identity != "user":
         output.write(f"Nobody is signed in here: tokens are for the identity {here.config.identity}")

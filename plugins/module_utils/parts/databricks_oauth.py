@@ -6,49 +6,46 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from .. import careful, processes
-from ..engine import files, obstacles, traces
-from ..engine.documents import FORMATS, MISSING, IniDocument, KeyPath
+from ..engine import files, traces
+from ..engine.documents import FORMATS, MISSING, KeyPath
 from ..engine.ledger import Ledger
 from ..engine.ledger_lock import locked
 from ..engine.owner import Owner
 from ..engine.ownership import PRIVATE, Wanted, whole_file
-from ..engine.past import value_digest
 from ..errors import OperatorError
 from ..host_program import oidc_source, profile, session, token_cache, user_sign_in
-from ..host_program.config import LOG_NAME, STORAGE_NAME, Config
+from ..host_program.config import Config
 from ..host_program.token import Token, TokenError
-from ..places import COMPILED, LIBRARIES
 from ..version import VERSION
 from . import databricks_oauth_cli, databricks_oauth_environment, databricks_oauth_runtime
 from .base import NOTHING, Done, Options, Part
 from .context import CA_NAME, bare_config, brought_ca, config_of
 from .databricks_oauth_checks import checks
-from .databricks_oauth_scripts import PYTHON_RECORDS, front_script, helper_script, is_python_known, python_record
+from .databricks_oauth_end import copies_of_secrets, forget_tokens, logs_of, no_documents, signed_out
+from .databricks_oauth_refusals import (
+    refuse_foreign_profile,
+    require_ours,
+    require_own_token,
+    require_places,
+    written_directories,
+)
+from .databricks_oauth_scripts import front_script, helper_script, is_python_known, python_record
 from .examination import Check, Examination
 from .system_packages import Prepared
 
 _ADDED_BY_THE_CLI = frozenset(("account_id", "workspace_id", "auth_type", "databricks_cli_path"))
 """Keys with which ``databricks auth login`` completes a profile that holds only ``host``."""
 
-_SECRETS = ("client_secret", "token")
 _SECRET = 0o640
 """Of a machine's secret, which one group may read."""
-_LARGEST_PROFILE = 1 << 20
-
-_SIGN_OUT_SECONDS = 30.0
-
-
-_CACHED = "token-"
 
 
 class DatabricksOauth(Part):
@@ -58,13 +55,13 @@ class DatabricksOauth(Part):
         """In an order in which the helper never stands without what it calls."""
         config = config_of(owner, options)
         if config.owns_profile:
-            _refuse_foreign_profile(owner, config)
+            refuse_foreign_profile(owner, config)
         elif not owner.is_machine:
-            _require_own_token(owner, config)
+            require_own_token(owner, config)
         if owner.is_machine:
             _secret_group(options)
-        _require_places(owner, config)
-        _require_ours(owner)
+        require_places(owner, config)
+        require_ours(owner)
         mode, started = (0o644, 0o755) if owner.is_machine else (PRIVATE, 0o700)
         in_profile = Wanted(
             path=config.databrickscfg,
@@ -139,8 +136,8 @@ class DatabricksOauth(Part):
         if _group_differs(config, options):
             _give_to_group(config, _secret_group(options))
         _make_directories(owner, config)
-        _forget_tokens(owner, keep=config.cache_file)
-        for path in [] if config.log else _logs(owner):
+        forget_tokens(owner, keep=config.cache_file)
+        for path in [] if config.log else logs_of(owner):
             files.remove(path)
         if isinstance(prepared, Token) and not owner.is_machine:
             token_cache.store(config, prepared)
@@ -153,16 +150,18 @@ class DatabricksOauth(Part):
         return found if owner.is_machine else {"session": _session_of(config, asking), **found}
 
     def before_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
-        done = _signed_out(owner, check) if options.get("sign_out") else NOTHING
+        done = signed_out(owner, check) if options.get("sign_out") else NOTHING
         errors = []
-        for path in [] if check else _no_documents(owner):
+        for path in [] if check else no_documents(owner):
             try:
                 files.remove(path)
             except OperatorError as error:
                 errors.append(error.told)
         if not check:
             shutil.rmtree(user_sign_in.cli_cache(owner.cache), ignore_errors=True)
-        return done._replace(warnings=[*done.warnings, *_copies_of_secrets(owner)], errors=tuple(errors))
+        return done._replace(
+            warnings=[*done.warnings, *copies_of_secrets(owner, self.name, self.traces)], errors=tuple(errors)
+        )
 
     def after_withdrawal(self, owner: Owner, options: Options, check: bool) -> Done:
         return databricks_oauth_cli.give_back(owner, options, check)
@@ -279,81 +278,6 @@ def _session(config: Config, asking: bool) -> dict[str, Any]:
     return found
 
 
-def _forget_tokens(owner: Owner, keep: str) -> None:
-    """Remove cached tokens, but for ``keep`` and what stands beside it: that of a profile or identity that is not
-    wanted any more would live on for up to an hour.
-    """
-    for path in _beginning(owner.cache, _CACHED):
-        if not path.startswith(keep):
-            files.remove(path)
-
-
-def _no_documents(owner: Owner) -> list[str]:
-    """Files of ours that the ledger does not know one by one."""
-    found = [
-        *_beginning(owner.cache, _CACHED),
-        *_beginning(owner.cache, COMPILED),
-        *_beginning(owner.cache, LIBRARIES),
-        *_beginning(owner.data, PYTHON_RECORDS),
-    ]
-    return [*found, *_beginning(owner.data, STORAGE_NAME), *_logs(owner)]
-
-
-def _beginning(directory: str, name: str) -> list[str]:
-    """The files in a directory whose names begin so; none of one that cannot be looked into."""
-    return [os.path.join(directory, one) for one in _names(directory) if one.startswith(name)]
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:
-        return []
-
-
-def _copies_of_secrets(owner: Owner) -> list[str]:
-    """What is said of files beside the profile that hold a secret of ours: the Databricks CLI keeps a copy before it writes, editors
-    do. They are not ours to change.
-    """
-    ledger = Ledger.load(owner)
-    if not (ledger.documents or ledger.former):
-        DatabricksOauth().traces(ledger)
-    found = []
-    for path, entry in {**ledger.former, **ledger.documents}.items():
-        if entry["component"] != DatabricksOauth.name or entry["format"] != IniDocument.format:
-            continue
-        secrets = {
-            digest
-            for record in (*entry["values"], *(entry.get("former") or {}).get("values", ()))
-            if record["path"][-1] in _SECRETS
-            for digest in (record["digest"], *record.get("former", ()))
-        }
-        directory, name = os.path.split(path)
-        for beside in _beginning(directory, name) if secrets else ():
-            if os.path.basename(beside) != name and _holds_one_of(beside, secrets, ledger.salt):
-                found.append(f"{beside}: holds a copy of the secret that was rolled out, which stays there: remove it")
-    return found
-
-
-def _holds_one_of(path: str, secrets: set[str], salt: str) -> bool:
-    try:
-        content = b"" if os.path.getsize(path) > _LARGEST_PROFILE else files.read(path).content or b""
-    except (OSError, OperatorError):
-        return False
-    values = (line.partition("=")[2].strip() for line in content.decode("utf-8", "replace").splitlines())
-    return any(value_digest(value, salt) in secrets for value in values if value)
-
-
-def _logs(owner: Owner) -> list[str]:
-    path = os.path.join(owner.state, LOG_NAME)
-    return [one for one in (path, path + ".1") if os.path.lexists(one)]
-
-
-def _written_directories(owner: Owner, config: Config) -> list[str]:
-    """Those that the host program writes into. For a machine, what it writes is in the home of whoever runs it."""
-    return [owner.cache, *([os.path.dirname(config.log_file)] if config.log and not owner.is_machine else [])]
-
-
 def _secret_group(options: Options) -> int | None:
     """The group that may read a service principal's secret, None where there is no secret. Raises OperatorError for an unknown one."""
     name = options["secret_group"]
@@ -387,111 +311,12 @@ def _give_to_group(config: Config, group: int | None) -> None:
         raise files.unusable(error, config.databrickscfg, "given to its group") from None
 
 
-def _require_places(owner: Owner, config: Config) -> None:
-    """Raise OperatorError where they cannot be made or written into: before anything is written, and in a dry run, too."""
-    for directory in _written_directories(owner, config):
-        files.check_reachable(directory)
-        obstacles.check_directory(os.path.join(directory, "a file"))
-
-
-def _require_ours(owner: Owner) -> None:
-    """Raise OperatorError where others can put another program in the place of those that agents start."""
-    directory = owner.data
-    with contextlib.suppress(FileNotFoundError):
-        weak = careful.weak_spot(directory, owner.uid) if owner.is_machine else None
-        weak = weak or (directory if careful.is_of_others(directory, owner.uid) else None)
-        if weak:
-            raise OperatorError(
-                f"is not to be trusted: {careful.told(weak, owner.uid)}, who could change what agents start",
-                directory,
-                f"Run: {careful.way_out(weak, owner.uid)}. Then run the rollout again",
-            )
-
-
 def _make_directories(owner: Owner, config: Config) -> None:
     """Made here, so that the ledger knows which directories go on uninstall."""
-    missing = [one for one in _written_directories(owner, config) if not os.path.isdir(one)]
+    missing = [one for one in written_directories(owner, config) if not os.path.isdir(one)]
     if not missing:
         return
     with locked(owner):
         ledger = Ledger.load(owner)
         for directory in missing:
             ledger.make_directories(directory)
-
-
-def _refuse_foreign_profile(owner: Owner, config: Config) -> None:
-    host = _in_profile(config, "host")
-    if host is not MISSING and not _is_ours(owner, config, "host") and host.rstrip("/") != config.workspace_url:
-        raise OperatorError(
-            f"profile {config.profile} is already there, for another workspace ({careful.line(host.rpartition('@')[2], 100)})",
-            config.databrickscfg,
-            "Set coding_agents_profile to a name that nobody uses",
-        )
-
-
-def _require_own_token(owner: Owner, config: Config) -> None:
-    """A person's own profile must stand there before: what we wrote ourselves is about to be taken back."""
-    try:
-        profile.personal_access_token(config)
-    except TokenError as error:
-        raise OperatorError(f"{error}, or set coding_agents_pat") from None
-    if _is_ours(owner, config, "host") or _is_ours(owner, config, "token"):
-        raise OperatorError(
-            f"profile {config.profile} holds no token of the person's own",
-            config.databrickscfg,
-            "Set coding_agents_pat, or coding_agents_profile to the person's own profile",
-        )
-
-
-def _in_profile(config: Config, key: str) -> Any:
-    content = files.read(config.databrickscfg).content
-    try:
-        return MISSING if content is None else IniDocument(content).get((config.profile, key))
-    except OperatorError:
-        return MISSING  # planning reports it, with the file's name
-
-
-def _is_ours(owner: Owner, config: Config, key: str) -> bool:
-    owned = Ledger.load(owner).documents.get(config.databrickscfg, {}).get("values", [])
-    return any(record["path"] == [config.profile, key] for record in owned)
-
-
-def _signed_out(owner: Owner, check: bool) -> Done:
-    """End the person's sign-in, before the profile that names it goes. A failure holds nothing up."""
-    try:
-        config = Config.load(bare_config(owner).config_file)
-    except (OSError, ValueError, TypeError):
-        return NOTHING  # nothing is set up (any more), so no sign-in is known
-    if config.identity != "user" or owner.is_machine:
-        return NOTHING
-    reason = None if check else log_out(config, dict(os.environ))
-    if reason:
-        return Done([], [f"{owner.home}: profile {config.profile} could not be signed out ({reason})"])
-    return Done([f"profile {config.profile}: signed out"], [])
-
-
-def sign_out(owner: Owner, config: Config, environment: Mapping[str, str]) -> str | None:
-    """End a person's sign-in, and forget the tokens that are at hand. Why it did not work, if so."""
-    reason = log_out(config, environment)
-    for path in _beginning(config.cache_directory, _CACHED):
-        files.remove(path)
-    return reason
-
-
-def log_out(config: Config, environment: Mapping[str, str]) -> str | None:
-    """Why it did not work, if so."""
-    try:
-        cli = user_sign_in.working_cli(config, environment)
-    except TokenError as error:
-        return error.told.partition("\n")[0]
-    command = [cli, "auth", "logout", "-p", config.profile, "--auto-approve"]
-    try:
-        done = processes.run(command, user_sign_in.clean_environment(config, environment), _SIGN_OUT_SECONDS)
-    except TimeoutError:
-        return f"no answer within {_SIGN_OUT_SECONDS:.0f} s"
-    except OSError as error:
-        return f"{cli} cannot be started: {error.strerror}"
-    if done.status == 0:
-        return None
-    said = next((line for line in done.stderr.splitlines() if line.strip()), f"exit status {done.status}")
-    return careful.line(said)

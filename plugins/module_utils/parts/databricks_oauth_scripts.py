@@ -11,6 +11,7 @@ import sys
 
 from ..engine import files
 from ..host_program.config import Config
+from ..places import PYTHON_RECORDS
 
 _HELPER = """\
 #!/bin/sh
@@ -58,8 +59,6 @@ done
 echo "coding-agents: no working python3 found on this host. Install Python 3.9 or newer" >&2
 exit 1
 """
-PYTHON_RECORDS = "python-"
-"""How the files begin, in the data directory, that say which interpreter the rollout ran on; the host's name is the rest."""
 
 
 def front_script(config: Config) -> bytes:
