@@ -25,14 +25,13 @@ from .host_program.config import Config
 from .parts import PARTS
 from .parts.agent_cli import AgentCli
 from .parts.context import bare_config
-from .parts.wanted_state import Remembered, number, options_of, program_here, refuse_newer, remembered
-from .places import How
+from .parts.wanted_state import SECRETS, Remembered, number, options_of, program_here, refuse_newer, remembered
+from .places import MACHINE, How
 from .version import VERSION
 
 Options = Mapping[str, Any]
 
 IN_ORDER, DRIFTED, UNKNOWN, NOT_SET_UP = "in order", "drifted", "unknown", "not set up"
-_FORGOTTEN = ("client_secret", "pat")
 
 
 def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
@@ -44,7 +43,7 @@ def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     known = remembered(owner)
     _check_version(known, bool(options.get("upgrade")))
     wanted = wanted_options(owner, known, options["carried"], options["carried"].get("defaults") or {})
-    before = versions(owner, wanted)
+    before = _versions(owner, wanted)
     result = rollout.apply(owner, wanted, how)
     after = {name: str(one.get("version") or "") for name, one in (result.get("programs") or {}).items()}
     if how.check:
@@ -62,10 +61,10 @@ def _may_change(owner: Owner) -> bool:
 
 def wanted_options(owner: Owner, known: Remembered, carried: Mapping[str, Any], defaults: Options) -> dict[str, Any]:
     """The options of the rollout that is remembered. Raises OperatorError."""
-    return options_of(owner, known, {**carried, "forgotten": _FORGOTTEN}, defaults, _may_change(owner))
+    return options_of(owner, known, {**carried, "forgotten": SECRETS}, defaults, _may_change(owner))
 
 
-def versions(owner: Owner, options: Options) -> dict[str, str]:
+def _versions(owner: Owner, options: Options) -> dict[str, str]:
     """Of the agents' programs that stand here; empty for one that does not."""
     programs = AgentCli().facts(owner, options, asking=False)["programs"]
     return {name: str(one.get("version") or "") for name, one in programs.items()}
@@ -86,7 +85,8 @@ def report(owner: Owner, carried: Mapping[str, Any]) -> dict[str, Any]:
     if not config.is_machine:
         config = config._replace(home=owner.home)
     found.update(workspace_url=config.workspace_url, identity=config.identity, profile=config.profile)
-    found["session"] = session.look(config, dict(os.environ)) if owner.user != owner.scope else None
+    # A machine has no session: each user has their own.
+    found["session"] = None if owner.user == MACHINE else session.look(config, dict(os.environ))
     try:
         known = remembered(owner)
     except OperatorError as error:
@@ -157,13 +157,12 @@ def repair_here(owner: Owner, check: bool) -> dict[str, Any]:
 
 
 def withdrawal_options(owner: Owner) -> dict[str, Any]:
-    """What a way back may need, where no operator says it."""
-    needed = ("npm_registry", "pip_index", "mirror", "ca_file", "proxy", "no_proxy", "npm_prefix", "uninstall_programs")
-    unasked = {"sign_out": False, "uninstall_older_tools": False, "revoke_legacy_pats": False}
-    known: dict[str, Any] = {}
-    with contextlib.suppress(OperatorError):
-        known = remembered(owner).options
-    return {**dict.fromkeys(needed), **known, **unasked, "parts": None, "carried": {}}
+    """What a way back goes by, where no operator says it."""
+    unasked = {"sign_out": False, "uninstall_older_tools": False, "revoke_legacy_pats": False, "parts": None}
+    try:
+        return {**remembered(owner).options, **unasked}
+    except OperatorError:
+        return unasked
 
 
 def _check_version(known: Remembered, upgrade: bool) -> None:

@@ -55,11 +55,11 @@ _MACHINE_PLACES = {
 PROGRAM_NAME = "coding-agents.pyz"
 """The host program, in the data directory."""
 
-COMPILED = "program-"
-"""How the files begin in which modules keep its compiled code, in the cache directory (see loading.py)."""
-
 PYTHON_RECORDS = "python-"
 """How the files begin, in the data directory, that say which interpreter the rollout ran on; the host's name is the rest."""
+
+COMPILED = "program-"
+"""How the files begin in which modules keep its compiled code, in the cache directory (see loading.py)."""
 
 LIBRARIES = "parsers"
 """The file beside them that holds the parsers which a call has brought."""

@@ -18,6 +18,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import 
 from ansible_collections.fmapi.coding_agents.plugins.modules import coding_agents
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import memory
 
+from tests.hosts.tree import differences, manifest
 from tests.unit.options_for import carried, options_for, owner_of
 
 FORGOTTEN = memory.forgotten(coding_agents.SPEC)
@@ -72,6 +73,14 @@ def test_a_repair_has_the_options_of_the_rollout(home: Path) -> None:
     assert wanted["models"]["codex"] == {**wanted["models"]["codex"]} and set(wanted["models"]) == {"codex", "pi"}
     look = rollout.look(owner, wanted, How(check=True))
     assert (look["changes"], look["drifted_parts"], look["drifted"]) == ([], [], False)
+
+
+def test_a_way_back_needs_nothing_that_is_remembered(home: Path) -> None:
+    owner, before = owner_of(home), manifest(str(home))
+    rollout.apply(owner, options(agents=["codex", "pi"]), How())
+    kept(home, wanted_state.FILE_NAME).unlink()
+    result = rollout.withdraw(owner, by_memory.withdrawal_options(owner), How())
+    assert "error" not in result and differences(before, manifest(str(home))) == []
 
 
 def test_parts_add_up_and_any_way_back_makes_the_host_forget(home: Path) -> None:

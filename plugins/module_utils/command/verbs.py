@@ -56,17 +56,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _VERBS[options.verb](here, options)
     except (OperatorError, TokenError) as error:
-        output.complain(_with_contact(getattr(error, "told", str(error)), here))
+        output.complain(_with_contact(getattr(error, "told", str(error)), _contact(here)))
         return getattr(error, "exit_status", FAILED)
     except Exception as error:
         if not getattr(error, "needs_libraries", False):
             raise
-        output.complain(_with_contact(f"{error} is needed to read a file, and only a rollout brings it", here))
+        output.complain(
+            _with_contact(f"{error} is needed to read a file, and only a rollout brings it", _contact(here))
+        )
         return FAILED
 
 
-def _with_contact(said: str, here: Here) -> str:
-    contact = _contact(here)
+def _with_contact(said: str, contact: str) -> str:
     return f"{said}\ncoding-agents: whom to ask: {contact}" if contact else said
 
 
@@ -187,7 +188,7 @@ def _repair(here: Here, options: argparse.Namespace) -> int:
         output.write(f"{word} brought back: {change}")
     if not result["changes"]:
         output.write("Nothing to repair: all is as it was rolled out")
-    return _ended(result, here)
+    return _ended(result, _contact(here))
 
 
 def _uninstall(here: Here, options: argparse.Namespace) -> int:
@@ -208,9 +209,10 @@ def _uninstall(here: Here, options: argparse.Namespace) -> int:
     if not options.yes and not _agrees():
         output.write("Nothing was changed")
         return FAILED
+    contact = _contact(here)  # is forgotten with all else
     result = rollout.withdraw(here.owner, wanted, How())
     output.write("Given back as it was found")
-    return _ended(result, here, known=False)
+    return _ended(result, contact)
 
 
 def _agrees() -> bool:
@@ -221,11 +223,11 @@ def _agrees() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _ended(result: Mapping[str, Any], here: Here, known: bool = True) -> int:
+def _ended(result: Mapping[str, Any], contact: str) -> int:
     for warning in result.get("warnings", ()):
         output.complain(careful.visible(str(warning)))
     if result.get("error"):
-        output.complain(_with_contact(str(result["error"]), here) if known else str(result["error"]))
+        output.complain(_with_contact(str(result["error"]), contact))
         return FAILED
     return OK
 

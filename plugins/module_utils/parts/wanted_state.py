@@ -31,13 +31,15 @@ from ..host_program.token import TokenError
 from ..version import VERSION
 from .base import Options, Part
 from .context import CA_NAME, agent_options, bare_config, config_of
+from .examination import ROLL_OUT
 
 FILE_NAME = "wanted.json"
 PRIVATE_NAME = "wanted-private.json"
 """What may hold something that is the owner's alone: agents' extra settings, and URLs, which may name a user and a password."""
 
 _PRIVATE_OPTIONS = ("extra_settings", "mirror", "npm_registry", "pip_index")
-_ROLL_OUT = "Run the rollout"
+SECRETS = ("client_secret", "pat")
+"""Options that stand in the profile, and nowhere else."""
 
 
 class Remembered(NamedTuple):
@@ -89,7 +91,7 @@ def remembered(owner: Owner) -> Remembered:
         path = os.path.join(owner.data, FILE_NAME)
         entry = Ledger.load(owner).record(path)
         if entry is not None and entry["after"] != digest(content):
-            raise OperatorError("was changed since the rollout", path, _ROLL_OUT)
+            raise OperatorError("was changed since the rollout", path, ROLL_OUT)
     return found
 
 
@@ -100,16 +102,16 @@ def _read(owner: Owner) -> tuple[Remembered, bytes]:
         content = careful.read(path)
         told = json.loads(content)
     except FileNotFoundError:
-        raise OperatorError("nothing is remembered of a rollout on this host", path, _ROLL_OUT) from None
+        raise OperatorError("nothing is remembered of a rollout on this host", path, ROLL_OUT) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise OperatorError(f"cannot be used ({error})", path, _ROLL_OUT) from None
+        raise OperatorError(f"cannot be used ({error})", path, ROLL_OUT) from None
     try:
         found = Remembered(**told)
     except TypeError:
         found = Remembered("", "", [], {})
     kinds = (found.version, str), (found.program_sha256, str), (found.parts, list), (found.options, dict)
     if not found.version or not all(isinstance(value, kind) for value, kind in kinds):
-        raise OperatorError("is not what a rollout writes", path, _ROLL_OUT)
+        raise OperatorError("is not what a rollout writes", path, ROLL_OUT)
     return found, content
 
 
@@ -123,7 +125,7 @@ def options_of(
     """
     options: dict[str, Any] = {
         **more,
-        **dict.fromkeys(("client_secret", "pat", *_PRIVATE_OPTIONS)),
+        **dict.fromkeys((*SECRETS, *_PRIVATE_OPTIONS)),
         **known.options,
         **(_private(owner) if may_change else {}),
         "routing_reason": "as rolled out",
@@ -174,7 +176,7 @@ def _private(owner: Owner) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise OperatorError(f"cannot be used ({error})", path, _ROLL_OUT) from None
+        raise OperatorError(f"cannot be used ({error})", path, ROLL_OUT) from None
     return {name: told[name] for name in _PRIVATE_OPTIONS if name in told} if isinstance(told, dict) else {}
 
 
