@@ -7,14 +7,9 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import pty
-import select
 import ssl
-import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,13 +20,13 @@ from tests.control_node import ControlNode
 from tests.databricks_cli.fixtures import databricks_cli
 from tests.hosts.tree import differences, manifest
 from tests.integration.test_sign_in import Laptop, laptop
+from tests.terminal import Conversation
 from tests.workspace.client import Workspace
 
 __all__ = ["databricks_cli", "laptop"]
 
 QUESTION = "Uninstall on 2 hosts (ada, grace)? [y/N]"
 OLDER = "coding_agents_uninstall_older_tools=true"
-_SECONDS = 120
 
 
 class Said(NamedTuple):
@@ -40,46 +35,23 @@ class Said(NamedTuple):
 
 
 def in_terminal(
-    control: ControlNode, hosts: dict[str, Path], answer: str, options: Sequence[str] = (), python: str = sys.executable
+    control: ControlNode,
+    hosts: dict[str, Path],
+    *options: str,
+    answer: str | None = None,
+    python: str = sys.executable,
 ) -> Said:
-    """Run the playbook in a pseudo-terminal of its own, and type the answer when there is a question.
-
-    A question throws away what was typed before it: the answer is typed again where nothing follows it.
-    """
+    """Run the playbook in a terminal of its own, and type the answer to its question; None: it is to ask none."""
     inventory = control.directory / "inventory.json"
     host = {"ansible_connection": "local", "ansible_python_interpreter": python}
     shown = {name: {**host, "coding_agents_home": str(home)} for name, home in hosts.items()}
     inventory.write_text(json.dumps({"all": {"hosts": shown}}))
-    ours, theirs = pty.openpty()
     command = [str(control.programs / "ansible-playbook"), "-i", str(inventory), "fmapi.coding_agents.uninstall"]
-    playing = subprocess.Popen(
-        ["setsid", "--ctty", *command, *options],
-        env=control.environment({"TERM": "dumb", "TEST_RECORD_FILE": os.devnull}),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    text, until = b"", time.monotonic() + _SECONDS
-    try:
-        while time.monotonic() < until:
-            if not select.select([ours], [], [], 1)[0]:
-                if text.rstrip().endswith(b"[y/N]"):
-                    os.write(ours, f"{answer}\r".encode())
-                continue
-            try:
-                part = os.read(ours, 1 << 16)
-            except OSError:  # the terminal is closed: on Linux an error, elsewhere an end
-                break
-            if not part:
-                break
-            text += part
-        return Said(playing.wait(timeout=_SECONDS), " ".join(text.decode(errors="replace").split()))
-    finally:
-        if playing.poll() is None:
-            playing.kill()
-            playing.wait()
-        os.close(ours)
+    environment = control.environment({"TEST_RECORD_FILE": os.devnull})
+    terminal = Conversation([*command, *options], environment, control.directory)
+    if answer is not None:
+        terminal.answer("[y/N]", answer)
+    return Said(terminal.end(), " ".join(terminal.shown.split()))
 
 
 def with_cache(home: Path) -> Path:
@@ -100,7 +72,7 @@ def test_for_several_hosts_one_question_is_asked_in_a_terminal(
     control: ControlNode, two: dict[str, Path], answer: str, is_yes: bool
 ) -> None:
     before = {name: manifest(str(home)) for name, home in two.items()}
-    said = in_terminal(control, two, answer, ["-e", OLDER])
+    said = in_terminal(control, two, "-e", OLDER, answer=answer)
     assert said.status == 0, said.text
     assert said.text.count("[y/N]") == 1 and QUESTION in said.text
     listed = "~/.claude/.fmapi-pat-cache: cache of a personal access token: removed: left by fmapi-codingagent-setup"
@@ -112,7 +84,7 @@ def test_for_several_hosts_one_question_is_asked_in_a_terminal(
 
 
 def test_one_host_is_not_asked_about(control: ControlNode, two: dict[str, Path]) -> None:
-    one = in_terminal(control, {"ada": two["ada"]}, "n", ["-e", OLDER], python="auto")
+    one = in_terminal(control, {"ada": two["ada"]}, "-e", OLDER, python="auto")
     assert one.status == 0 and "[y/N]" not in one.text, one.text
     assert "WarningSummary" not in one.text, "a warning of Ansible's own, here of the interpreter, is a text"
     assert not (two["ada"] / ".claude/.fmapi-pat-cache").exists()

@@ -575,11 +575,19 @@ unreachable("the workspace's name is not known", socket.gaierror(-2, "Name or se
 unreachable("the way to the workspace swallows everything", TimeoutError())
 
 
-@fault("the proxy does not answer")
-def _proxy(_host: Host, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    patch.setenv("https_proxy", "http://127.0.0.1:9")
-    yield
-    patch.delenv("https_proxy")
+def by_proxy(name: str, proxy: str) -> None:
+    """A way out of the network that is none."""
+
+    def plant(_host: Host, patch: pytest.MonkeyPatch) -> Iterator[None]:
+        patch.setenv("https_proxy", proxy)
+        yield
+        patch.delenv("https_proxy")
+
+    fault(name)(plant)
+
+
+by_proxy("the proxy's name is not known", "http://no-such-proxy.invalid:3128")
+by_proxy("the proxy does not answer", "http://127.0.0.1:9")
 
 
 @fault("the certificate is of an unknown authority")

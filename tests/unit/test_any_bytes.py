@@ -373,7 +373,7 @@ def test_any_bytes_in_the_cache_and_the_profile_can_be_told(
             Path(path).write_bytes(content)
             os.chmod(path, 0o600)
         with soon():
-            assert "state" in status.text(status.report(own, {"PATH": ""}))
+            assert "state" in status.report(own, {"PATH": ""})
             assert isinstance(profile.value(own, "host"), str)
             token_cache._failure_since(own, 0.0)
             with contextlib.suppress(TokenError):

@@ -117,6 +117,11 @@ def test_the_table_has_faults_of_each_category_identity_and_agent() -> None:
     assert {name for fault in FAULTS.values() for name in fault.options["agents"]} == set(AGENTS)
 
 
+def test_the_page_names_the_categories_in_their_order() -> None:
+    table = PAGE.read_text().partition("| category |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([A-Z][a-z ]+) \|", table, re.MULTILINE) == list(CATEGORIES)
+
+
 @pytest.mark.parametrize("identity", IDENTITIES)
 def test_a_host_in_order_raises_no_alarm(
     tmp_path: Path, workspace: Workspace, databricks_cli: Path, monkeypatch: pytest.MonkeyPatch, identity: str

@@ -78,6 +78,10 @@ def no_listener(host: Host) -> None:
     elsewhere(host, f"https://{nobody()}", host.config.ca_file)
 
 
+def no_proxy_s_name(host: Host) -> Environment:
+    return {"HTTPS_PROXY": "http://no-such-proxy.invalid:3128"}
+
+
 def no_proxy_there(host: Host) -> Environment:
     return {"HTTPS_PROXY": f"http://{nobody()}"}
 
@@ -195,6 +199,7 @@ def old_cli(host: Host) -> Environment:
 ARRANGEMENTS: dict[str, Callable[[Host], Environment | None]] = {
     "the name has no address": no_name,
     "nobody listens there": no_listener,
+    "the proxy's name has no address": no_proxy_s_name,
     "the proxy is not there": no_proxy_there,
     "an unknown certificate authority": unknown_authority,
     "another certificate authority than the one named": other_authority,

@@ -25,6 +25,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.b
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import Token
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import databricks_oauth_runtime
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.unit.homes import shared_directory, tree
@@ -248,7 +250,8 @@ def test_in_a_home_links_are_its_owner_s_way(tmp_path: Path, home: Path) -> None
 
 
 def _check(owner: Owner) -> tuple[str, str, str]:
-    check = databricks_oauth_runtime._directories(owner)
+    options = options_for()
+    check = databricks_oauth_runtime._directories(Examination(owner, options, config_of(owner, options), {}))
     return check.status, check.detail, check.fix
 
 

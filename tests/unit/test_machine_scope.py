@@ -9,21 +9,31 @@ import json
 import os
 import pwd
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import owners
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.ownership import Wanted
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import (
+    databricks_oauth_checks,
+    databricks_oauth_environment,
+    databricks_oauth_runtime,
+)
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import AgentSettings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options, config_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.databricks_oauth_scripts import helper_script
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.examination import Check, Examination
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.launcher import script
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import MACHINE, machine_places
 
+from tests.unit.homes import shared_directory
 from tests.unit.options_for import options_for
 
 THE_MACHINE = Owner(MACHINE, 0, 0, "/root", MACHINE)
@@ -147,3 +157,50 @@ def test_pi_s_arguments_come_first_but_for_its_own_commands(tmp_path: Path, type
     )
     said = done.stdout.split("\n")[:-1] if done.stdout != "\n" else []
     assert said == [*(launch.arguments if given else ()), *typed]
+
+
+def _own_files(examination: Examination) -> list[Check]:
+    """What the doctor says of a home, and of the token files."""
+    return [
+        databricks_oauth_environment.home(examination),
+        *databricks_oauth_runtime.checks(examination, "/nowhere"),
+        *databricks_oauth_checks._renewal(examination),
+    ]
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    yield from shared_directory("fmapi-test-machine-scope")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_the_doctor_of_one_of_all_users_looks_at_their_own_files(shared: Path) -> None:
+    person = Owner("ada", 40000, 40000, str(shared / "home"))
+    # As the command has them: the agents' files are root's, the home is theirs.
+    ada = person._replace(uid=0, gid=0, scope=MACHINE)
+    options = _options(identity="user")
+    config = config_of(ada, options)
+    os.makedirs(config.cache_directory)
+    cache, failed = Path(config.cache_file), Path(f"{config.cache_file}.failed")
+    cache.write_text("1\na.b.c\n1\n")
+    failed.write_text(f"{time.time()}\n1\nnobody answers. Ask again\n")
+    for path in (shared / "home", *(shared / "home").rglob("*")):
+        os.chown(path, person.uid, person.gid)
+    cache.chmod(0o644)
+    (shared / "home").chmod(0o500)
+
+    def work(_person: Owner) -> dict[str, Any]:
+        return {"checks": [tuple(one) for one in _own_files(Examination(ada, options, config, {}))]}
+
+    (done,) = owners.each([person], work, (OperatorError, ValueError))
+    found = {name: (status, detail, fix) for _category, name, status, detail, fix in done.result["checks"]}
+    assert found["home"][2] == f"Run: chmod u+rwx {shared}/home"
+    assert found["our directories"][0] == "PASS"
+    assert found["token cache"][1].startswith(f"{cache} can be read by others (mode 0644)")
+    assert found["token refresh"][1:] == (
+        "a token is at hand, but a new one does not come: nobody answers",
+        "Ask again",
+    )
+
+    of_root = {one.check for one in _own_files(Examination(THE_MACHINE, options, config_of(THE_MACHINE, options), {}))}
+    assert of_root == {"home", "our directories", "our commands", "interpreter"}

@@ -106,6 +106,15 @@ def test_nobody_listens() -> None:
     assert refused(url, None) == f"{url} cannot be reached (Connection refused). Check network, proxy and VPN"
 
 
+def test_a_proxy_that_says_nothing_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        proxy = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("https_proxy", f"http://ada:hunter2@{proxy}")
+        message = refused("https://no-such-workspace.invalid", None, timeout=1.0)
+    said = f"https://no-such-workspace.invalid did not answer through the proxy {proxy} within 1 s"
+    assert message == f"{said}. Check {proxy}, coding_agents_proxy and NO_PROXY"
+
+
 def test_no_answer(workspace: Workspace) -> None:
     workspace.control(hang="/oidc/v1/token")
     assert refused(workspace.url, workspace.ca_file, timeout=0.5) == (

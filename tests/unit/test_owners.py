@@ -211,6 +211,18 @@ def test_homes_that_never_answer_are_waited_for_together(shared: Path, monkeypat
 
 
 @root
+def test_processes_that_do_not_end_are_waited_for_together(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (dead,) = _owners(shared, 1)
+    monkeypatch.setattr(owners, "_HOME_SECONDS", 1)
+    monkeypatch.setattr(owners, "_END_SECONDS", 1)
+    with dead_home(dead.home, dead.uid):
+        begin = time.monotonic()
+        _ready, _homeless, troubled = at_home([dead._replace(user=f"user{number}") for number in range(5)])
+        waited = time.monotonic() - begin
+    assert len(troubled) == 5 and 2 <= waited < 4
+
+
+@root
 def test_a_user_who_is_not_root_works_for_nobody_else(shared: Path) -> None:
     me, other = _owners(shared, 2)
 

@@ -113,7 +113,7 @@ def _offset(value: Any) -> float:
 
 
 def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if _offset(value) < 0:
         raise ValueError("expected a number of seconds, not negative")
     return float(value)
 

@@ -62,7 +62,8 @@ async def complete(request: Request) -> Response:
     state: State = request.app.state.workspace
     body = await read_body(request)
     stream = body.get("stream") is True
-    note(request, "chat", body.get("model"), body.get("tools"), stream, count_tokens(body, "messages", "tools"))
+    spent = count_tokens(body, "messages", "tools")
+    note(request, "chat", body.get("model"), body.get("tools"), stream, spent)
     if not isinstance(body.get("model"), str) or not isinstance(body.get("messages"), list) or not body["messages"]:
         raise bad_parameter("model and messages are required.")
     endpoint = served(state, body["model"], CHAT)
@@ -74,7 +75,6 @@ async def complete(request: Request) -> Response:
             raise refused("stream_options: Extra inputs are not permitted")
     reply = reply_to(_conversation(body["messages"]), _offered(body.get("tools")))
     common = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": body["model"]}
-    spent = count_tokens(body, "messages", "tools")
     usage = {"prompt_tokens": spent, "completion_tokens": reply.tokens, "total_tokens": spent + reply.tokens}
     if stream:
         options = body.get("stream_options")

@@ -106,14 +106,8 @@ async def create(request: Request) -> Response:
     state: State = request.app.state.workspace
     body = await read_body(request)
     stream = body.get("stream") is True
-    note(
-        request,
-        "responses",
-        body.get("model"),
-        body.get("tools"),
-        stream,
-        count_tokens(body, "instructions", "input", "tools"),
-    )
+    spent = count_tokens(body, "instructions", "input", "tools")
+    note(request, "responses", body.get("model"), body.get("tools"), stream, spent)
     if not isinstance(body.get("model"), str) or not body.get("input") or not isinstance(body["input"], str | list):
         raise bad_parameter("model and input are required.")
     if state.control.strict:
@@ -124,7 +118,6 @@ async def create(request: Request) -> Response:
     reply = reply_to(_conversation(body["input"]), offered)
     response = _started(body)
     item = _item(reply, offered)
-    spent = count_tokens(body, "instructions", "input", "tools")
     completed = response | {
         "status": "completed",
         "output": [item],

@@ -10,6 +10,7 @@ import os
 import pwd
 from typing import Any, Callable, NamedTuple
 
+from .. import careful
 from ..errors import OperatorError
 from ..places import (
     CACHE_DIRECTORY,
@@ -65,6 +66,10 @@ class Owner(NamedTuple):
         return machine_places().prefix if self.is_machine else os.path.join(self.home, ".local")
 
 
+THE_MACHINE = Owner(MACHINE, 0, 0, "/", MACHINE)
+"""For whoever asks where its files are: without a home, as it needs no root."""
+
+
 class NoHome(OperatorError):
     """There is no directory of the owner's own where the home should be."""
 
@@ -92,7 +97,7 @@ def machine_owner() -> Owner:
         raise OperatorError(
             "needs root", "coding_agents_scope machine", "Use become: true, or coding_agents_scope: user"
         )
-    return Owner(MACHINE, 0, 0, pwd.getpwuid(0).pw_dir, MACHINE)
+    return THE_MACHINE._replace(home=pwd.getpwuid(0).pw_dir)
 
 
 def machine_of_other_scope(owners: list[Owner]) -> list[Owner]:
@@ -100,13 +105,12 @@ def machine_of_other_scope(owners: list[Owner]) -> list[Owner]:
 
     Raises OperatorError where only root could give it back.
     """
-    machine = Owner(MACHINE, 0, 0, "/", MACHINE)
-    if not owners or not has_ledger(machine):
+    if not owners or not has_ledger(THE_MACHINE):
         return []
     if os.geteuid() != 0:
         raise OperatorError(
             "the agents of this host are set for all its users",
-            machine.state,
+            THE_MACHINE.state,
             "Use coding_agents_scope: machine, or become: true with coding_agents_users to give that back",
         )
     return [machine_owner()]
@@ -139,7 +143,7 @@ def check_home(owner: Owner) -> Owner:
     if not os.path.isdir(owner.home):
         raise NoHome("is not a directory", where, "Correct coding_agents_home")
     if status.st_uid != owner.uid:
-        theirs = _user_name(status.st_uid)
+        theirs = careful.user_name(status.st_uid)
         raise NoHome(
             f"belongs to {theirs}, the work is done as {owner.user}",
             where,
@@ -173,10 +177,3 @@ def done(owner: Owner, result: dict[str, Any]) -> Done:
     """A result may carry an ``error`` of its own, and then still counts."""
     error = result.pop("error", None)
     return Done(owner, result, error)
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

@@ -183,9 +183,11 @@ class _Child:
     def end(self, until: float, late: str) -> Done:
         """What became of it; when that takes longer than ``until``, it is ended, and ``late`` says so."""
         answer, trouble = _answer(self._reader, until, late)
+        now = time.monotonic()
         if trouble:
             os.kill(self._process, signal.SIGKILL)
-        self._wait()
+        # Of those that are late together, the first is given the time for all.
+        self._wait((min(until, now) if trouble else now) + _END_SECONDS)
         if trouble:
             return Done(self._owner, {}, f"user {self._owner.user}: {trouble}")
         try:
@@ -194,9 +196,8 @@ class _Child:
             return Done(self._owner, {}, f"user {self._owner.user}: the work ended without an answer")
         return Done(self._owner, {}, error) if error else done(self._owner, result)
 
-    def _wait(self) -> None:
+    def _wait(self, until: float) -> None:
         """Not for ever: the kernel ends no process that waits for a file server."""
-        until = time.monotonic() + _END_SECONDS
         while not os.waitpid(self._process, os.WNOHANG)[0] and time.monotonic() < until:
             time.sleep(0.002)
 

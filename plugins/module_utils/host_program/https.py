@@ -86,30 +86,27 @@ def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeou
         raise TokenError(
             f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint
         ) from None
-    if isinstance(reason, socket.gaierror):
-        raise TokenError(
-            f"the name in {workspace_url} cannot be resolved", hint="Check the URL and this host's DNS"
-        ) from None
-    if isinstance(reason, (socket.timeout, TimeoutError)):
-        raise TokenError(
-            f"{workspace_url} did not answer within {timeout:.0f} s", hint="Check network, proxy and VPN"
-        ) from None
-    why = getattr(reason, "strerror", None) or reason  # without the number, which is another on each system
     proxy = _proxy_for(workspace_url)
-    if proxy:
-        raise TokenError(
-            f"{workspace_url} cannot be reached through the proxy {proxy} ({why})",
-            hint=f"Check {proxy}, coding_agents_proxy and NO_PROXY",
-        ) from None
-    raise TokenError(f"{workspace_url} cannot be reached ({why})", hint="Check network, proxy and VPN") from None
+    if isinstance(reason, socket.gaierror):
+        name = f"the name of the proxy {proxy}" if proxy else f"the name in {workspace_url}"
+        hint = (
+            "Check coding_agents_proxy, NO_PROXY and this host's DNS" if proxy else "Check the URL and this host's DNS"
+        )
+        raise TokenError(f"{name} cannot be resolved", hint=hint) from None
+    through = f" through the proxy {proxy}" if proxy else ""
+    hint = f"Check {proxy}, coding_agents_proxy and NO_PROXY" if proxy else "Check network, proxy and VPN"
+    if isinstance(reason, (socket.timeout, TimeoutError)):
+        raise TokenError(f"{workspace_url} did not answer{through} within {timeout:.0f} s", hint=hint) from None
+    why = getattr(reason, "strerror", None) or reason  # without the number, which is another on each system
+    raise TokenError(f"{workspace_url} cannot be reached{through} ({why})", hint=hint) from None
 
 
 def _proxy_for(url: str) -> str:
     """The proxy that requests to this URL go through, without what its URL may hold of a secret; empty for none."""
     try:
         asked = urllib.parse.urlsplit(url)
-        given = urllib.request.getproxies().get(asked.scheme, "") if asked.scheme == "https" else ""
-        if not given or urllib.request.proxy_bypass(asked.netloc):
+        given = urllib.request.getproxies().get("https", "")
+        if asked.scheme != "https" or not given or urllib.request.proxy_bypass(asked.netloc):
             return ""
         found = urllib.parse.urlsplit(given if "://" in given else f"http://{given}")
         return careful.line(f"{found.hostname}:{found.port}" if found.port else found.hostname or "", LONGEST_NAME)

@@ -38,10 +38,3 @@ def report(config: Config, environment: Mapping[str, str]) -> dict[str, Any]:
         "sign_in_kept_in": next((name for name, store in user_sign_in.STORES.items() if store == chosen), None),
         "log": config.log_file if config.log else None,
     }
-
-
-def text(found: Mapping[str, Any]) -> str:
-    """The report for people: a line for each thing that there is."""
-    lines = [(name.replace("_", " "), value) for name, value in found.items() if value is not None]
-    width = max(len(name) for name, value in lines)
-    return "".join(f"{name:{width}}  {value}\n" for name, value in lines)

@@ -21,10 +21,9 @@ from ..agents.extra_settings import merged, parse
 from ..engine import files, traces
 from ..engine.documents import FORMATS, MISSING, KeyPath, WholeFile
 from ..engine.ledger import Ledger
-from ..engine.owner import Owner
+from ..engine.owner import THE_MACHINE, Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..places import MACHINE
 from ..routing import named_base_urls
 from . import person
 from .base import Options, Part
@@ -163,7 +162,7 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
     options = agent_options(owner, examination.options, agent.name)
     shell = examination.shell()
     names = agent.outranking(_settings(agent.main_document(options), parse_all=True))
-    places = person.settings_of(owner, names)
+    places = person.settings_of(owner, [*names, *agent.misleading])
     for name in names:
         where = ", ".join(places.get(name, ()))
         if login.get(name) or shell.get(name):
@@ -173,7 +172,6 @@ def _outranking(examination: Examination, agent: Agent) -> Iterator[Problem]:
         elif where:
             said = f"{where} sets {name}, which outranks the settings wherever that file is read"
             yield Problem("WARN", said, f"Take it out of {where}")
-    places = person.settings_of(owner, list(agent.misleading))
     for name, effect in agent.misleading.items():
         if login.get(name) or shell.get(name) or places.get(name):
             where = ", ".join(places.get(name, ()))
@@ -193,7 +191,7 @@ def _managed(agent: Agent, options: AgentOptions) -> Iterator[Problem]:
     main = agent.main_document(options)
     if options.owner.is_machine or main is None or not agent.deciding:
         return
-    machine = agent.main_document(options._replace(owner=Owner("root", 0, 0, "/", MACHINE)))
+    machine = agent.main_document(options._replace(owner=THE_MACHINE))
     if machine is None:
         return
     try:

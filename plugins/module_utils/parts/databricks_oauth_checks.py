@@ -76,7 +76,7 @@ def _reached(examination: Examination) -> Check:
 
 def _renewal(examination: Examination) -> Iterator[Check]:
     """Whether the token that lives still could be replaced: else agents stop when it ends. The helper has just tried."""
-    failure = None if examination.owner.is_machine else token_cache.last_failure(examination.config)
+    failure = token_cache.last_failure(examination.config) if examination.has_person else None
     if failure is not None:
         what, _full_stop, way_out = failure.partition(". ")
         said = f"a token is at hand, but a new one does not come: {what}"

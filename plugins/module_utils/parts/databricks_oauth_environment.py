@@ -10,8 +10,6 @@ import shlex
 from collections.abc import Iterator
 
 from .. import careful
-from ..engine.owner import Owner
-from ..places import MACHINE
 from .examination import FAIL, PASS, SKIP, WARN, Check, Examination
 
 _CATEGORY = "Environment"
@@ -24,7 +22,7 @@ _SECONDS_AHEAD = 120
 def home(examination: Examination) -> Check:
     """Whether there is room to write, and leave to: agents keep their sessions there, the helper its token. Nothing is written."""
     owner = examination.owner
-    where = owner.data if owner.user == MACHINE else owner.home
+    where = owner.home if examination.has_person else owner.data
     check = (_CATEGORY, "home")
     try:
         status, room = os.stat(where), os.statvfs(where)
@@ -36,7 +34,7 @@ def home(examination: Examination) -> Check:
         return Check(*check, FAIL, f"{where} is on a file system that is read-only", "Mount it for writing")
     if not os.access(where, os.W_OK | os.X_OK):
         said = f"{where} cannot be written to by {owner.user} (mode {status.st_mode & 0o7777:04o})"
-        return Check(*check, FAIL, said, f"Run: {_way_in(where, owner, status.st_uid)}")
+        return Check(*check, FAIL, said, _way_in(where, status.st_uid))
     free = (room.f_bfree if os.geteuid() == 0 else room.f_bavail) * room.f_frsize
     if free < _LEAST_BYTES:
         return Check(*check, FAIL, f"the file system of {where} is full ({free >> 10} kB are left)", "Free some space")
@@ -60,7 +58,8 @@ def clock(examination: Examination) -> Iterator[Check]:
     yield Check(*check, WARN, f"{said} than this host takes them to", "Set it, and have it set by a time server")
 
 
-def _way_in(where: str, owner: Owner, uid: int) -> str:
-    if uid == owner.uid:
-        return f"chmod u+rwx {shlex.quote(where)}"
-    return f"chown {careful.user_name(owner.uid)} {shlex.quote(where)}"
+def _way_in(where: str, uid: int) -> str:
+    """``uid``: whose it is."""
+    if uid == os.geteuid():
+        return f"Run: chmod u+rwx {shlex.quote(where)}"
+    return f"Run as root: chown {careful.user_name(os.geteuid())} {shlex.quote(where)}"

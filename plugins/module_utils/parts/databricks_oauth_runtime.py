@@ -24,34 +24,38 @@ _CATEGORY = "Runtime files"
 def checks(examination: Examination, python_record: str) -> Iterator[Check]:
     """``python_record``: the file that names the interpreter for this host."""
     owner, config = examination.owner, examination.config
-    yield _directories(owner)
+    yield _directories(examination)
     yield _commands(owner, config)
     yield _interpreter(config, python_record)
-    if owner.is_machine:
-        return  # the cache is that of each user
-    yield _cache(owner, config)
+    if not examination.has_person:
+        return
+    yield _cache(config)
     yield _lock(config)
     if config.log:
         yield _log(config)
 
 
-def _directories(owner: Owner) -> Check:
+def _directories(examination: Examination) -> Check:
     """Whether anybody else can put something in the place of what is ours, and whether the owner can."""
-    check = (_CATEGORY, "our directories")
-    for directory in (owner.data, owner.state, owner.cache):
+    check, owner = (_CATEGORY, "our directories"), examination.owner
+    whose = dict.fromkeys((owner.data, owner.state, owner.cache), owner.uid)
+    if examination.has_person:
+        whose[examination.config.cache_directory] = os.geteuid()
+    for directory, uid in whose.items():
         try:
-            weak = careful.weak_spot(directory, owner.uid)
+            weak = careful.weak_spot(directory, uid)
             status = os.stat(directory) if os.path.lexists(directory) else None
         except OSError as error:
             return Check(
                 *check, FAIL, f"{directory} cannot be looked at ({error.strerror})", "Check its owner and mode"
             )
         if weak is not None:
-            fix = f"Run: {careful.way_out(weak, owner.uid)}, then the rollout"
-            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, owner.uid)}", fix)
-        if status is not None and status.st_uid != owner.uid:
-            said = f"{directory} belongs to {careful.user_name(status.st_uid)}, and {owner.user} cannot write there"
-            return Check(*check, FAIL, said, f"Run as root: chown -R {owner.user} {shlex.quote(directory)}")
+            fix = f"Run: {careful.way_out(weak, uid)}, then the rollout"
+            return Check(*check, FAIL, f"what is in them is not to be trusted: {careful.told(weak, uid)}", fix)
+        if status is not None and status.st_uid != uid:
+            user = careful.user_name(uid)
+            said = f"{directory} belongs to {careful.user_name(status.st_uid)}, and {user} cannot write there"
+            return Check(*check, FAIL, said, f"Run as root: chown -R {user} {shlex.quote(directory)}")
     return Check(*check, PASS, "nobody else can write to them")
 
 
@@ -90,7 +94,7 @@ def _interpreter(config: Config, record: str) -> Check:
     return Check(*check, PASS, python)
 
 
-def _cache(owner: Owner, config: Config) -> Check:
+def _cache(config: Config) -> Check:
     check, path = (_CATEGORY, "token cache"), config.cache_file
     try:
         status = os.lstat(path)
@@ -101,11 +105,11 @@ def _cache(owner: Owner, config: Config) -> Check:
     said = ""
     if not stat.S_ISREG(status.st_mode):
         said = f"{path} is no file"
-    elif status.st_uid != owner.uid:
+    elif status.st_uid != os.geteuid():
         said = f"{path} belongs to {careful.user_name(status.st_uid)}"
     elif status.st_mode & 0o077:
         said = f"{path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o})"
-    elif owner.uid == os.geteuid() and token_cache.load(config) is None:
+    elif token_cache.load(config) is None:
         said = f"{path} holds no token that can be read"
     if said:
         return Check(

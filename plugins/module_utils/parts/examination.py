@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,7 +15,6 @@ from ..engine.owner import Owner
 from ..host_program import user_sign_in, workspace
 from ..host_program.config import Config
 from ..host_program.token import PERSON_MUST_SIGN_IN, TokenError
-from ..places import MACHINE
 from . import person
 
 PASS, FAIL, WARN, SKIP = "PASS", "FAIL", "WARN", "SKIP"
@@ -79,6 +79,13 @@ class Examination:
         self.clock: float | None = None
         """By how many seconds this host's clock is ahead of the workspace's; None while that is not known."""
 
+    @property
+    def has_person(self) -> bool:
+        """Whether somebody's own home and tokens are looked at: those of a user, also of one whose agents are set by a machine's
+        files, which are root's. A machine that root looks at has nobody's.
+        """
+        return not self.owner.is_machine or os.geteuid() != 0
+
     def shell(self) -> Mapping[str, str]:
         """What the person's own shell has in its environment, asked once; empty in check mode and where it does not tell."""
         if self._shell is None:
@@ -115,7 +122,7 @@ class Examination:
 
     def _ask_for_token(self) -> tuple[str | None, Check]:
         check = ("Auth", "token helper")
-        if self.owner.user == MACHINE and self.config.identity == "user":
+        if not self.has_person and self.config.identity == "user":
             front = self.config.front
             return None, Check(*check, SKIP, f"each user has their own sign-in: {front} login, then {front} status")
         environment = {"PATH": "/usr/bin:/bin", "HOME": self.owner.home, **self._passed_on()}
