@@ -23,7 +23,7 @@ from ..modules.configure import SPEC
 from ..plugin_utils import asking, configuring
 from ..plugin_utils.filling import filled, plain
 from ..plugin_utils.terminal import Terminal
-from ..plugin_utils.variables_file import Tagged, is_template
+from ..plugin_utils.variables_file import is_template, is_vaulted
 
 try:
     from ansible.template import trust_as_template
@@ -95,10 +95,10 @@ class ActionModule(ActionBase):
 
     def _meaning(self, value: Any) -> Any:
         """What a value of a file means among the variables of the play. Raises OperatorError."""
-        if isinstance(value, Tagged):
+        if is_vaulted(value):
             return "in-a-vault"
         if not is_template(value):
-            return value
+            return plain(value)
         try:
             return plain(self._templar.template(trust_as_template(value)))
         except Exception as error:  # a template can raise anything before ansible-core 2.19

@@ -15,8 +15,8 @@ from ..module_utils.errors import OperatorError
 from ..module_utils.options import control_node, judge
 from ..module_utils.options.values import PREFIX, as_boolean
 from . import run_store, variables_file
-from .questions import VAULT, Interview, Person, Resolve, Survey, problems, summary, tidied, vaulted
-from .variables_file import Found
+from .questions import Interview, Person, Resolve, Survey, problems, summary, tidied, vaulted
+from .variables_file import VAULT, Found
 
 FILE = f"{PREFIX}configure_file"
 ANSWERS = f"{PREFIX}answers"

@@ -72,9 +72,10 @@ def run(
     replace: bool = False,
     check_mode: bool = False,
     file: str | None = None,
+    meaning: Any = resolve,
 ) -> dict[str, Any]:
     person = person or Somebody()
-    configured = Configuring(person, answers, variables or {}, stated or {}, resolve, survey, replace, check_mode)
+    configured = Configuring(person, answers, variables or {}, stated or {}, meaning, survey, replace, check_mode)
     result = configured.run(configuring.places(file, []))
     assert not person.left, f"not asked: {person.left}"
     return result
@@ -252,6 +253,19 @@ def test_a_vaulted_value_is_neither_asked_for_nor_shown(here: Path) -> None:
     run(here, person)
     assert vaulted in file.read_text()
     assert "coding_agents_client_id stays in its vault." in person.said
+
+
+def test_a_default_that_is_a_template_stays_as_it_was_written(here: Path) -> None:
+    template = "{{ chosen | default('codex,pi') }}"
+    person = Somebody(*FIRST, *LAST, *YES)
+    run(here, person, variables={"agents": template}, meaning=lambda one: ["codex"] if one == template else one)
+    assert written(here)["agents"] == template
+
+
+def test_what_is_no_number_is_no_choice(here: Path) -> None:
+    person = Somebody(*FIRST[:4], ("Which models", "\u00b2"), *FIRST[4:], *LAST, *YES)
+    run(here, person)
+    assert "\u00b2 is none of: keep, newest, each." in person.said
 
 
 @pytest.fixture
