@@ -268,6 +268,16 @@ def test_what_is_no_number_is_no_choice(here: Path) -> None:
     assert "\u00b2 is none of: keep, newest, each." in person.said
 
 
+def test_what_is_said_with_a_run_is_not_lost_by_keeping_what_was_there(here: Path) -> None:
+    run(here, answers={"workspace_url": URL})
+    again = ("URL of the Databricks workspace [https", "")
+    person = Somebody(again, *FIRST[1:], *LAST, YES[0])
+    run(here, person, stated={"proxy": "http://proxy.example.com:3128"})
+    assert any("coding_agents_proxy" in line for line in person.said)
+    assert written(here)["proxy"] == "http://proxy.example.com:3128"
+    run(here, Somebody(("Keep", "")), stated={"proxy": "http://proxy.example.com:3128"})
+
+
 @pytest.fixture
 def foreign(here: Path) -> Path:
     file = here / "group_vars" / "all" / "coding_agents.yml"
@@ -385,6 +395,22 @@ def test_files_go_beside_the_inventory_or_where_they_are_named(here: Path) -> No
         True,
     )
     assert relative(configuring.places("elsewhere.yml", [])) == ("elsewhere.yml", "inventory.yml", False)
+    with pytest.raises(OperatorError, match=r"new/hosts\.ini: is not there"):
+        configuring.places(None, ["new/hosts.ini"])
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("group_vars/all/coding_agents.yml", ""),
+        ("group_vars/laptops.yml", " -e @group_vars/coding_agents_vault.yml"),
+        ("mine.yml", " -e @mine.yml -e @coding_agents_vault.yml"),
+    ],
+)
+def test_a_vault_that_ansible_would_not_find_is_named_in_what_is_next(here: Path, file: str, named: str) -> None:
+    person = Somebody()
+    run(here, person, {"workspace_url": URL, "identity": "service_principal", "client_id": CLIENT_ID}, file=file)
+    assert person.said[-1].endswith(f"rollout -i inventory.yml{named} --check --diff --ask-vault-pass")
 
 
 def test_a_file_that_ansible_would_not_find_is_named_in_what_is_next(here: Path) -> None:
