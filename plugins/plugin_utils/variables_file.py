@@ -81,9 +81,7 @@ class Found(NamedTuple):
 
 
 def is_template(value: object) -> bool:
-    return (
-        isinstance(value, str) and not isinstance(value, Tagged) and any(mark in value for mark in _TEMPLATE_MARKS)
-    )
+    return isinstance(value, str) and not isinstance(value, Tagged) and any(mark in value for mark in _TEMPLATE_MARKS)
 
 
 def is_vaulted(value: object) -> bool:

@@ -17,8 +17,6 @@ from tests.homes import bare
 from tests.terminal import Conversation
 from tests.workspace.client import Workspace
 
-CAPTURED: dict[str, Any] = {"capture_output": True, "text": True, "check": True}
-
 
 class Place:
     """An empty directory of an operator's."""
@@ -137,7 +135,9 @@ def test_a_secret_in_a_vault_asks_the_workspace_only_where_the_run_reads_it(
     password.write_text("of the vault\n")
     encrypt = [str(Path(place.command("x")[0]).parent / "ansible-vault"), "encrypt_string", "--vault-password-file"]
     name = ["--stdin-name", "coding_agents_client_secret"]
-    vaulted = subprocess.run([*encrypt, str(password), *name], input=workspace.client_secret, **CAPTURED).stdout
+    vaulted = subprocess.run(
+        [*encrypt, str(password), *name], input=workspace.client_secret, capture_output=True, text=True, check=True
+    ).stdout
     path = place.directory / file
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {"workspace_url": workspace.url, "identity": "service_principal", "client_id": workspace.client_id}

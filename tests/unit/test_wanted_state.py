@@ -77,7 +77,9 @@ def test_a_repair_has_the_options_of_the_rollout(home: Path) -> None:
 
 def test_a_status_has_what_the_documentation_of_its_module_says(home: Path) -> None:
     owner = owner_of(home)
-    rollout.apply(owner, options(parts=["databricks_oauth"], identity="user", toolchain_sources=["already_present"]), How())
+    rollout.apply(
+        owner, options(parts=["databricks_oauth"], identity="user", toolchain_sources=["already_present"]), How()
+    )
     (status,) = by_memory.status(owner, {}, How())["statuses"]
     assert set(status) == set(yaml.safe_load(status_info.RETURN)["statuses"]["contains"])
 
