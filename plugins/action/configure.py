@@ -23,7 +23,7 @@ from ..modules.configure import SPEC
 from ..plugin_utils import asking, configuring
 from ..plugin_utils.filling import filled, plain
 from ..plugin_utils.terminal import Terminal
-from ..plugin_utils.variables_file import Tagged, is_template
+from ..plugin_utils.variables_file import is_template, is_vaulted
 
 try:
     from ansible.template import trust_as_template
@@ -33,6 +33,8 @@ except ImportError:  # before ansible-core 2.19 every text is a template
         return value
 
 
+_IN_A_VAULT = "in-a-vault"
+"""What a vaulted value of a file means here: it is there, and nobody looks into it."""
 _OF_ANSIBLE = "/etc/ansible/hosts"
 """Its inventory where nobody names one."""
 
@@ -95,10 +97,10 @@ class ActionModule(ActionBase):
 
     def _meaning(self, value: Any) -> Any:
         """What a value of a file means among the variables of the play. Raises OperatorError."""
-        if isinstance(value, Tagged):
-            return "in-a-vault"
+        if is_vaulted(value):
+            return _IN_A_VAULT
         if not is_template(value):
-            return value
+            return plain(value)
         try:
             return plain(self._templar.template(trust_as_template(value)))
         except Exception as error:  # a template can raise anything before ansible-core 2.19
@@ -111,9 +113,10 @@ class ActionModule(ActionBase):
             open_here = given.get(name) in (None, "", judge.VARIABLES[name].get("default"))
             if PREFIX + name in self._variables and (open_here or judge.is_secret(name)):
                 given[name] = self._meaning(self._variables[PREFIX + name])
-        lacking = [name for name, value in given.items() if judge.is_secret(name) and is_template(value)]
+        secrets = {name: value for name, value in given.items() if judge.is_secret(name)}
+        lacking = [name for name, value in secrets.items() if value == _IN_A_VAULT or is_template(value)]
         if lacking:
-            raise OperatorError(f"{PREFIX}{lacking[0]} is in no vault yet, so nobody can ask")
+            raise OperatorError(f"{PREFIX}{lacking[0]} is in no vault that this run reads, so nobody can ask")
         answer = asking.survey(given, True, False)
         if answer.get("failed"):
             raise OperatorError(str(answer["msg"]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError, AnsiblePromptInterrupt, AnsiblePromptNoninteractive
+from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -43,11 +43,11 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         try:
             options, _from_variables = filled(SPEC, dict(self._task.args), variables, self._templar)
+            hosts = [str(name) for name in variables.get("ansible_play_hosts_all", [])]
+            confirmed = as_boolean(options.get("confirm")) is True or bool(self._task.check_mode)
+            answer: dict[str, bool] = run_store.once(["confirm_uninstall", hosts], lambda: _asked(hosts, confirmed))
         except OperatorError as error:
             return {"failed": True, "msg": error.told}
-        hosts = [str(name) for name in variables.get("ansible_play_hosts_all", [])]
-        confirmed = as_boolean(options.get("confirm")) is True or bool(self._task.check_mode)
-        answer: dict[str, bool] = run_store.once(["confirm_uninstall", hosts], lambda: _asked(hosts, confirmed))
         return {"changed": False, **answer}
 
 
@@ -66,7 +66,7 @@ def _asked(hosts: list[str], confirmed: bool) -> dict[str, bool]:
     except AnsiblePromptNoninteractive:
         return {"confirmed": True, "asked": False}
     except AnsiblePromptInterrupt:
-        raise AnsibleError("Nothing was changed: the question was not answered") from None
+        raise OperatorError("Nothing was changed: the question was not answered") from None
     yes = uninstall.is_yes(answer)
     if not yes:
         display.display("Nothing is changed: the answer was no", color=C.COLOR_WARN)

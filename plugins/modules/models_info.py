@@ -18,6 +18,7 @@ description:
     C(ansible-playbook).
   - With O(identity=service_principal), or O(identity=pat) and O(pat), it asks as that identity, otherwise with the control node's own
     sign-in. Without any, it fails.
+  - The workspace is asked whatever O(preflight) says, and O(models_file) is not written.
   - The playbooks C(fmapi.coding_agents.list_models) and C(fmapi.coding_agents.validate_models) print what it finds.
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes

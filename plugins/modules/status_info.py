@@ -98,6 +98,17 @@ statuses:
       type: str
       returned: when something is rolled out
       sample: user
+    profile:
+      description: Name of the profile in C(~/.databrickscfg).
+      type: str
+      returned: when something is rolled out
+      sample: fmapi-coding-agents
+    parts:
+      description: The parts that were rolled out.
+      returned: where the host remembers it
+      type: list
+      elements: str
+      sample: [databricks_oauth, agent_cli, agent_settings]
     session:
       description: Whether a token is at hand. Never a token.
       type: dict

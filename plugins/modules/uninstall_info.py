@@ -32,6 +32,11 @@ options:
       - Whether the uninstall is to sign people out, which is listed then.
     type: bool
     default: false
+  uninstall_programs:
+    description:
+      - Whether the uninstall is to remove what a package manager has installed for the agents, which is listed then.
+    type: bool
+    default: false
 notes:
   - An option that a task leaves open comes from the host's variable C(coding_agents_OPTION). A task's argument ranks over
     C(module_defaults), these over the variable, and the variable over the option's default.
@@ -96,7 +101,7 @@ failed_users:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import databricks_oauth, owner, uninstall, verbs
+from ..module_utils.options import databricks_oauth, owner, toolchain, uninstall, verbs
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -104,6 +109,7 @@ SPEC: Spec = {
     **owner.OWNER,
     **uninstall.WAY_BACK,
     "sign_out": databricks_oauth.SPEC["sign_out"],
+    "uninstall_programs": toolchain.SPEC["uninstall_programs"],
 }
 
 

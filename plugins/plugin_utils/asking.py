@@ -38,6 +38,9 @@ ABOUT = (
 )
 """The options that an answer depends on, beside the file of the certificate authority."""
 
+_NEEDED = "It is needed on the control node."
+_NEEDED_FOR_CHECKS = "It is needed on the control node; set coding_agents_preflight to false to go without the checks."
+
 
 def ask(options: Mapping[str, Any], routing_is_set: bool) -> dict[str, Any]:
     """The answer about these options, whoever asked first; a failure is one, too: ``{"failed": True, "msg": ...}``.
@@ -45,7 +48,7 @@ def ask(options: Mapping[str, Any], routing_is_set: bool) -> dict[str, Any]:
     ``options`` must have been judged. Forty hosts do not wait forty times for a workspace that does not answer.
     """
     about = _about(options, routing_is_set)
-    answer: dict[str, Any] = run_store.once({"preflight": about}, lambda: _ask(about, _preflight))
+    answer: dict[str, Any] = run_store.once({"preflight": about}, lambda: _ask(about, _preflight, _NEEDED_FOR_CHECKS))
     return answer
 
 
@@ -58,7 +61,9 @@ def survey(options: Mapping[str, Any], routing_is_set: bool, closely: bool) -> d
 
         return surveys.survey(given, closely)
 
-    answer: dict[str, Any] = run_store.once({"survey": about, "closely": closely}, lambda: _ask(about, ask_for_all))
+    answer: dict[str, Any] = run_store.once(
+        {"survey": about, "closely": closely}, lambda: _ask(about, ask_for_all, _NEEDED)
+    )
     return answer
 
 
@@ -87,16 +92,15 @@ def _ca_file(options: Mapping[str, Any]) -> str | None:
     return path
 
 
-def _ask(about: Mapping[str, Any], function: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def _ask(
+    about: Mapping[str, Any], function: Callable[[Mapping[str, Any]], dict[str, Any]], needed: str
+) -> dict[str, Any]:
     # databricks-sdk takes a second to import: only the one task that asks pays for it.
     from ..module_utils.workspace import sdk
 
     if sdk.IMPORT_ERROR is not None:
         said = missing_required_lib("databricks-sdk")
-        return {
-            "failed": True,
-            "msg": f"{said} It is needed on the control node; set coding_agents_preflight to false to go without the checks.",
-        }
+        return {"failed": True, "msg": f"{said} {needed}"}
     try:
         return function(about)
     except OperatorError as error:

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from ..module_utils import careful, web
 from ..module_utils.errors import OperatorError
 from ..module_utils.options.judge import CONFIG_KEYS, problems_of
+from .variables_file import is_template
 
 _LARGEST = 64 * 1024
 """Bytes. Such a file has a dozen short lines."""
 
 _WHOLE_SECONDS = 30
 _VERSION = 1
-_TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
 def from_file(path: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def variables(content: bytes, where: str) -> dict[str, Any]:
     for key, value in given.items():
         if value is None or value == "":  # as in the script: as if it were not there
             continue
-        if isinstance(value, str) and any(mark in value for mark in _TEMPLATE_MARKS):
+        if is_template(value):
             wrong.append(f"{key} holds a template. Templates are not read from this file: they could run programs here")
             continue
         if key == "ai_gateway":

@@ -15,8 +15,8 @@ from ..module_utils.errors import OperatorError
 from ..module_utils.options import control_node, judge
 from ..module_utils.options.values import PREFIX, as_boolean
 from . import run_store, variables_file
-from .questions import VAULT, Interview, Person, Resolve, Survey, problems, summary, tidied, vaulted
-from .variables_file import Found
+from .questions import Interview, Person, Resolve, Survey, problems, summary, tidied, vaulted
+from .variables_file import VAULT, Found
 
 FILE = f"{PREFIX}configure_file"
 ANSWERS = f"{PREFIX}answers"
@@ -34,6 +34,8 @@ _INVENTORIES = (
     "hosts.ini",
     "hosts",
 )
+_OF_YAML = ("", ".yml", ".yaml")
+"""How an inventory may end that Ansible reads as YAML."""
 _STUB = """\
 # The hosts of fmapi.coding_agents, begun by its playbook configure. Add yours; this machine alone is the first.
 ---
@@ -62,13 +64,18 @@ class Places(NamedTuple):
 def places(named: str | None, inventories: Sequence[str]) -> Places:
     """Beside the inventory that the command line names, else in this directory, unless the operator names a file.
 
-    ``inventories`` are those of the command line, without lists of hosts.
+    ``inventories`` are those of the command line, without lists of hosts. Raises OperatorError.
     """
     inventory = os.path.abspath(inventories[0]) if inventories else ""
     beside = inventory if os.path.isdir(inventory) else os.path.dirname(inventory) or os.getcwd()
     file = os.path.abspath(os.path.expanduser(named)) if named else os.path.join(beside, _USUAL_FILE)
     if inventory:
-        return Places(file, inventory, os.path.exists(inventory))
+        there_already = os.path.exists(inventory)
+        if not there_already and os.path.splitext(inventory)[1] not in _OF_YAML:
+            raise OperatorError(
+                "is not there, and the inventory that configure writes is YAML", f"-i {inventory}", "Name it .yml"
+            )
+        return Places(file, inventory, there_already)
     directory = _of_group_vars(file) or beside
     there = next((one for one in _INVENTORIES if os.path.exists(os.path.join(directory, one))), None)
     return Places(file, os.path.join(directory, there or _USUAL_INVENTORY), there is not None)
@@ -124,7 +131,7 @@ class Configuring:
         self._check_mode = check_mode
 
     def run(self, where: Places) -> dict[str, Any]:
-        """The module's result. Raises OperatorError; nothing was written then."""
+        """The module's result. Raises OperatorError; a file was written only if that was said before."""
         before = variables_file.read(where.file, FILE)
         known = variables_file.options_of(before.values) if before else {}
         kept = self._answers is None and before is not None and self._is_kept(where.file, known)
@@ -150,14 +157,17 @@ class Configuring:
         }
 
     def _is_kept(self, path: str, known: Mapping[str, Any]) -> bool:
-        """Whether somebody wants what is there. What cannot be used is not offered."""
+        """Whether somebody wants what is there. What cannot be used, or is not what this run says, is not offered."""
         self._person.say(f"Existing configuration found in {path}:", "title")
         for line in summary(known, self._resolve):
             self._person.say(line)
         wrong = problems(known, self._resolve)
         for one in wrong:
             self._person.say(one, "error")
-        return not wrong and self._says_yes("Keep this configuration?", True)
+        other = [PREFIX + name for name, value in self._stated.items() if str(known.get(name)) != str(value)]
+        if other:
+            self._person.say(f"It is not what was said to this run of {', '.join(other)}.", "warning")
+        return not wrong and not other and self._says_yes("Keep this configuration?", True)
 
     def _wanted(self, known: Mapping[str, Any]) -> dict[str, Any]:
         given = {**self._variables, **known, **self._stated}
@@ -218,15 +228,19 @@ class Configuring:
 
     def _say_what_is_next(self, where: Places, options: Mapping[str, Any]) -> None:
         lacking = [name for name, value in options.items() if value == vaulted(name) and not self._is_known(value)]
+        vault = os.path.relpath(os.path.join(os.path.dirname(where.file), "coding_agents_vault.yml"))
         for name in lacking:
-            vault = os.path.relpath(os.path.join(os.path.dirname(where.file), "coding_agents_vault.yml"))
             self._person.say(
                 f"The secret is in no file yet. Put it into a vault, as {VAULT}{PREFIX}{name}: ...", "warning"
             )
             self._person.say(f"  -> ansible-vault create {shlex.quote(vault)}")
         words = ["ansible-playbook", "fmapi.coding_agents.rollout", "-i", os.path.relpath(where.inventory)]
-        if _of_group_vars(where.file) != _directory(where.inventory):
+        is_found = _of_group_vars(where.file) == _directory(where.inventory)
+        if not is_found:
             words += ["-e", f"@{os.path.relpath(where.file)}"]
+        # A file right in group_vars is the only one of its group: what stands beside it would be of a group by that name.
+        if lacking and not (is_found and os.path.basename(os.path.dirname(where.file)) != "group_vars"):
+            words += ["-e", f"@{vault}"]
         self._person.say(
             f"Next: {shlex.join([*words, '--check', '--diff', *(['--ask-vault-pass'] if lacking else [])])}"
         )

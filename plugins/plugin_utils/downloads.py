@@ -21,6 +21,8 @@ from ..module_utils.lending import lent
 from . import carrying, offline, run_store
 
 _CACHE = os.path.join("fmapi-coding-agents", "downloads")
+_WAYS = ("mirror", "npm_registry", "pip_index", "ca_file", "proxy", "no_proxy")
+"""Options that say where something is fetched, which hosts of one run may have different."""
 _SYSTEMS = {"linux": "linux", "darwin": "macosx"}
 """As the names of wheels have them."""
 _MACHINES = {"x86_64": ("x86_64", "universal2"), "arm64": ("aarch64", "arm64", "universal2")}
@@ -34,7 +36,7 @@ def packed(needed: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> s
     agents = {name: str(version) for one in needed for name, version in one["agents"].items()}
     tools = sorted({tool for one in needed for tool in one["tools"]})
     kind, python = str(needed[0]["platform"]), str(needed[0]["python"])
-    key = ["downloads", agents, tools, kind, python]
+    key = ["downloads", agents, tools, kind, python, [options.get(name) for name in _WAYS]]
     return str(run_store.once(key, lambda: _packed(agents, tools, kind, python, options)))
 
 

@@ -18,10 +18,7 @@ from ..module_utils.options.databricks_oauth import OIDC_SOURCES
 from ..module_utils.options.values import PREFIX, as_boolean, as_list, as_mapping
 from ..module_utils.places import EVERYBODY, MACHINE, USER
 from ..module_utils.routing import normalize_workspace_url
-from .variables_file import Tagged, is_template
-
-VAULT = "vault_"
-"""Before the name of a variable: the one in a vault that holds its value."""
+from .variables_file import VAULT, Tagged, is_template, is_vaulted
 
 _KEEP, _NEWEST, _EACH = "keep", "newest", "each"
 _FROM_VAULT, _IN_PROFILE = "vault", "profile"
@@ -210,7 +207,7 @@ class Interview:
         several = judge.VARIABLES[name]["type"] == "list"
         known = self.values.get(name, judge.VARIABLES[name].get("default"))
         if isinstance(known, Tagged):
-            self._person.say(f"{PREFIX}{name} stays in its vault.")
+            self._person.say(f"{PREFIX}{name} stays {'in its vault' if is_vaulted(known) else 'as it is'}.")
             return
         default = ", ".join(map(str, known)) if isinstance(known, list) else "" if known is None else str(known)
         text = f"{text} (- for none)" if none and default else text
@@ -252,10 +249,12 @@ class Interview:
             self._person.say(f"  {number:>2}  {name:<{width}}  {meaning}".rstrip())
         given = self._person.ask(f"{question.text}{f' [{question.default}]' if question.default else ''}").strip()
         given = given or question.default
+        if is_template(given):
+            return given
         words = [word.strip() for word in given.split(",")] if question.several else [given]
         if names:
             words = [
-                names[int(word) - 1] if word.isdigit() and 1 <= int(word) <= len(names) else word for word in words
+                names[int(word) - 1] if word.isdecimal() and 1 <= int(word) <= len(names) else word for word in words
             ]
         return ", ".join(words)
 
@@ -335,7 +334,7 @@ def problems(values: Mapping[str, Any], resolve: Resolve) -> list[str]:
     if not values.get("workspace_url"):
         wrong.append(f"{PREFIX}workspace_url is needed.")
     for name, value in values.items():
-        known = name in judge.VARIABLES and not isinstance(value, Tagged)
+        known = name in judge.VARIABLES and not is_vaulted(value)
         if known and not (is_template(value) and meant[name] == value):
             wrong += judge.problems_of(name, meant[name])
     return wrong or judge.together(meant)

@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -188,7 +189,10 @@ def write_report(path: str, data: dict[str, Any]) -> None:
 
 
 def write(path: str, content: Callable[[TextIO], object], variable: str = "coding_agents_report") -> None:
-    """Write a file of the operator's with the rights that their files have: whole, or not at all. Raises OperatorError."""
+    """Write a file of the operator's with the rights that their files have: whole, or not at all. Raises OperatorError.
+
+    Who could not read what stood there cannot read the new one either.
+    """
     check_report_path(path, variable)
     target = os.path.realpath(path)
     temporary = f"{target}.{os.getpid()}.new"
@@ -196,6 +200,8 @@ def write(path: str, content: Callable[[TextIO], object], variable: str = "codin
         try:
             # Not by tempfile, whose files are for the operator alone: others collect reports.
             with open(temporary, "x", encoding="utf-8") as file:
+                with contextlib.suppress(FileNotFoundError):
+                    os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode & stat.S_IMODE(os.stat(target).st_mode))
                 content(file)
             os.replace(temporary, target)
         except BaseException:

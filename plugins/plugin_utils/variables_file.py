@@ -19,13 +19,18 @@ from ..module_utils.options.values import PREFIX
 FIRST_LINE = (
     "# Variables of fmapi.coding_agents, written by its playbook configure, which keeps what it does not ask for."
 )
+VAULT = "vault_"
+"""Before the name of a variable: the one in a vault that holds its value."""
+
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_VAULTED = "!vault"
 _HIDDEN = "********"
 _SHORTEST_HIDDEN = 4
 _WHOLE_VAULT = "$ANSIBLE_VAULT;"
 
 
 class Tagged(str):
-    """A text with a tag of Ansible's, such as a vaulted one: nobody looks into it here."""
+    """A text with a tag of Ansible's: a vaulted one, or one that is no template whatever it looks like."""
 
     tag = ""
 
@@ -56,7 +61,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-for _tag in ("!vault", "!unsafe"):
+for _tag in (_VAULTED, "!unsafe"):
     _Loader.add_constructor(_tag, _tagged)
 _Dumper.add_representer(Tagged, _represented)
 _Dumper.add_representer(str, _quoted)
@@ -76,13 +81,18 @@ class Found(NamedTuple):
 
 
 def is_template(value: object) -> bool:
-    return isinstance(value, str) and not isinstance(value, Tagged) and any(mark in value for mark in ("{{", "{%"))
+    return isinstance(value, str) and not isinstance(value, Tagged) and any(mark in value for mark in _TEMPLATE_MARKS)
+
+
+def is_vaulted(value: object) -> bool:
+    return isinstance(value, Tagged) and value.tag == _VAULTED
 
 
 def is_plain_secret(name: str, value: object) -> bool:
-    """Whether a secret could be read by whoever has the file."""
-    text = name in judge.VARIABLES and judge.is_secret(name) and judge.VARIABLES[name]["type"] == "str"
-    return text and bool(value) and not isinstance(value, Tagged) and not is_template(value)
+    """Whether a secret could be read by whoever has the file: our variable's, or the one's that is to be in a vault."""
+    option = name.removeprefix(VAULT).removeprefix(PREFIX)
+    text = option in judge.VARIABLES and judge.is_secret(option) and judge.VARIABLES[option]["type"] == "str"
+    return text and bool(value) and not is_vaulted(value) and not is_template(value)
 
 
 def read(path: str, variable: str) -> Found | None:
@@ -114,7 +124,7 @@ def read(path: str, variable: str) -> Found | None:
         values = {}
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise OperatorError("holds no variables", where, f"Write them like {PREFIX}workspace_url: https://...")
-    plain = [name for name, value in values.items() if is_plain_secret(name.removeprefix(PREFIX), value)]
+    plain = [name for name, value in values.items() if is_plain_secret(name, value)]
     if plain:
         raise OperatorError(
             f"holds {' and '.join(plain)} in plain text", where, "Move it into a vault: docs/secrets.md says how"
@@ -154,7 +164,7 @@ def masked(text: str, values: Mapping[str, Any]) -> str:
 
 def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        if not isinstance(value, Tagged) and not is_template(value):
+        if not is_vaulted(value) and not is_template(value):
             yield value
     elif isinstance(value, Mapping):
         for one in value.values():

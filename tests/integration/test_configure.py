@@ -125,3 +125,31 @@ def test_whoever_interrupts_it_finds_nothing_written(place: Place) -> None:
     somebody.answer("URL of the Databricks workspace", "\x03")
     assert somebody.end() == 2 and "Interrupted" in somebody.shown
     assert place.files() == []
+
+
+@pytest.mark.parametrize("file", ["group_vars/all/coding_agents.yml", "elsewhere.yml"])
+def test_a_secret_in_a_vault_asks_the_workspace_only_where_the_run_reads_it(
+    place: Place, workspace: Workspace, tmp_path: Path, file: str
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("of the vault\n")
+    encrypt = [str(Path(place.command("x")[0]).parent / "ansible-vault"), "encrypt_string", "--vault-password-file"]
+    name = ["--stdin-name", "coding_agents_client_secret"]
+    vaulted = subprocess.run(
+        [*encrypt, str(password), *name], input=workspace.client_secret, capture_output=True, text=True, check=True
+    ).stdout
+    path = place.directory / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known = {"workspace_url": workspace.url, "identity": "service_principal", "client_id": workspace.client_id}
+    path.write_text("".join(f"coding_agents_{name}: {value}\n" for name, value in known.items()) + vaulted)
+    (place.directory / "inventory.yml").write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n")
+    given = {"coding_agents_configure_file": file, "coding_agents_ca_file": str(workspace.ca_file)}
+    somebody = place.talk("-i", "inventory.yml", "--vault-password-file", str(password), "-e", json.dumps(given))
+    for question in ("URL of", "Whose tokens", "Client id", "Which coding agents", "How do requests"):
+        somebody.answer(question)
+    somebody.answer("Which models?", "\x03")
+    assert somebody.end() == 2, somebody.shown
+    is_read = file != "elsewhere.yml"
+    assert ("claude_code.default" in somebody.shown) is is_read, somebody.shown
+    assert ("coding_agents_client_secret is in no vault that this run reads" in somebody.shown) is not is_read
+    assert workspace.client_secret not in somebody.shown

@@ -72,9 +72,10 @@ def run(
     replace: bool = False,
     check_mode: bool = False,
     file: str | None = None,
+    meaning: Any = resolve,
 ) -> dict[str, Any]:
     person = person or Somebody()
-    configured = Configuring(person, answers, variables or {}, stated or {}, resolve, survey, replace, check_mode)
+    configured = Configuring(person, answers, variables or {}, stated or {}, meaning, survey, replace, check_mode)
     result = configured.run(configuring.places(file, []))
     assert not person.left, f"not asked: {person.left}"
     return result
@@ -254,6 +255,29 @@ def test_a_vaulted_value_is_neither_asked_for_nor_shown(here: Path) -> None:
     assert "coding_agents_client_id stays in its vault." in person.said
 
 
+def test_a_default_that_is_a_template_stays_as_it_was_written(here: Path) -> None:
+    template = "{{ chosen | default('codex,pi') }}"
+    person = Somebody(*FIRST, *LAST, *YES)
+    run(here, person, variables={"agents": template}, meaning=lambda one: ["codex"] if one == template else one)
+    assert written(here)["agents"] == template
+
+
+def test_what_is_no_number_is_no_choice(here: Path) -> None:
+    person = Somebody(*FIRST[:4], ("Which models", "\u00b2"), *FIRST[4:], *LAST, *YES)
+    run(here, person)
+    assert "\u00b2 is none of: keep, newest, each." in person.said
+
+
+def test_what_is_said_with_a_run_is_not_lost_by_keeping_what_was_there(here: Path) -> None:
+    run(here, answers={"workspace_url": URL})
+    again = ("URL of the Databricks workspace [https", "")
+    person = Somebody(again, *FIRST[1:], *LAST, YES[0])
+    run(here, person, stated={"proxy": "http://proxy.example.com:3128"})
+    assert any("coding_agents_proxy" in line for line in person.said)
+    assert written(here)["proxy"] == "http://proxy.example.com:3128"
+    run(here, Somebody(("Keep", "")), stated={"proxy": "http://proxy.example.com:3128"})
+
+
 @pytest.fixture
 def foreign(here: Path) -> Path:
     file = here / "group_vars" / "all" / "coding_agents.yml"
@@ -371,6 +395,22 @@ def test_files_go_beside_the_inventory_or_where_they_are_named(here: Path) -> No
         True,
     )
     assert relative(configuring.places("elsewhere.yml", [])) == ("elsewhere.yml", "inventory.yml", False)
+    with pytest.raises(OperatorError, match=r"new/hosts\.ini: is not there"):
+        configuring.places(None, ["new/hosts.ini"])
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("group_vars/all/coding_agents.yml", ""),
+        ("group_vars/laptops.yml", " -e @group_vars/coding_agents_vault.yml"),
+        ("mine.yml", " -e @mine.yml -e @coding_agents_vault.yml"),
+    ],
+)
+def test_a_vault_that_ansible_would_not_find_is_named_in_what_is_next(here: Path, file: str, named: str) -> None:
+    person = Somebody()
+    run(here, person, {"workspace_url": URL, "identity": "service_principal", "client_id": CLIENT_ID}, file=file)
+    assert person.said[-1].endswith(f"rollout -i inventory.yml{named} --check --diff --ask-vault-pass")
 
 
 def test_a_file_that_ansible_would_not_find_is_named_in_what_is_next(here: Path) -> None:

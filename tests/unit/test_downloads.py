@@ -108,6 +108,13 @@ def test_each_thing_is_fetched_once_for_all_hosts_and_the_next_run_fetches_nothi
     assert len(vendors.asked) == asked
 
 
+def test_where_another_host_is_to_fetch_in_vain_does_not_matter_to_this_one(vendors: Registry, tmp_path: Path) -> None:
+    given_options = options(vendors, tmp_path)
+    with pytest.raises(OperatorError):
+        downloads.packed([NEEDS], {**given_options, "mirror": f"{vendors.url}/nowhere"})
+    assert NODE_PLACE in names(downloads.packed([NEEDS], given_options))
+
+
 def test_a_host_gets_what_its_kind_can_use(vendors: Registry, tmp_path: Path) -> None:
     place = "pypi/simple/hermes-agent/"
     found = names(downloads.packed([NEEDS], options(vendors, tmp_path)))

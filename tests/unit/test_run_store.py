@@ -199,6 +199,14 @@ def test_the_file_gets_the_rights_of_the_operator_s_other_files_and_is_replaced_
     assert [one.name for one in tmp_path.iterdir() if one.is_file()] == ["out.json"]
 
 
+def test_who_could_not_read_the_file_before_cannot_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "private.yml"
+    path.write_text("before")
+    path.chmod(0o600)
+    run_store.write(str(path), lambda file: file.write("after"))
+    assert path.read_text() == "after" and path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     run_store.write_report(str(tmp_path / "link"), {})

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import API_TYPES
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client, survey
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace import client, sdk, survey
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import asking
 
 from tests.workspace.client import Workspace
 
@@ -152,6 +155,18 @@ def test_the_newest_models_are_judged_where_they_are_to_be_chosen(workspace: Wor
     workspace.control(new_endpoint={"name": "databricks-claude-opus-4-9", "like": OPUS})
     found = surveyed(workspace, models_auto=True)
     assert row(found, "system.ai.claude-opus-4-9")["used_by"] == ["claude_code.default", "claude_code.opus"]
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_without_databricks_sdk_the_way_out_is_one_for_what_was_asked(
+    checks: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    monkeypatch.setattr(sdk, "IMPORT_ERROR", ImportError("no databricks"))
+    options = {"workspace_url": "https://dbc-a1b2c3d4-e5f6.cloud.databricks.com"}
+    answer = asking.ask(options, False) if checks else asking.survey(options, False, False)
+    assert answer["failed"] and "databricks-sdk" in answer["msg"]
+    assert ("coding_agents_preflight" in answer["msg"]) is checks, "a list cannot go without"
 
 
 def test_where_nobody_can_be_asked_it_fails(workspace: Workspace, bare: None) -> None:

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsiblePromptNoninteractive
+from ansible import constants
+from ansible.errors import AnsiblePromptInterrupt, AnsiblePromptNoninteractive
 from ansible.utils.display import Display
 from ansible_collections.fmapi.coding_agents.plugins.action import confirm_uninstall
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import reports, run_store
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports import uninstall as uninstall_listing
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils.reports.words import Run
@@ -113,6 +116,24 @@ def test_without_a_terminal_the_answer_is_yes(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(run_store, "remembered", lambda: [on("a"), on("b")])
     monkeypatch.setattr(Display, "prompt_until", answer)
     assert confirm_uninstall._asked(["a", "b"], False) == {"confirmed": True, "asked": False}
+
+
+def test_who_interrupts_the_question_is_not_asked_again_for_the_next_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def answer(_display: object, question: str) -> bytes:
+        asked.append(question)
+        raise AnsiblePromptInterrupt("user interrupt")
+
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    monkeypatch.setattr(run_store, "remembered", lambda: [on("a"), on("b")])
+    monkeypatch.setattr(Display, "prompt_until", answer)
+    for _host in ("a", "b"):
+        with pytest.raises(OperatorError, match="Nothing was changed"):
+            run_store.once("question", lambda: confirm_uninstall._asked(["a", "b"], False))
+    assert len(asked) == 1
 
 
 def test_the_report_s_file_has_what_was_listed_and_a_listing_alone_changes_nothing() -> None:

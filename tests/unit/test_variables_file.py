@@ -71,6 +71,8 @@ def test_there_may_be_no_file_and_an_empty_one(tmp_path: Path) -> None:
         ("$ANSIBLE_VAULT;1.1;AES256\n3132\n", "is encrypted as a whole"),
         ("coding_agents_client_secret: dose0123456789\n", "coding_agents_client_secret in plain text"),
         ("coding_agents_pat: dapi0123456789\n", "coding_agents_pat in plain text"),
+        ("coding_agents_pat: !unsafe dapi0123456789\n", "coding_agents_pat in plain text"),
+        ("vault_coding_agents_pat: dapi0123456789\n", "vault_coding_agents_pat in plain text"),
     ],
 )
 def test_what_cannot_be_used_is_refused_without_a_quotation(tmp_path: Path, text: str, said: str) -> None:
@@ -80,9 +82,12 @@ def test_what_cannot_be_used_is_refused_without_a_quotation(tmp_path: Path, text
 
 
 def test_what_secret_variables_hold_is_not_shown(tmp_path: Path) -> None:
-    text = "coding_agents_extra_settings: {claude_code: {env: {KEY: hidden-value}, on: true}}\nmine: hidden-value-too\n"
+    text = (
+        "coding_agents_extra_settings: {claude_code: {env: {KEY: hidden-value, RAW: !unsafe 'hidden-{{raw}}'}, on: true}}\n"
+        "mine: hidden-value-too\n"
+    )
     read = found(tmp_path, text)
     shown = variables_file.masked(read.text, read.values)
-    assert "hidden-value" not in shown and "claude_code" in shown
+    assert "hidden-" not in shown and "claude_code" in shown
     template = {"coding_agents_client_secret": "{{ vault_coding_agents_client_secret }}"}
     assert variables_file.masked(variables_file.rendered(template), template) == variables_file.rendered(template)

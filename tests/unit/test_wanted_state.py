@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import by_memory, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import VARIABLES
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import VARIABLES, models_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import wanted_state
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
-from ansible_collections.fmapi.coding_agents.plugins.modules import coding_agents
+from ansible_collections.fmapi.coding_agents.plugins.modules import coding_agents, status_info
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import memory
 
 from tests.hosts.tree import differences, manifest
@@ -70,7 +71,7 @@ def test_a_repair_has_the_options_of_the_rollout(home: Path) -> None:
         name: given[name] for name in differing if name != "parts"
     }
     assert wanted["extra_settings"] == given["extra_settings"] and wanted["parts"] == sorted(PARTS)
-    assert wanted["models"]["codex"] == {**wanted["models"]["codex"]} and set(wanted["models"]) == {"codex", "pi"}
+    assert wanted["models"] == {agent: models_of(agent, given) for agent in ("codex", "pi")}
     look = rollout.look(owner, wanted, How(check=True))
     assert (look["changes"], look["drifted_parts"], look["drifted"]) == ([], [], False)
 
@@ -81,6 +82,15 @@ def test_a_way_back_needs_nothing_that_is_remembered(home: Path) -> None:
     kept(home, wanted_state.FILE_NAME).unlink()
     result = rollout.withdraw(owner, by_memory.withdrawal_options(owner), How())
     assert "error" not in result and differences(before, manifest(str(home))) == []
+
+
+def test_a_status_has_what_the_documentation_of_its_module_says(home: Path) -> None:
+    owner = owner_of(home)
+    rollout.apply(
+        owner, options(parts=["databricks_oauth"], identity="user", toolchain_sources=["already_present"]), How()
+    )
+    (status,) = by_memory.status(owner, {}, How())["statuses"]
+    assert set(status) == set(yaml.safe_load(status_info.RETURN)["statuses"]["contains"])
 
 
 def test_parts_add_up_and_any_way_back_makes_the_host_forget(home: Path) -> None:

@@ -16,11 +16,10 @@ PARTS: Spec = {"parts": {"type": "list", "elements": "str"}}
 if registry("parts", "PARTS"):
     PARTS["parts"]["choices"] = list(registry("parts", "PARTS"))
 VALIDATE: Spec = {"validate": {"type": "bool", "default": False}}
+UPGRADE: Spec = {"upgrade": {"type": "bool", "default": False}}
 """Of modules alone: no variable sets these."""
 
 DOCTOR: Spec = {"doctor_prompt": {"type": "bool", "default": False}}
-UPGRADE: Spec = {"upgrade": {"type": "bool", "default": False}}
-"""Of the module: the playbooks repair and upgrade say which."""
 SIGN_IN: Spec = {"sign_in_timeout": {"type": "int", "default": 300}}
 OFFLINE: Spec = {
     "offline_databricks_cli": {"type": "bool", "default": True},

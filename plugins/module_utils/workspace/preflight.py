@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..agents import AGENTS
@@ -245,19 +245,21 @@ def _variables(models: _Models) -> dict[str, list[str]]:
     return found
 
 
+def foreign_to(agent: str, served: Sequence[str]) -> str:
+    """Why an agent cannot speak to what is served in these dialects; empty where it can, or where none is told."""
+    spoken = [API_TYPES[dialect] for dialect in AGENTS[agent].dialects]
+    if not served or set(served) & set(spoken):
+        return ""
+    return f"is served as {', '.join(served)}, but {AGENTS[agent].title} speaks {' or '.join(spoken)}"
+
+
 def _in_no_dialect_of(models: _Models, api_types: Mapping[str, list[str]]) -> list[str]:
-    """Name each model that is served, but in no dialect that its agent speaks. One whose dialects are not told is not judged."""
+    """Name each model that is served, but in no dialect that its agent speaks."""
     found = []
     for name, chosen in models.items():
-        agent = AGENTS[name]
-        spoken = [API_TYPES[dialect] for dialect in agent.dialects]
         for model, variables in _variables({name: chosen}).items():
-            served = api_types.get(base_model_name(model), [])
-            if served and not set(served) & set(spoken):
-                found.append(
-                    f"{model} ({', '.join(variables)}) is served as {', '.join(served)}, "
-                    f"but {agent.title} speaks {' or '.join(spoken)}"
-                )
+            why = foreign_to(name, api_types.get(base_model_name(model), []))
+            found += [f"{model} ({', '.join(variables)}) {why}"] if why else []
     return found
 
 

@@ -25,7 +25,7 @@ from .endpoints import (
     model_family,
 )
 from .errors import GRANTS, WorkspaceError
-from .preflight import Options, find, opened
+from .preflight import Options, find, foreign_to, opened
 
 FORBIDDEN = "FORBIDDEN"
 UNKNOWN = "UNKNOWN"
@@ -245,14 +245,9 @@ class _Judge:
         if state == FORBIDDEN:
             said = f": {refused.what}" if refused is not None else ""
             return FAIL, f"this identity may not query it{said}", f"Grant it: {GRANTS}"
-        spoken = [API_TYPES[dialect] for dialect in AGENTS[agent].dialects]
-        served = self._rows[base_model_name(model)]["api_types"]
-        if served and not set(served) & set(spoken):
-            return (
-                FAIL,
-                f"it is served as {', '.join(served)}, but {AGENTS[agent].title} speaks {' or '.join(spoken)}",
-                f"Name a model that fmapi.coding_agents.list_models shows for {agent}",
-            )
+        foreign = foreign_to(agent, self._rows[base_model_name(model)]["api_types"])
+        if foreign:
+            return FAIL, f"it {foreign}", f"Name a model that fmapi.coding_agents.list_models shows for {agent}"
         if state == READY:
             return PASS, "ready", ""
         said = "is not ready" if state == NOT_READY else "does not tell whether it is ready"
