@@ -39,6 +39,10 @@ def list_artifacts(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     ours = [
         *((_told(one), _fate(one)) for one in foretold.plans if one.changed or one.notes),
         *((change, "") for one in steps for change in one.changes),
+        *(
+            (what, said)
+            for what, said in (one.split(": ", 1) for step in steps for one in step.warnings if ": stays" in one)
+        ),
         *((problem, "stays: cannot be given back now") for problem in foretold.left),
     ]
     theirs = older_tools.found(owner, leavings.what_will_stand(foretold), dict(os.environ))

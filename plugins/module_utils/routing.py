@@ -20,6 +20,8 @@ ROUTINGS = ("gateway", "serving_endpoints", "gateway_host")
 ROUTING_CHOICES = (*ROUTINGS, "auto")
 """What an operator may ask for: ``auto`` is decided by the preflight, before any host is touched."""
 
+MODEL_SERVICES = "/api/2.1/unity-catalog/model-services"
+"""Path of the workspace."""
 SYSTEM_SCHEMA = "system.ai"
 """Where the model services are that Databricks itself serves."""
 
@@ -391,3 +393,13 @@ def model_service_of(name: str) -> str:
     """Return what a model that Databricks itself serves as an endpoint is called as a model service; else the name as it is."""
     prefix = "databricks-"
     return f"{SYSTEM_SCHEMA}.{name[len(prefix) :]}" if name.startswith(prefix) else name
+
+
+def base_model_name(name: str) -> str:
+    """Return a model id as the workspace knows it: suffixes such as ``[1m]`` (context size) never leave an agent."""
+    return re.sub(r"\[[A-Za-z0-9]+\]$", "", name)
+
+
+def is_model_service(name: str) -> bool:
+    """Tell whether a model id names a Unity Catalog model service (``catalog.schema.name``) and not an endpoint."""
+    return len(name.split(".")) == 3 and all(name.split("."))

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.routing import base_model_name, is_model_service
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.workspace.endpoints import (
     api_types_of_service,
-    base_model_name,
     filter_endpoints,
-    is_model_service,
     model_family,
     shape_endpoint,
     validate_names,

@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from .. import careful
 from ..agents import AGENTS
 from ..engine.owner import Owner
 from ..errors import OperatorError
-from ..host_program import session, workspace
+from ..host_program import model_services, session, workspace
 from ..host_program.config import Config
 from ..parts.wanted_state import remembered
-from ..routing import SYSTEM_SCHEMA
+from ..routing import SYSTEM_SCHEMA, base_model_name, is_model_service
 
-_MOST_PAGES = 50
 _SERVED = "served"
 
 
@@ -41,12 +39,12 @@ def served(config: Config, used: Mapping[str, Sequence[str]]) -> list[dict[str, 
     token = session.token(config, dict(os.environ)).value
     found = {**_endpoints(config, token), **_services(config, token, used)}
     for model in used:
-        found.setdefault(model.partition("[")[0], "NOT_FOUND")  # an agent's own suffix, such as [1m]
+        found.setdefault(base_model_name(model), "NOT_FOUND")
     rows = [
         {
             "name": name,
             "state": state,
-            "used_by": [one for model in used for one in used[model] if model.partition("[")[0] == name],
+            "used_by": [one for model in used for one in used[model] if base_model_name(model) == name],
         }
         for name, state in found.items()
     ]
@@ -63,27 +61,17 @@ def _endpoints(config: Config, token: str) -> dict[str, str]:
     return found
 
 
-def _services(config: Config, token: str, used: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _services(config: Config, token: str, used: Iterable[str]) -> dict[str, str]:
     """Model services of Databricks' own schema and of those in use; none where this identity may not list them."""
-    schemas = dict.fromkeys([SYSTEM_SCHEMA, *(model.rpartition(".")[0] for model in used if model.count(".") == 2)])
-    found = {}
-    for schema in schemas:
-        page = ""
-        for _number in range(_MOST_PAGES):
-            path = f"/api/2.1/unity-catalog/model-services?parent=schemas/{quote(schema)}&page_size=50{page}"
-            try:
-                body = _get(config, token, path)
-            except OperatorError:
-                break
-            for one in body.get("model_services") or ():
-                name = one.get("name") if isinstance(one, dict) else None
-                if isinstance(name, str):
-                    found[name.rpartition("/")[2]] = _SERVED
-            more = body.get("next_page_token")
-            if not isinstance(more, str) or not more:
-                break
-            page = f"&page_token={quote(more, safe='')}"
-    return found
+
+    def get(path: str) -> Mapping[str, Any] | None:
+        try:
+            return _get(config, token, path)
+        except OperatorError:
+            return None
+
+    schemas = dict.fromkeys([SYSTEM_SCHEMA, *(one.rpartition(".")[0] for one in used if is_model_service(one))])
+    return {name: _SERVED for schema in schemas for name in model_services.listed(get, schema)}
 
 
 def _get(config: Config, token: str, path: str) -> dict[str, Any]:

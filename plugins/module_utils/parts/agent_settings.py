@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from .. import careful, processes
 from ..agents import AGENTS, Agent, AgentOptions, FoundCli
@@ -24,7 +22,8 @@ from ..engine.ledger import Ledger
 from ..engine.owner import THE_MACHINE, Owner
 from ..engine.ownership import Wanted
 from ..errors import OperatorError
-from ..routing import named_base_urls
+from ..host_program import model_services
+from ..routing import base_model_name, is_model_service, named_base_urls
 from . import person
 from .base import Options, Part
 from .context import agent_options, bare_config
@@ -33,7 +32,6 @@ from .examination import AGAIN, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examina
 PROMPT = "Reply with one short sentence that says hello."
 _PROMPT_SECONDS = 90
 """Longer than a model takes for one sentence, and than an agent takes to give up (see Agent.prompt_environment)."""
-_MOST_PAGES = 20
 _FOR_EVERYBODY = 0o644
 _NAMED_BY_OURS = b"fmapi"
 """In a file that holds something of ours, by the token helper's path or a plugin's name."""
@@ -293,7 +291,7 @@ def _models(examination: Examination) -> Iterator[Check]:
 
 def _model(examination: Examination, model: str) -> Check:
     check = ("Models", model)
-    if model.count(".") == 2:
+    if is_model_service(model):
         return _model_service(examination, model)
     status, body = examination.get(f"/api/2.0/serving-endpoints/{model}", examination.token()[0] or "")
     state = body.get("state")
@@ -311,25 +309,22 @@ def _model(examination: Examination, model: str) -> Check:
 
 
 def _model_service(examination: Examination, model: str) -> Check:
-    """Listed page by page for its schema: a listing of all times out on the server."""
     check, schema = ("Models", model), model.rpartition(".")[0]
-    listing = f"/api/2.1/unity-catalog/model-services?parent=schemas/{quote(schema)}&page_size=50"
-    page, plain = "", re.sub(r"\[\w+\]$", "", model)  # an agent's own suffix, such as [1m]
-    for _number in range(_MOST_PAGES):
-        status, body = examination.get(listing + page, examination.token()[0] or "")
-        if status in (401, 403, 404):
-            way_out = f"Grant the identity USE CATALOG, USE SCHEMA and EXECUTE on {schema}"
-            return Check(*check, WARN, f"cannot be looked up (HTTP {status})", way_out)
-        if status != 200:
-            return _not_looked_up(check, status)
-        listed = body.get("model_services")
-        names = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        if f"model-services/{plain}" in names:
-            return Check(*check, PASS, "is served")
-        more = body.get("next_page_token")
-        if not isinstance(more, str) or not more:
-            break
-        page = f"&page_token={quote(more, safe='')}"
+    answers: list[int | str] = []
+
+    def get(path: str) -> Mapping[str, Any] | None:
+        status, body = examination.get(path, examination.token()[0] or "")
+        answers.append(status)
+        return body if status == 200 else None
+
+    if base_model_name(model) in model_services.listed(get, schema):
+        return Check(*check, PASS, "is served")
+    status = answers[-1]
+    if status in (401, 403, 404):
+        way_out = f"Grant the identity USE CATALOG, USE SCHEMA and EXECUTE on {schema}"
+        return Check(*check, WARN, f"cannot be looked up (HTTP {status})", way_out)
+    if status != 200:
+        return _not_looked_up(check, status)
     return Check(*check, FAIL, "is not served by this workspace", "Set coding_agents_models to one that is")
 
 

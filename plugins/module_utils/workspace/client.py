@@ -27,10 +27,11 @@ from urllib.parse import urlsplit
 from .. import web
 from ..careful import line
 from ..lending import lent
+from ..routing import MODEL_SERVICES, base_model_name, is_model_service
 from ..version import VERSION
 from . import answers, errors, identity
 from .certificates import read_certificates, usual_roots
-from .endpoints import READY, api_types_of_service, base_model_name, is_model_service, shape_endpoint
+from .endpoints import READY, api_types_of_service, shape_endpoint
 from .errors import WorkspaceError, explain, late, not_databricks
 from .sdk import ApiClient, Config, certifi, requests
 
@@ -436,7 +437,7 @@ class Workspace:
         headers = {"X-Databricks-Org-Id": workspace_id} if workspace_id else {}
         for _page in range(20):
             try:
-                answer = self.get("/api/2.1/unity-catalog/model-services", query, headers, seconds=LIST_SECONDS)
+                answer = self.get(MODEL_SERVICES, query, headers, seconds=LIST_SECONDS)
             except WorkspaceError as error:
                 if error.kind == "not_found":  # no such schema: nothing is served from it
                     break

@@ -10,10 +10,11 @@ Pure: dictionaries in, dictionaries out. An endpoint comes in as the Databricks 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+
+from ..routing import base_model_name
 
 READY = "READY"
 NOT_READY = "NOT_READY"
@@ -54,16 +55,6 @@ def _rows(value: object) -> list[Mapping[str, Any]]:
 
 def _words(value: object) -> list[str]:
     return [word for word in value if isinstance(word, str) and word] if isinstance(value, list) else []
-
-
-def base_model_name(name: str) -> str:
-    """Return a model id as the workspace knows it: suffixes such as ``[1m]`` (context size) never leave an agent."""
-    return re.sub(r"\[[A-Za-z0-9]+\]$", "", name)
-
-
-def is_model_service(name: str) -> bool:
-    """Tell whether a model id names a Unity Catalog model service (``catalog.schema.name``) and not an endpoint."""
-    return len(name.split(".")) == 3 and all(name.split("."))
 
 
 def model_family(*names: str | None) -> tuple[str, str | None]:

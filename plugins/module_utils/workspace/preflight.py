@@ -17,6 +17,7 @@ from ..routing import (
     API_TYPES,
     SYSTEM_SCHEMA,
     TTL_MINUTES_DEFAULT,
+    base_model_name,
     base_urls,
     model_service_of,
     normalize_workspace_url,
@@ -25,7 +26,7 @@ from ..routing import (
     validate_workspace_id,
 )
 from . import client, newest
-from .endpoints import NOT_FOUND, NOT_READY, READY, base_model_name, validate_names
+from .endpoints import NOT_FOUND, NOT_READY, READY, validate_names
 from .errors import GRANTS, WorkspaceError
 
 GATEWAY_MODELS = "/ai-gateway/anthropic/v1/models"

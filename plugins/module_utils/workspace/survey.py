@@ -13,15 +13,13 @@ from typing import Any
 from urllib.parse import quote
 
 from ..agents import AGENTS
-from ..routing import API_TYPES, SYSTEM_SCHEMA
+from ..routing import API_TYPES, MODEL_SERVICES, SYSTEM_SCHEMA, base_model_name, is_model_service
 from . import client
 from .endpoints import (
     NOT_FOUND,
     NOT_READY,
     READY,
-    base_model_name,
     close_matches,
-    is_model_service,
     model_family,
 )
 from .errors import GRANTS, WorkspaceError
@@ -165,7 +163,7 @@ class _Asked:
 def _path(model: str) -> str:
     name = quote(model, safe="")
     if is_model_service(model):
-        return f"/api/2.1/unity-catalog/model-services/{name}"
+        return f"{MODEL_SERVICES}/{name}"
     return f"/api/2.0/serving-endpoints/{name}"
 
 
