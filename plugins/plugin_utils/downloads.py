@@ -15,9 +15,7 @@ from typing import Any
 
 from ansible import constants
 
-from ..module_utils.agents.sources import Settings
 from ..module_utils.errors import OperatorError
-from ..module_utils.lending import lent
 from . import carrying, offline, run_store
 
 _CACHE = os.path.join("fmapi-coding-agents", "downloads")
@@ -40,25 +38,14 @@ def packed(needed: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> s
 
 def _packed(agents: Mapping[str, str], tools: Sequence[str], kind: str, python: str, options: Mapping[str, Any]) -> str:
     directory = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), _CACHE)
-    settings = Settings(
-        home=os.path.expanduser("~"),
-        environment=os.environ,
-        npm_registry=options.get("npm_registry"),
-        pip_index=options.get("pip_index"),
-        certificates=carrying.certificate_authority(options.get("ca_file")),
-        mirror=options.get("mirror"),
-    )
-    mirror = offline.Mirror(directory, settings, check=False)
-    way = {"https_proxy": options.get("proxy"), "http_proxy": options.get("proxy"), "no_proxy": options.get("no_proxy")}
+    mirror = offline.Mirror(directory, offline.settings_of(options), check=False)
     descriptor, path = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP, suffix=".tar")
     os.close(descriptor)
     try:
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # hosts of other kinds, and other runs, fill it too
-            # The standard library takes the way out of the environment.
-            with lent({name: str(value) for name, value in way.items() if value}):
-                mirror.fill(agents, [kind], carrying.locks(), tools)
+            mirror.fill(agents, [kind], carrying.locks(), tools)
             with tarfile.open(path, "w") as archive:
                 for place in dict.fromkeys(mirror.places):
                     if not place.endswith(".whl") or _fits(place, kind, python):

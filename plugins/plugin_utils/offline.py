@@ -20,7 +20,7 @@ from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from ..module_utils.agents import AGENTS
+from ..module_utils.agents import AGENTS, source_system
 from ..module_utils.agents.source_npm import Npm, tarball
 from ..module_utils.agents.source_pip import Pip
 from ..module_utils.agents.source_release import (
@@ -34,6 +34,8 @@ from ..module_utils.agents.source_release import (
 )
 from ..module_utils.agents.sources import Settings, below_mirror
 from ..module_utils.errors import OperatorError
+from ..module_utils.lending import lent
+from . import carrying
 
 _LARGEST_FILE = 1 << 29
 _LARGEST_PAGE = 1 << 25
@@ -44,8 +46,8 @@ _MACHINES = {"x86_64": "x64", "arm64": "arm64"}
 
 
 TOOLS: Mapping[str, tuple[Release, str]] = {
-    "node": (NODE, NODE_VERSION),
-    "databricks_cli": (DATABRICKS_CLI, DATABRICKS_CLI_VERSION),
+    source_system.NODE: (NODE, NODE_VERSION),
+    source_system.DATABRICKS_CLI: (DATABRICKS_CLI, DATABRICKS_CLI_VERSION),
 }
 
 
@@ -59,6 +61,20 @@ class Wanted(NamedTuple):
     variable: str
     algorithm: str
     digest: str
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """What this control node fetches with. Raises OperatorError for certificates that cannot be read."""
+    return Settings(
+        home=os.path.expanduser("~"),
+        environment=os.environ,
+        npm_registry=options.get("npm_registry"),
+        pip_index=options.get("pip_index"),
+        proxy=options.get("proxy"),
+        no_proxy=options.get("no_proxy"),
+        certificates=carrying.certificate_authority(options.get("ca_file")),
+        mirror=options.get("mirror"),
+    )
 
 
 class Mirror:
@@ -81,12 +97,13 @@ class Mirror:
         for source, version, lock in chosen:
             if isinstance(source, Npm):
                 wanted += self._of_npm(source, version, lock, platforms)
-        self._get_all(wanted)
-        for release, version in map(TOOLS.__getitem__, tools):
-            self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
-        for source, _version, lock in chosen:
-            for line in lock if isinstance(source, Pip) else ():
-                self._wheels(line)
+        with lent(self.settings.way_out):  # the standard library takes it out of the environment
+            self._get_all(wanted)
+            for release, version in map(TOOLS.__getitem__, tools):
+                self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
+            for source, _version, lock in chosen:
+                for line in lock if isinstance(source, Pip) else ():
+                    self._wheels(line)
 
     def _of_npm(self, source: Npm, version: str, lock: Mapping[str, Any], platforms: Sequence[str]) -> Iterator[Wanted]:
         variable = "coding_agents_npm_registry"

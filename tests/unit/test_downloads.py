@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from ansible import constants
@@ -30,6 +31,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.download
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying, downloads
 
+from tests import proxy
 from tests.unit.options_for import options_for
 from tests.unit.package_registry import Registry
 
@@ -106,6 +108,17 @@ def test_each_thing_is_fetched_once_for_all_hosts_and_the_next_run_fetches_nothi
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "next"))
     assert names(downloads.packed([NEEDS], given_options)) == names(first)
     assert len(vendors.asked) == asked
+
+
+def test_all_of_it_comes_by_the_way_that_the_operator_names(
+    vendors: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with proxy.running() as way:
+        downloads.packed([NEEDS], {**options(vendors, tmp_path), "proxy": way.url})
+    assert len(way.asked) == len(vendors.asked) and set(way.asked) == {urlsplit(vendors.url).netloc}
+    assert way.url not in os.environ.values(), "it was lent"
 
 
 def test_a_host_gets_what_its_kind_can_use(vendors: Registry, tmp_path: Path) -> None:
