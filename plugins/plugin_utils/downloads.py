@@ -22,6 +22,7 @@ _CACHE = os.path.join("fmapi-coding-agents", "downloads")
 _SYSTEMS = {"linux": "linux", "darwin": "macosx"}
 """As the names of wheels have them."""
 _MACHINES = {"x86_64": ("x86_64", "universal2"), "arm64": ("aarch64", "arm64", "universal2")}
+"""What names of wheels have, where that is not the kind of machine alone."""
 
 
 def packed(needed: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> str:
@@ -64,6 +65,6 @@ def _fits(wheel: str, kind: str, python: str) -> bool:
         bool(re.search(rf"(?:^|\.)(?:py{major}|cp{major}{minor}|py{major}{minor})(?:\.|$)", pythons)) or abi == "abi3"
     )
     of_platform = platforms == "any" or (
-        _SYSTEMS[system] in platforms and any(one in platforms for one in _MACHINES[machine])
+        _SYSTEMS[system] in platforms and any(one in platforms for one in _MACHINES.get(machine, (machine,)))
     )
     return of_python and of_platform

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from ..module_utils.agents import AGENTS, source_system
-from ..module_utils.agents.source_npm import Npm, tarball
+from ..module_utils.agents.source_npm import Npm, cpu_of, tarball
 from ..module_utils.agents.source_pip import Pip
 from ..module_utils.agents.source_release import (
     DATABRICKS_CLI,
@@ -41,9 +41,6 @@ _LARGEST_FILE = 1 << 29
 _LARGEST_PAGE = 1 << 25
 _AT_ONCE = 4
 _PART = 1 << 20
-_MACHINES = {"x86_64": "x64", "arm64": "arm64"}
-"""As npm calls them."""
-
 
 TOOLS: Mapping[str, tuple[Release, str]] = {
     source_system.NODE: (NODE, NODE_VERSION),
@@ -250,7 +247,8 @@ def _lock_of(name: str, version: str, locks: Mapping[str, Any]) -> Any:
 
 def _fits(entry: Mapping[str, Any], platform: str) -> bool:
     system, machine = platform.split("_", 1)
-    return system in entry.get("os", [system]) and _MACHINES[machine] in entry.get("cpu", [_MACHINES[machine]])
+    cpu = cpu_of(machine)
+    return system in entry.get("os", [system]) and cpu in entry.get("cpu", [cpu])
 
 
 def _as(base: str, index: str) -> str:

@@ -143,6 +143,17 @@ def test_a_wheel_is_told_by_its_name(wheel: str, fits: bool) -> None:
     assert downloads._fits(f"pypi/simple/a/{wheel}", "linux_x86_64", "3.11") is fits
 
 
+def test_a_kind_of_machine_for_which_no_agent_has_a_program_gets_what_is_for_all(
+    vendors: Registry, tmp_path: Path
+) -> None:
+    needed = {**NEEDS, "tools": [], "platform": "linux_ppc64le"}
+    found = names(downloads.packed([needed], options(vendors, tmp_path)))
+    assert found == sorted(
+        [f"npm/{TARBALL}", "pypi/simple/hermes-agent/index.html", f"pypi/simple/hermes-agent/{WHEELS[0]}"]
+    )
+    assert downloads._fits("a/a-1-cp311-cp311-manylinux2014_ppc64le.whl", "linux_ppc64le", "3.11")
+
+
 def test_what_is_not_as_our_lock_has_it_is_refused_with_the_cause_and_not_kept(
     vendors: Registry, tmp_path: Path
 ) -> None:
