@@ -111,7 +111,8 @@ class Mirror:
                 raise OperatorError(
                     f"cannot be prepared for {platform}: our lock has no program of it for that platform",
                     f"{source.package}@{version}",
-                    "Leave it out of coding_agents_agents, or the platform out of coding_agents_offline_platforms",
+                    "Leave it out of coding_agents_agents, or let such hosts fetch it: take the platform out of"
+                    " coding_agents_offline_platforms, or set coding_agents_download_on to host for them",
                 )
         for place, entry in lock.items():
             if any(_fits(entry, platform) for platform in platforms):
