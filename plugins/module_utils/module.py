@@ -165,13 +165,12 @@ def _leaving(owners: list[Owner], options: dict[str, Any]) -> tuple[list[Owner],
     """Who has what the wanted scope replaces, and whose home does not tell. A way back that names nobody takes along what is the
     machine's, as far as it may.
     """
-    if options.get("state") == "absent" and options["scope"] != MACHINE:
-        everything = not options["users"] and not options["home"] and os.geteuid() == 0
-        return (machine_of_other_scope(owners) if everything else []), []
-    if options.get("state") == "absent":
-        return [], []
+    gives_back = options.get("state") == "absent"
     if options["scope"] != MACHINE:
-        return machine_of_other_scope(owners), []
+        some = gives_back and (options["users"] or options["home"] or os.geteuid() != 0)
+        return ([] if some else machine_of_other_scope(owners)), []
+    if gives_back:
+        return [], []
     from .engine import owners as several
 
     return several.with_ledger(options["carried"]["silent_homes"])
