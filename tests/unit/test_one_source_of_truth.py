@@ -15,8 +15,9 @@ import pytest
 import yaml
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as host_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing, version
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, programs
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_release import NODE_VERSION
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import GROUPS, VARIABLES
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
@@ -71,6 +72,10 @@ def test_what_a_workflow_names_is_there(workflow: Path) -> None:
 
 def test_the_example_of_a_source_that_is_passed_over_has_the_version_that_is_fetched() -> None:
     assert f"\nNode.js {NODE_VERSION} fetched (not from" in (ROOT / "docs" / "toolchain.md").read_text(encoding="utf-8")
+
+
+def test_agents_and_the_databricks_cli_are_looked_for_in_the_same_usual_places() -> None:
+    assert set(programs.USUAL_DIRECTORIES) == set(user_sign_in._USUAL_DIRECTORIES)
 
 
 def _agree(documented: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:
