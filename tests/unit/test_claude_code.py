@@ -329,7 +329,7 @@ def test_of_another_proxy_only_what_outranks_the_settings_is_told() -> None:
 
 def project_problems(home: Path, project: Path, name: str, settings: dict[str, Any], **own: str) -> list[str]:
     """What the doctor says when Claude Code has noted a project with these settings."""
-    (home / ".claude.json").write_text(json.dumps({"projects": {str(project): {}}}))
+    (home / ".claude.json").write_text(json.dumps({"projects": {str(project): {"history": ["much"] * 200_000}}}))
     file = project / ".claude" / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(settings))

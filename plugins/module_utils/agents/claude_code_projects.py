@@ -18,6 +18,8 @@ from .. import careful
 from .base import Problem
 
 _MOST_PROJECTS = 200
+_MOST_BYTES = 1 << 25
+"""What Claude Code notes of projects grows with them, over a mebibyte."""
 _NAMES = ("settings.json", "settings.local.json")
 
 
@@ -55,7 +57,7 @@ def _keys_in(path: str, url: str, helper: str, leads_away: Callable[[str, object
 def read_object(path: str) -> dict[str, Any]:
     """What a file of JSON holds; nothing where that cannot be told."""
     try:
-        found = json.loads(careful.read(path).decode("utf-8-sig"))
+        found = json.loads(careful.read(path, _MOST_BYTES).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
