@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Archives in the layout in which vendors publish them, for a server of the tests to give.
 
-``python -m tests.releases DIRECTORY`` puts those in a directory that a server of files gives.
+``python -m tests.releases publish DIRECTORY`` puts those in a directory that a server of files gives; ``collections DIRECTORY`` makes
+a collection there whose lock has them, and prints the path by which Ansible finds it.
 """
 
 from __future__ import annotations
@@ -144,7 +145,6 @@ def publish_databricks_cli(server: Server, version: str, directory: Path) -> str
 
 
 def main(verb: str, directory: Path) -> None:
-    """``publish``: what a vendor would, below a directory; ``collections``: print where a collection is that knows those archives."""
     content = real_node(NODE_VERSION)
     if verb == "publish":
         publish_node(Folder(directory), NODE_VERSION, content)

@@ -11,10 +11,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.agents.sources import Settings
+from ..module_utils.agents.source_system import DATABRICKS_CLI
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
-from ..module_utils.lending import lent
 from ..module_utils.options.values import as_boolean, as_list, as_mapping
 from ..modules.offline_mirror import SPEC
 from ..plugin_utils import carrying, offline
@@ -47,22 +46,11 @@ class ActionModule(ActionBase):
             raise OperatorError("is not set", "coding_agents_offline_directory", "Name the directory to fill")
         directory = os.path.abspath(os.path.expanduser(str(options["offline_directory"])))
         names = [str(one) for one in as_list(options["agents"]) or ()]
-        settings = Settings(
-            home=os.path.expanduser("~"),
-            environment=os.environ,
-            npm_registry=options["npm_registry"],
-            pip_index=options["pip_index"],
-            certificates=carrying.certificate_authority(options["ca_file"]),
-            mirror=options["mirror"],
-        )
-        mirror = offline.Mirror(directory, settings, bool(self._task.check_mode))
+        mirror = offline.Mirror(directory, offline.settings_of(options), bool(self._task.check_mode))
         versions = offline.versions_of(names, as_mapping(options["cli_versions"]) or {})
         platforms = [str(one) for one in as_list(options["offline_platforms"]) or ()]
-        # The standard library takes the way out of the environment.
-        way = {"https_proxy": options["proxy"], "http_proxy": options["proxy"], "no_proxy": options["no_proxy"]}
-        with lent({name: value for name, value in way.items() if value}):
-            wanted = as_boolean(options["offline_databricks_cli"]) is True
-            mirror.fill(versions, platforms, carrying.locks(), ["node", *(["databricks_cli"] if wanted else [])])
+        tools = [one for one in offline.TOOLS if one != DATABRICKS_CLI or as_boolean(options["offline_databricks_cli"])]
+        mirror.fill(versions, platforms, carrying.locks(), tools)
         fetched = sorted(mirror.fetched)
         after = "".join(f"{one}\n" for one in fetched)
         shown = {"before": "", "after": after, "before_header": directory, "after_header": directory}

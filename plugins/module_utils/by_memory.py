@@ -59,6 +59,14 @@ def _may_change(owner: Owner) -> bool:
     return not owner.is_machine or os.geteuid() == 0
 
 
+def downloads(owner: Owner, options: Options, how: How) -> dict[str, Any]:
+    """What the control node is to fetch before a repair, where the rollout was told that it does; nothing where all is there."""
+    known = remembered(owner)
+    _check_version(known, bool(options.get("upgrade")))
+    wanted = wanted_options(owner, known, options["carried"], options["carried"].get("defaults") or {})
+    return rollout.downloads(owner, wanted, how) if wanted.get("download_on") == "controller" else {}
+
+
 def wanted_options(owner: Owner, known: Remembered, carried: Mapping[str, Any], defaults: Options) -> dict[str, Any]:
     """The options of the rollout that is remembered. Raises OperatorError."""
     return options_of(owner, known, {**carried, "forgotten": SECRETS}, defaults, _may_change(owner))
@@ -151,9 +159,15 @@ def doctor_options(owner: Owner, prompt: bool) -> dict[str, Any]:
 
 
 def repair_here(owner: Owner, check: bool) -> dict[str, Any]:
-    """:func:`repair` by the program that stands here."""
-    carried = {"program_sha256": program_here(owner)}
-    return repair(owner, {"carried": carried}, How(check=check))
+    """:func:`repair` by the program that stands here. Raises OperatorError, too, where only the control node can bring what lacks."""
+    options = {"carried": {"program_sha256": program_here(owner)}}
+    if not check and downloads(owner, options, How()):
+        raise OperatorError(
+            "lacks a program that the control node fetches for it (coding_agents_download_on)",
+            "this host",
+            "Ask for the playbook repair",
+        )
+    return repair(owner, options, How(check=check))
 
 
 def withdrawal_options(owner: Owner) -> dict[str, Any]:

@@ -34,6 +34,7 @@ _NO_LIBRARIES = {"needs_libraries": True}
 _CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_downloads")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _LISTING = "listing.list_artifacts"
+_REPAIR = "by_memory.repair"
 _SCOPED = ("look", _LISTING, *_CHANGING)
 """Of these, what the other scope holds is a part: no key is in both."""
 _JOINED = (
@@ -84,8 +85,8 @@ def run() -> None:
         done = _lacking([*owners, *leaving], carried) if not finds_failures else []
         if not done and verb in _CHANGING:
             done = _unread(owners, options, how) or _unread(leaving, {**options, "state": "absent"}, how)
-        if not done and verb in _CHANGING:
-            done = _undelivered(owners, options, how)
+        if not done:
+            done = _undelivered(owners, verb, options, how)
         if not done:
             done = _each(owners, lambda one: _work(check_home(one), verb, options, how))
             # What is new stands before what it replaces goes; where it could not be brought, the old one stays.
@@ -165,13 +166,12 @@ def _leaving(owners: list[Owner], options: dict[str, Any]) -> tuple[list[Owner],
     """Who has what the wanted scope replaces, and whose home does not tell. A way back that names nobody takes along what is the
     machine's, as far as it may.
     """
-    if options.get("state") == "absent" and options["scope"] != MACHINE:
-        everything = not options["users"] and not options["home"] and os.geteuid() == 0
-        return (machine_of_other_scope(owners) if everything else []), []
-    if options.get("state") == "absent":
-        return [], []
+    gives_back = options.get("state") == "absent"
     if options["scope"] != MACHINE:
-        return machine_of_other_scope(owners), []
+        some = gives_back and (options["users"] or options["home"] or os.geteuid() != 0)
+        return ([] if some else machine_of_other_scope(owners)), []
+    if gives_back:
+        return [], []
     from .engine import owners as several
 
     return several.with_ledger(options["carried"]["silent_homes"])
@@ -204,17 +204,19 @@ def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done
     return done if any(one.result for one in done) else []
 
 
-def _undelivered(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done]:
+def _undelivered(owners: list[Owner], verb: str, options: dict[str, Any], how: How) -> list[Done]:
     """The same where the control node is to fetch for hosts, and has not been told yet what this one lacks."""
     carried = options["carried"]
-    if how.check or options.get("download_on") != "controller":
+    # Of a repair, the host alone knows what the rollout was told.
+    asks = "by_memory.downloads" if verb == _REPAIR else "downloads" if verb in _CHANGING else ""
+    if how.check or not asks or (verb != _REPAIR and options.get("download_on") != "controller"):
         return []
     if "downloads" in carried:
         # Before anybody's work begins: the directory that it is in is for who this call runs as.
         carried["downloads_descriptor"] = os.open(carried["downloads"], os.O_RDONLY | os.O_CLOEXEC)
         return []
     looked = How(True, how.diff, how.verbose)
-    done = _each(owners, lambda one: _work(check_home(one), "downloads", options, looked))
+    done = _each(owners, lambda one: _work(check_home(one), asks, options, looked))
     return done if any(one.result for one in done) else []
 
 

@@ -76,6 +76,9 @@ PLATFORMS: Mapping[str, Platform] = {
     ),
 }
 
+_MACHINES = {"amd64": "x86_64", "aarch64": "arm64"}
+"""Other names of the same."""
+
 _FAMILIES = (
     ("debian", ("debian", "ubuntu")),
     ("redhat", ("rhel", "fedora", "centos")),
@@ -91,6 +94,12 @@ WSL_VARIABLE = "WSL_DISTRO_NAME"
 
 _OF_WINDOWS = re.compile(r"(.*/)[a-z]/windows(/|$)", re.IGNORECASE)
 _USUAL_MOUNTS = "/mnt/"
+
+
+def machine_of(told: str) -> str:
+    """What kind of machine it is, by the name that its system tells."""
+    machine = told.lower()
+    return _MACHINES.get(machine, machine)
 
 
 def platform_of(system: str, kernel_release: str, environment: Mapping[str, str], os_release: str = "") -> str:

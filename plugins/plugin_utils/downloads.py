@@ -15,17 +15,16 @@ from typing import Any
 
 from ansible import constants
 
-from ..module_utils.agents.sources import Settings
 from ..module_utils.errors import OperatorError
-from ..module_utils.lending import lent
 from . import carrying, offline, run_store
 
 _CACHE = os.path.join("fmapi-coding-agents", "downloads")
-_WAYS = ("mirror", "npm_registry", "pip_index", "ca_file", "proxy", "no_proxy")
+WAYS = ("mirror", "npm_registry", "pip_index", "ca_file", "proxy", "no_proxy")
 """Options that say where something is fetched, which hosts of one run may have different."""
 _SYSTEMS = {"linux": "linux", "darwin": "macosx"}
 """As the names of wheels have them."""
 _MACHINES = {"x86_64": ("x86_64", "universal2"), "arm64": ("aarch64", "arm64", "universal2")}
+"""What names of wheels have, where that is not the kind of machine alone."""
 
 
 def packed(needed: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> str:
@@ -36,31 +35,20 @@ def packed(needed: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> s
     agents = {name: str(version) for one in needed for name, version in one["agents"].items()}
     tools = sorted({tool for one in needed for tool in one["tools"]})
     kind, python = str(needed[0]["platform"]), str(needed[0]["python"])
-    key = ["downloads", agents, tools, kind, python, [options.get(name) for name in _WAYS]]
+    key = ["downloads", agents, tools, kind, python, [options.get(name) for name in WAYS]]
     return str(run_store.once(key, lambda: _packed(agents, tools, kind, python, options)))
 
 
 def _packed(agents: Mapping[str, str], tools: Sequence[str], kind: str, python: str, options: Mapping[str, Any]) -> str:
     directory = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), _CACHE)
-    settings = Settings(
-        home=os.path.expanduser("~"),
-        environment=os.environ,
-        npm_registry=options.get("npm_registry"),
-        pip_index=options.get("pip_index"),
-        certificates=carrying.certificate_authority(options.get("ca_file")),
-        mirror=options.get("mirror"),
-    )
-    mirror = offline.Mirror(directory, settings, check=False)
-    way = {"https_proxy": options.get("proxy"), "http_proxy": options.get("proxy"), "no_proxy": options.get("no_proxy")}
+    mirror = offline.Mirror(directory, offline.settings_of(options), check=False)
     descriptor, path = tempfile.mkstemp(dir=constants.DEFAULT_LOCAL_TMP, suffix=".tar")
     os.close(descriptor)
     try:
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # hosts of other kinds, and other runs, fill it too
-            # The standard library takes the way out of the environment.
-            with lent({name: str(value) for name, value in way.items() if value}):
-                mirror.fill(agents, [kind], carrying.locks(), tools)
+            mirror.fill(agents, [kind], carrying.locks(), tools)
             with tarfile.open(path, "w") as archive:
                 for place in dict.fromkeys(mirror.places):
                     if not place.endswith(".whl") or _fits(place, kind, python):
@@ -79,6 +67,6 @@ def _fits(wheel: str, kind: str, python: str) -> bool:
         bool(re.search(rf"(?:^|\.)(?:py{major}|cp{major}{minor}|py{major}{minor})(?:\.|$)", pythons)) or abi == "abi3"
     )
     of_platform = platforms == "any" or (
-        _SYSTEMS[system] in platforms and any(one in platforms for one in _MACHINES[machine])
+        _SYSTEMS[system] in platforms and any(one in platforms for one in _MACHINES.get(machine, (machine,)))
     )
     return of_python and of_platform

@@ -100,6 +100,10 @@ class HostAction(ActionBase):
             result = {"failed": True, **defect(error)}
         return self._reported(result, answer, variables)
 
+    def ways_of(self, options: Mapping[str, Any], variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options that say where and how the control node fetches for a host."""
+        return options
+
     def told(self, result: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """What a subclass makes of the module's result on the control node."""
         return result
@@ -192,7 +196,7 @@ class HostAction(ActionBase):
                 run_store.note(host, "needs_libraries", True)
                 libraries = True
             elif needs_downloads and not delivery:
-                delivery, libraries = downloads.packed(needs_downloads, options), True
+                delivery, libraries = downloads.packed(needs_downloads, self.ways_of(options, variables)), True
             else:
                 return result
 

@@ -20,8 +20,8 @@ from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
-from ..module_utils.agents import AGENTS
-from ..module_utils.agents.source_npm import Npm, tarball
+from ..module_utils.agents import AGENTS, source_system
+from ..module_utils.agents.source_npm import Npm, cpu_of, tarball
 from ..module_utils.agents.source_pip import Pip
 from ..module_utils.agents.source_release import (
     DATABRICKS_CLI,
@@ -34,18 +34,17 @@ from ..module_utils.agents.source_release import (
 )
 from ..module_utils.agents.sources import Settings, below_mirror
 from ..module_utils.errors import OperatorError
+from ..module_utils.lending import lent
+from . import carrying
 
 _LARGEST_FILE = 1 << 29
 _LARGEST_PAGE = 1 << 25
 _AT_ONCE = 4
 _PART = 1 << 20
-_MACHINES = {"x86_64": "x64", "arm64": "arm64"}
-"""As npm calls them."""
-
 
 TOOLS: Mapping[str, tuple[Release, str]] = {
-    "node": (NODE, NODE_VERSION),
-    "databricks_cli": (DATABRICKS_CLI, DATABRICKS_CLI_VERSION),
+    source_system.NODE: (NODE, NODE_VERSION),
+    source_system.DATABRICKS_CLI: (DATABRICKS_CLI, DATABRICKS_CLI_VERSION),
 }
 
 
@@ -59,6 +58,20 @@ class Wanted(NamedTuple):
     variable: str
     algorithm: str
     digest: str
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    """What this control node fetches with. Raises OperatorError for certificates that cannot be read."""
+    return Settings(
+        home=os.path.expanduser("~"),
+        environment=os.environ,
+        npm_registry=options.get("npm_registry"),
+        pip_index=options.get("pip_index"),
+        proxy=options.get("proxy"),
+        no_proxy=options.get("no_proxy"),
+        certificates=carrying.certificate_authority(options.get("ca_file")),
+        mirror=options.get("mirror"),
+    )
 
 
 class Mirror:
@@ -81,12 +94,13 @@ class Mirror:
         for source, version, lock in chosen:
             if isinstance(source, Npm):
                 wanted += self._of_npm(source, version, lock, platforms)
-        self._get_all(wanted)
-        for release, version in map(TOOLS.__getitem__, tools):
-            self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
-        for source, _version, lock in chosen:
-            for line in lock if isinstance(source, Pip) else ():
-                self._wheels(line)
+        with lent(self.settings.way_out):  # the standard library takes it out of the environment
+            self._get_all(wanted)
+            for release, version in map(TOOLS.__getitem__, tools):
+                self._release(release, version, platforms, locks.get(f"{release.package}@{version}", {}))
+            for source, _version, lock in chosen:
+                for line in lock if isinstance(source, Pip) else ():
+                    self._wheels(line)
 
     def _of_npm(self, source: Npm, version: str, lock: Mapping[str, Any], platforms: Sequence[str]) -> Iterator[Wanted]:
         variable = "coding_agents_npm_registry"
@@ -97,7 +111,8 @@ class Mirror:
                 raise OperatorError(
                     f"cannot be prepared for {platform}: our lock has no program of it for that platform",
                     f"{source.package}@{version}",
-                    "Leave it out of coding_agents_agents, or the platform out of coding_agents_offline_platforms",
+                    "Leave it out of coding_agents_agents, or let such hosts fetch it: take the platform out of"
+                    " coding_agents_offline_platforms, or set coding_agents_download_on to host for them",
                 )
         for place, entry in lock.items():
             if any(_fits(entry, platform) for platform in platforms):
@@ -233,7 +248,8 @@ def _lock_of(name: str, version: str, locks: Mapping[str, Any]) -> Any:
 
 def _fits(entry: Mapping[str, Any], platform: str) -> bool:
     system, machine = platform.split("_", 1)
-    return system in entry.get("os", [system]) and _MACHINES[machine] in entry.get("cpu", [_MACHINES[machine]])
+    cpu = cpu_of(machine)
+    return system in entry.get("os", [system]) and cpu in entry.get("cpu", [cpu])
 
 
 def _as(base: str, index: str) -> str:

@@ -496,7 +496,7 @@ def _in_home(path: str) -> str:
 
 
 def skill_places() -> str:
-    """Agent by agent: where skills of ours stand, and by which name a person calls the first of them."""
+    """Agent by agent: where skills of ours stand."""
     rows = []
     for name, agent in AGENTS.items():
         places = [_skill_place(agent, _OWNER), _skill_place(agent, _MACHINE) if agent.machine_scope else ""]

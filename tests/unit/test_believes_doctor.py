@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import Owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import model_services
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings, person
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.agent_settings import AgentSettings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import config_of
@@ -162,7 +163,7 @@ def test_a_listing_of_many_pages_ends(owner: Owner, workspace: Workspace, monkey
 
     monkeypatch.setattr(examination, "get", get)
     assert agent_settings._model_service(examination, "system.ai.none").status == "FAIL"
-    assert len(pages) == agent_settings._MOST_PAGES and pages[1].endswith("&page_token=x%20y")
+    assert len(pages) == model_services._MOST_PAGES and pages[1].endswith("&page_token=x%20y")
 
 
 # -- the prompt --------------------------------------------------------------------------------------------------------

@@ -327,6 +327,46 @@ def test_of_another_proxy_only_what_outranks_the_settings_is_told() -> None:
     assert not CLAUDE.problems(ours._replace(no_proxy=None), {"no_proxy": "b.example"}, "")
 
 
+def project_problems(home: Path, project: Path, name: str, settings: dict[str, Any], **own: str) -> list[str]:
+    """What the doctor says when Claude Code has noted a project with these settings."""
+    (home / ".claude.json").write_text(json.dumps({"projects": {str(project): {"history": ["much"] * 200_000}}}))
+    file = project / ".claude" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(settings))
+    options = OPTIONS._replace(owner=Owner("ada", 1000, 1000, str(home)), own=own)
+    return [one.what for one in CLAUDE.problems(options, {}, "")]
+
+
+@pytest.mark.parametrize("where", ["src/shop", "."], ids=["a project", "the home"])
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"apiKeyHelper": "echo theirs"}, "apiKeyHelper"),
+        ({"env": {"ANTHROPIC_BASE_URL": "https://api.example.com"}}, "env.ANTHROPIC_BASE_URL"),
+        *(({"env": {name: "1"}}, f"env.{name}") for name in NEUTRALIZED),
+    ],
+    ids=str,
+)
+def test_what_takes_a_project_away_from_the_workspace_is_told(
+    tmp_path: Path, where: str, settings: dict[str, Any], key: str
+) -> None:
+    project = tmp_path / where
+    (said,) = project_problems(tmp_path, project, "settings.local.json", settings)
+    assert said.startswith(f"{project / '.claude/settings.local.json'} sets {key}: ")
+
+
+def test_a_project_that_stays_with_the_workspace_is_not_told(tmp_path: Path) -> None:
+    ours = {"apiKeyHelper": shlex.quote(OPTIONS.token_helper), "env": {**environment(), "CLAUDE_CODE_USE_VERTEX": "0"}}
+    assert project_problems(tmp_path, tmp_path / "src", "settings.json", ours) == []
+    assert project_problems(tmp_path / "src", tmp_path, "settings.json", {"apiKeyHelper": "echo theirs"}) == []
+
+
+def test_our_own_settings_in_a_project_are_not_told_of_twice(tmp_path: Path) -> None:
+    theirs = {"apiKeyHelper": "echo theirs"}
+    options = {"settings_location": str(tmp_path / "src")}
+    assert project_problems(tmp_path, tmp_path / "src", "settings.json", theirs, **options) == []
+
+
 def test_without_a_ledger_the_wish_to_ask_for_models_is_taken_for_ours() -> None:
     key = ("env", "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY")
     document = JsonDocument(bring(b"{}", own={"gateway_model_discovery": True}).after or b"")

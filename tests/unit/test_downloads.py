@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from ansible import constants
@@ -30,6 +31,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.download
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying, downloads
 
+from tests import proxy
 from tests.unit.options_for import options_for
 from tests.unit.package_registry import Registry
 
@@ -115,6 +117,17 @@ def test_where_another_host_is_to_fetch_in_vain_does_not_matter_to_this_one(vend
     assert NODE_PLACE in names(downloads.packed([NEEDS], given_options))
 
 
+def test_all_of_it_comes_by_the_way_that_the_operator_names(
+    vendors: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with proxy.running() as way:
+        downloads.packed([NEEDS], {**options(vendors, tmp_path), "proxy": way.url})
+    assert len(way.asked) == len(vendors.asked) and set(way.asked) == {urlsplit(vendors.url).netloc}
+    assert way.url not in os.environ.values(), "it was lent"
+
+
 def test_a_host_gets_what_its_kind_can_use(vendors: Registry, tmp_path: Path) -> None:
     place = "pypi/simple/hermes-agent/"
     found = names(downloads.packed([NEEDS], options(vendors, tmp_path)))
@@ -135,6 +148,17 @@ def test_a_host_gets_what_its_kind_can_use(vendors: Registry, tmp_path: Path) ->
 )
 def test_a_wheel_is_told_by_its_name(wheel: str, fits: bool) -> None:
     assert downloads._fits(f"pypi/simple/a/{wheel}", "linux_x86_64", "3.11") is fits
+
+
+def test_a_kind_of_machine_for_which_no_agent_has_a_program_gets_what_is_for_all(
+    vendors: Registry, tmp_path: Path
+) -> None:
+    needed = {**NEEDS, "tools": [], "platform": "linux_ppc64le"}
+    found = names(downloads.packed([needed], options(vendors, tmp_path)))
+    assert found == sorted(
+        [f"npm/{TARBALL}", "pypi/simple/hermes-agent/index.html", f"pypi/simple/hermes-agent/{WHEELS[0]}"]
+    )
+    assert downloads._fits("a/a-1-cp311-cp311-manylinux2014_ppc64le.whl", "linux_ppc64le", "3.11")
 
 
 def test_what_is_not_as_our_lock_has_it_is_refused_with_the_cause_and_not_kept(

@@ -15,7 +15,9 @@ import pytest
 import yaml
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import module as host_module
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing, version
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS, programs
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_release import NODE_VERSION
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import user_sign_in
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import GROUPS, VARIABLES
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import PARTS
 
@@ -57,6 +59,23 @@ def test_the_readme_names_every_agent_in_its_first_lines() -> None:
 def test_each_scenario_of_molecule_proves_a_claim_about_platforms_and_each_claim_has_its_scenario() -> None:
     named = re.findall(r"/tree/main/molecule/(\w+)\)", (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8"))
     assert sorted(named) == sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+
+
+@pytest.mark.parametrize("workflow", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda path: path.stem)
+def test_what_a_workflow_names_is_there(workflow: Path) -> None:
+    said = workflow.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/])(?:tests|\.ci)/[\w./]+", said)
+    assert named and [one for one in named if not (ROOT / one).exists()] == []
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"run: make ([\w-]+)", said)) <= set(targets)
+
+
+def test_the_example_of_a_source_that_is_passed_over_has_the_version_that_is_fetched() -> None:
+    assert f"\nNode.js {NODE_VERSION} fetched (not from" in (ROOT / "docs" / "toolchain.md").read_text(encoding="utf-8")
+
+
+def test_agents_and_the_databricks_cli_are_looked_for_in_the_same_usual_places() -> None:
+    assert set(programs.USUAL_DIRECTORIES) == set(user_sign_in._USUAL_DIRECTORIES)
 
 
 def _agree(documented: Mapping[str, Any], spec: Mapping[str, Any], where: str) -> None:

@@ -23,7 +23,6 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import 
     base,
     programs,
     source_distribution,
-    source_homebrew,
     source_release,
     source_system,
 )
@@ -116,7 +115,6 @@ def host(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", str(tmp_path / "tools"))
     for module in (base, programs):
         monkeypatch.setattr(module, "USUAL_DIRECTORIES", ())
-    monkeypatch.setattr(source_homebrew, "USUAL_DIRECTORIES", ())
     monkeypatch.setattr(user_sign_in, "_USUAL_DIRECTORIES", ())
     monkeypatch.setattr(fetched, "locks", dict)
     return Host(home, registry)

@@ -292,25 +292,18 @@ class ClaudeCode(Agent):
     def problems(self, options: AgentOptions, environment: Mapping[str, str], version: str) -> list[Problem]:
         models = list(self.models(options.models).values())
         outranking = (*_NEUTRALIZED, *_OUTRANKING)
-        ours = self._environment(options)
+        ours, settings_file = self._environment(options), self._settings_file(options)
         managed = claude_code_managed.problems(
             ours, options.token_helper, models, outranking, version or self.pinned_version
         )
         return [
             *_proxy_problems(options, environment),
             *managed,
-            *claude_code_projects.problems(options.owner, ours),
-            *self._leftovers(options),
+            *claude_code_projects.problems(
+                options.owner.home, settings_file, ours["ANTHROPIC_BASE_URL"], options.token_helper, _leads_away
+            ),
+            *_leftovers(settings_file),
         ]
-
-    def _leftovers(self, options: AgentOptions) -> list[Problem]:
-        """Hooks of a proxy on the host, which nothing asks any more."""
-        path = self._settings_file(options)
-        hooks = json.dumps(claude_code_projects.read_object(path).get("hooks"))
-        if "databricks-claude hooks" not in hooks:
-            return []
-        what = f"{path} has hooks of databricks-claude, which start a proxy that nobody asks any more"
-        return [Problem("WARN", what, "Take them out: databricks-claude --uninstall-hooks")]
 
     prompt_tokens = 1_000
 
@@ -341,6 +334,19 @@ class ClaudeCode(Agent):
         version = os.path.basename(os.path.realpath(program))
         known = re.fullmatch(r"\d+\.\d+\.\d+", version) is not None
         return FoundCli(program, version, "installer") if known else super()._other_install(program)
+
+
+def _leads_away(variable: str, value: object) -> bool:
+    return variable in _NEUTRALIZED and claude_code_managed.is_on(value)
+
+
+def _leftovers(path: str) -> list[Problem]:
+    """Hooks of a proxy on the host, which nothing asks any more."""
+    hooks = json.dumps(claude_code_projects.read_object(path).get("hooks"))
+    if "databricks-claude hooks" not in hooks:
+        return []
+    what = f"{path} has hooks of databricks-claude, which start a proxy that nobody asks any more"
+    return [Problem("WARN", what, "Take them out: databricks-claude --uninstall-hooks")]
 
 
 def _result(stdout: str) -> dict[str, Any]:

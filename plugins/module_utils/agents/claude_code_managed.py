@@ -83,7 +83,7 @@ def problems(
     managed = Managed()
     values, say = managed.values, managed.say
     for name in outranking:
-        if str(values.get(f"env.{name}") or "").lower() not in _OFF:
+        if is_on(values.get(f"env.{name}")):
             say("FAIL", f"env.{name}", "it outranks the person's settings")
     for key in ("forceLoginMethod", "forceLoginOrgUUID"):
         if values.get(key):
@@ -110,6 +110,11 @@ def problems(
         if name != "ANTHROPIC_BASE_URL" and values.get(f"env.{name}", value) != value:
             say("WARN", f"env.{name}", "it wins over what the rollout wrote")
     return managed.problems
+
+
+def is_on(value: object) -> bool:
+    """Whether Claude Code takes a variable with this value for set."""
+    return str(value or "").lower() not in _OFF
 
 
 def refused_models(settings: Mapping[str, Any], models: Sequence[str]) -> list[str]:

@@ -70,13 +70,6 @@ _ENTRY_POINTS = f"""\
 """
 """Which of a package's modules are plugins."""
 _MODULE = f"{_PLUGIN}.py"
-_USERS = ("plugin.yaml", "__init__.py")
-_CODE_TITLE, _ABOUT_TITLE = "plugin that asks the token helper", "plugin's description"
-_TITLES = {
-    "__init__.py": _CODE_TITLE,
-    _MODULE: _CODE_TITLE,
-    **dict.fromkeys(("plugin.yaml", "METADATA", "entry_points.txt"), _ABOUT_TITLE),
-}
 _MODULES = "PYTHONPATH"
 """Directories in which Python looks for modules."""
 
@@ -237,7 +230,7 @@ class Hermes(Agent):
             mode=0o600,
         )
         plugin = [
-            whole_file(path, COMPONENT, text.encode(), _TITLES[os.path.basename(path)])
+            whole_file(path, COMPONENT, text.encode(), _plugin_title(path))
             for path, text in _plugin_files(options.owner, options.token_helper).items()
         ]
         return [*plugin, config]
@@ -329,9 +322,14 @@ def _texts(token_helper: str) -> dict[str, str]:
 
 def _plugin_files(owner: Owner, token_helper: str) -> dict[str, str]:
     """What a user's directory of plugins has, or a Python package, by path."""
-    names = (f"{_PACKAGE}/METADATA", f"{_PACKAGE}/entry_points.txt", _MODULE) if owner.is_machine else _USERS
+    of_a_package = (f"{_PACKAGE}/METADATA", f"{_PACKAGE}/entry_points.txt", _MODULE)
+    names = of_a_package if owner.is_machine else ("plugin.yaml", "__init__.py")
     texts = _texts(token_helper)
     return {os.path.join(_plugin(owner), name): texts[os.path.basename(name)] for name in names}
+
+
+def _plugin_title(path: str) -> str:
+    return "plugin that asks the token helper" if path.endswith(".py") else "plugin's description"
 
 
 def _listed(models: Mapping[str, str]) -> list[str]:

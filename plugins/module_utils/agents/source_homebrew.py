@@ -16,7 +16,6 @@ from . import source_system
 from .source_system import DATABRICKS_CLI, NODE, Offer, PackageManager
 from .sources import Settings
 
-USUAL_DIRECTORIES = ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin")
 _NODE = "22"
 """The line of Node.js whose formula is asked for: each version of it is new enough for each pinned agent."""
 _TAP = "databricks/tap"
@@ -116,7 +115,7 @@ class Homebrew(PackageManager):
 
     @staticmethod
     def _program(settings: Settings) -> str | None:
-        return shutil.which("brew", path=os.pathsep.join((settings.path, *USUAL_DIRECTORIES)))
+        return shutil.which("brew", path=settings.path)
 
 
 HOMEBREW = Homebrew()

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from .. import careful, processes
 from ..errors import OperatorError
+from ..platforms import machine_of
 from .sources import (
     ANSWER_SECONDS,
     MIRROR,
@@ -403,10 +404,14 @@ def _require_published(what: str, lock: Mapping[str, Any], cache: str, directory
                 raise OperatorError(problem, what, way_out)
 
 
+def cpu_of(machine: str) -> str:
+    """A kind of machine as npm calls it."""
+    return {"x86_64": "x64"}.get(machine, machine)
+
+
 def _is_for_this_platform(entry: Mapping[str, Any]) -> bool:
     """As far as that can be told: for another C library, and where two will do, npm chooses."""
-    machine = platform.machine().lower()
-    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine, machine)
+    machine = cpu_of(machine_of(platform.machine()))
     here = sys.platform in entry.get("os", [sys.platform]) and machine in entry.get("cpu", [machine])
     return here and "libc" not in entry and not entry.get("peer")
 

@@ -27,6 +27,7 @@ from typing import IO, Any, NamedTuple
 
 from .. import careful, web
 from ..errors import OperatorError
+from ..platforms import machine_of
 from .sources import (
     ANSWER_SECONDS,
     MIRROR,
@@ -93,8 +94,7 @@ class Release(Source):
 
     def archive(self, version: str) -> str:
         """The name of the archive for this host. Raises OperatorError where its vendor has none."""
-        system, machine = platform.system().lower(), platform.machine().lower()
-        machine = {"amd64": "x86_64", "aarch64": "arm64"}.get(machine, machine)
+        system, machine = platform.system().lower(), machine_of(platform.machine())
         musl = self._needs_glibc and system == "linux" and bool(glob.glob("/lib/ld-musl-*"))
         if system not in ("linux", "darwin") or machine not in self.machines or musl:
             here = f"{platform.system()} on {machine}{' with musl' if musl else ''}"

@@ -113,6 +113,13 @@ class Settings(NamedTuple):
             found = os.pathsep.join(given)
         return os.pathsep.join((self.node, found)) if self.node else found
 
+    @property
+    def way_out(self) -> dict[str, str]:
+        """Through the proxy, as variables for programs that take it from there."""
+        ways = {"https_proxy": self.proxy, "http_proxy": self.proxy, "no_proxy": self.no_proxy}
+        given = {name: value for name, value in ways.items() if value}
+        return {**given, **{name.upper(): value for name, value in given.items()}}
+
 
 class Source:
     """A package, and how to get it."""
@@ -315,12 +322,9 @@ def quoted(output: str) -> str:
 def environment_for(settings: Settings, scratch: str) -> dict[str, str]:
     """The least that a program needs, with the way through the proxy."""
     environment = {name: value for name, value in settings.environment.items() if _PASSED_ON.fullmatch(name)}
-    ways = {"https_proxy": settings.proxy, "http_proxy": settings.proxy, "no_proxy": settings.no_proxy}
-    for name, value in ways.items():
-        if value:
-            environment.update({name: value, name.upper(): value})
     return {
         **environment,
+        **settings.way_out,
         "PATH": settings.path,
         "HOME": settings.home,
         "TMPDIR": scratch,

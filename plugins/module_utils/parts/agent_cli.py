@@ -87,7 +87,7 @@ class AgentCli(Part):
         fetching = to_fetch(owner, options)
         nodes = [(one, _node_for(one, owner, options)) for one in fetching]
         lacking = any(_is_lacking(one, node, ledger_of(owner)) for one, node in nodes)
-        return {one.agent.name: one.version for one in fetching}, [agent_cli_node.NODE] if lacking else []
+        return {one.agent.name: one.version for one in fetching}, [fetched.NODE] if lacking else []
 
     def prepare(self, owner: Owner, options: Options) -> Prepared:
         """Fetch what is missing."""

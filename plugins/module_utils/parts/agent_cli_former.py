@@ -13,13 +13,11 @@ from ..agents.source_npm import Npm
 from ..agents.sources import Settings
 from . import fetched
 
-_NODE = "node"
-
 
 def fate(name: str, record: Mapping[str, Any]) -> tuple[str, str]:
     """What becomes of a package, in words, and the version that is brought back."""
     agent = AGENTS.get(name.partition("/")[0])
-    title = agent.title if agent else "Node.js" if fetched.name_of(name) == _NODE else name
+    title = agent.title if agent else "Node.js" if fetched.name_of(name) == fetched.NODE else name
     version = record["version"]
     if "directory" in record or agent is None:
         return f"{title} {version}: removed", ""

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ..agents.base import version_key
 from ..agents.source_npm import Npm
-from ..agents.source_system import NODE as TOOL
 from ..agents.source_system import Offer
 from ..agents.sources import Settings, Source
 from ..engine.ledger import Ledger
@@ -19,9 +18,6 @@ from ..errors import OperatorError
 from . import fetched, system_packages
 from .base import Done, Options
 from .system_packages import Choice
-
-NODE = "node"
-"""Whose directory of ours it has."""
 
 
 class Node(NamedTuple):
@@ -56,7 +52,7 @@ def node_for(source: Source, version: str, prefix: str, owner: Owner, options: O
     ]
     if standing:
         return Node(os.path.join(max(standing, key=lambda one: version_key(os.path.basename(one))), "bin"))
-    choice = system_packages.chosen(TOOL, lambda node: source.runs_on(node, version), owner, options)
+    choice = system_packages.chosen(fetched.NODE, lambda node: source.runs_on(node, version), owner, options)
     if choice.offer is not None:
         return Node("", choice)
     if choice.source != system_packages.VENDOR or not source.runs_on(NODE_VERSION, version):
@@ -79,7 +75,7 @@ def stands(ledger: Ledger, directory: str) -> bool:
 
 def tree_of(prefix: str) -> str:
     """Where those of ours are."""
-    return os.path.join(prefix, *fetched.TREE, NODE)
+    return os.path.join(prefix, *fetched.TREE, fetched.NODE)
 
 
 def is_ours(node: Node, prefix: str) -> bool:
@@ -96,18 +92,18 @@ def fetch(ledger: Ledger, directory: str, settings: Settings) -> None:
         RELEASE.fetch(version, directory, settings, fetched.locks().get(f"{RELEASE.package}@{version}"))
         RELEASE.try_out(RELEASE.command_path(directory), settings)
 
-    fetched.fetch(ledger, NODE, version, directory, get)
+    fetched.fetch(ledger, fetched.NODE, version, directory, get)
 
 
 def install(offer: Offer, owner: Owner, options: Options) -> str:
     """With a package manager of the host. Returns its key in the ledger. Raises OperatorError."""
-    return system_packages.install(TOOL, offer, owner, options)
+    return system_packages.install(fetched.NODE, offer, owner, options)
 
 
 def installed(ledger: Ledger) -> bool:
     """Whether a package manager has brought one for us."""
-    return bool(system_packages.records(ledger, TOOL))
+    return bool(system_packages.records(ledger, fetched.NODE))
 
 
 def withdraw(owner: Owner, options: Options, check: bool) -> Done:
-    return system_packages.withdraw(TOOL, owner, options, check)
+    return system_packages.withdraw(fetched.NODE, owner, options, check)

@@ -17,9 +17,6 @@ from ..engine.owner import Owner
 from . import fetched
 from .base import Options
 
-NODE = "node"
-"""Whose directory of ours is that of the Node.js which agents run on, where the host has none that will do."""
-
 
 class Program(NamedTuple):
     """One agent's program: what stands, and where ours is to stand."""
@@ -114,13 +111,13 @@ def ledger_of(owner: Owner) -> Ledger:
 
 def trace_directories(ledger: Ledger) -> None:
     tree = os.path.join(ledger.owner.prefix, *fetched.TREE)
-    for name in (*AGENTS, NODE):
+    for name in (*AGENTS, fetched.NODE):
         for version in fetched.names_in(os.path.join(tree, name)):
             directory = os.path.join(tree, name, version)
             if directory not in fetched.directories(ledger):
                 # Nothing is linked to before it is complete.
                 whole = is_linked(directory) and (
-                    name == NODE or AGENTS[name].source.installed_version(directory) == version
+                    name == fetched.NODE or AGENTS[name].source.installed_version(directory) == version
                 )
                 ledger.packages[fetched.key(ledger, name, version)] = fetched.record(version, directory, whole)
 
@@ -154,7 +151,7 @@ def unlinked(ledger: Ledger) -> list[str]:
 def is_linked(directory: str, link: str = "") -> bool:
     """Whether the command beside it (or this link) leads into a directory of ours; of a Node.js, whether such a command starts it."""
     prefix, name = fetched.prefix_of(directory), os.path.basename(os.path.dirname(directory))
-    if name == NODE:
+    if name == fetched.NODE:
         links = [os.path.join(prefix, "bin", agent.command) for agent in AGENTS.values()]
         tree = os.path.join(prefix, *fetched.TREE)
         return any(

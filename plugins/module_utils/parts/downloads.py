@@ -19,19 +19,18 @@ from typing import Any
 from ..agents.sources import Settings, scratch_directory
 from ..errors import OperatorError
 from ..lending import lent
+from ..platforms import machine_of
 from .base import Options
 
 _LOOPBACK = "127.0.0.1"
-_MACHINES = {"amd64": "x86_64", "aarch64": "arm64"}
 
 
 def needed(agents: Mapping[str, str], tools: list[str]) -> dict[str, Any]:
     """What the control node has to know to fetch that for this host: versions by agent, tools by name, and what kind of host it is."""
-    machine = platform.machine().lower()
     return {
         "agents": dict(agents),
         "tools": tools,
-        "platform": f"{platform.system().lower()}_{_MACHINES.get(machine, machine)}",
+        "platform": f"{platform.system().lower()}_{machine_of(platform.machine())}",
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
     }
 

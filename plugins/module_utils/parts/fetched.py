@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
+from ..agents import source_system
 from ..agents.sources import Settings
 from ..engine import files
 from ..engine.documents.libraries import module as library
@@ -22,7 +23,8 @@ from .base import Options
 from .context import brought_ca
 
 TREE = ("lib", "fmapi-coding-agents")
-DATABRICKS_CLI = "databricks_cli"
+NODE, DATABRICKS_CLI = source_system.NODE, source_system.DATABRICKS_CLI
+"""Whose directories of ours, beside those of agents, and whose records these are."""
 
 
 def settings(owner: Owner, options: Options) -> Settings:

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
 
-from ..agents.source_system import Offer, PackageManager
+from ..agents.source_system import DATABRICKS_CLI, NODE, Offer, PackageManager
 from ..agents.sources import Settings
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
@@ -21,7 +21,7 @@ from . import fetched
 from .base import NOTHING, Done, Options
 
 HOMEBREW, DISTRIBUTION, VENDOR = "homebrew", "distribution", "vendor"
-_TITLES = {"node": "Node.js", "databricks_cli": "Databricks CLI"}
+_TITLES = {NODE: "Node.js", DATABRICKS_CLI: "Databricks CLI"}
 
 
 class Choice(NamedTuple):
