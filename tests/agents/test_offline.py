@@ -7,8 +7,10 @@ The agents come from the real registries, Node.js as in :mod:`tests.agents.test_
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,7 +94,11 @@ def test_a_host_without_any_way_out_gets_its_agent_over_the_connection(control: 
     known = releases.collections_that_know(tmp_path / "collections", key, **archives)
     home, both = homes.bare(tmp_path / "home"), tmp_path / "both.pem"
     (home / ".profile").write_text('PATH="$HOME/.local/bin:$PATH"\n')
-    with watched_network() as network, Workspace(tmp_path / "workspace", host=ADDRESS) as workspace:
+    with (
+        contextlib.closing(vendor),
+        watched_network() as network,
+        Workspace(tmp_path / "workspace", host=ADDRESS) as workspace,
+    ):
         both.write_text(Path(workspace.ca_file).read_text() + (tmp_path / "vendor" / "ca.pem").read_text())
         within = [*network.command, *releases.hidden("node", "npm")]
         python = tmp_path / "python"
@@ -117,4 +123,14 @@ def test_a_host_without_any_way_out_gets_its_agent_over_the_connection(control: 
         assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
         again = control.run("rollout", {"host": variables}, environment=known).ok()
         assert (again.changed(), vendor.asked) == (0, [path])
-    vendor.close()
+
+        # A repair goes by what the host remembers, and asks where the operator says.
+        shutil.rmtree(home / ".local" / "lib" / "fmapi-coding-agents" / "pi")
+        alone = typed(home, "coding-agents repair", within)
+        assert alone.returncode == 1 and "Ask for the playbook repair" in alone.stderr, alone.stdout + alone.stderr
+        ways = ("ansible_python_interpreter", "coding_agents_home", "coding_agents_ca_file", "coding_agents_mirror")
+        said = {name: variables[name] for name in (*ways, "coding_agents_npm_registry")}
+        assert control.run("repair", {"host": said}, environment=known).ok().changed() == 1
+        done = typed(home, PROMPTS["pi"], within)
+        assert (done.returncode, reply(done)) == (0, "You said: hello"), done.stdout + done.stderr
+        assert network.sent() <= {Packet("tcp", ADDRESS, workspace.port)}
