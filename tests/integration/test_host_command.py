@@ -17,6 +17,7 @@ from plugins.module_utils.engine.past import digest
 from tests import homes
 from tests.control_node import Operator, Play
 from tests.hosts.tree import differences, manifest
+from tests.terminal import Conversation
 
 CONTACT = "the help desk, extension 42"
 
@@ -126,15 +127,19 @@ def test_shells_complete_the_command_and_man_shows_its_page(person: Person) -> N
         'COMP_CWORD=2; _coding_agents; echo "${COMPREPLY[@]}"',
         "fish": f"set PATH {person.home}/.local/bin $PATH; coding-agents completions fish | source; "
         "complete -C 'coding-agents run c' | string collect",
-        "zsh": f"{path}; coding-agents completions zsh | zsh -n && coding-agents complete run c",
     }
     variables = {**os.environ, "HOME": str(person.home), "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
-    absent = [program for program in (*scripts, "man") if shutil.which(program) is None]
+    absent = [program for program in (*scripts, "zsh", "man") if shutil.which(program) is None]
     if absent and os.environ.get("CI") != "true":
         pytest.skip(f"needs {', '.join(absent)}: tests/ci/bootstrap.sh --system")
     for shell, script in scripts.items():
         done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False, env=variables)
         assert done.stdout.split() == ["claude", "codex"], (shell, done.stderr)
+    zsh = Conversation(["zsh", "-f", "-i"], {**variables, "PS1": "ready> "}, person.home)
+    zsh.answer("ready> ", f"{path}; autoload -Uz compinit; compinit -u -D; . <(coding-agents completions zsh)")
+    zsh.answer("ready> ", "coding-agents run cod\t--version")
+    zsh.answer("codex-cli ", "exit")
+    assert zsh.end() == 0
     page = share / "man" / "man1" / "coding-agents.1"
     shown = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, check=True, env=variables)
     assert shown.stderr == "" and "Bring back what was rolled out" in shown.stdout
