@@ -83,6 +83,12 @@ def test_for_several_hosts_one_question_is_asked_in_a_terminal(
     assert ("Nothing is changed: the answer was no" in said.text) is not is_yes
 
 
+def test_who_has_confirmed_is_not_asked(control: ControlNode, two: dict[str, Path]) -> None:
+    said = in_terminal(control, two, "-e", OLDER, "-e", "coding_agents_confirm=true")
+    assert said.status == 0 and "[y/N]" not in said.text, said.text
+    assert not any((home / ".claude/.fmapi-pat-cache").exists() for home in two.values())
+
+
 def test_one_host_is_not_asked_about(control: ControlNode, two: dict[str, Path]) -> None:
     one = in_terminal(control, {"ada": two["ada"]}, "-e", OLDER, python="auto")
     assert one.status == 0 and "[y/N]" not in one.text, one.text

@@ -127,7 +127,7 @@ def withdraw(tool: str, owner: Owner, options: Options, check: bool) -> Done:
             else:
                 gone, kept = _removable(record, settings) if check else _remove(record, settings)
                 changes += [f"{title}: removed ({' '.join(gone)})"] if gone else []
-                changes += [f"{title}: {name} stays, {who} needs it" for name, who in kept.items()]
+                warnings += [f"{title}: {name} stays, {who} needs it" for name, who in kept.items()]
             if not check:
                 _forget(Ledger.load(owner), key)
         except OperatorError as error:
