@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tests.workspace.client import Workspace
 
+# What a repair needs without the operator and its owner alone may read, below a home.
+REMEMBERED = ".local/share/fmapi-coding-agents/wanted-private.json"
+
 
 def _files(directory: Path) -> Iterator[Path]:
     for parent, _directories, names in os.walk(directory):

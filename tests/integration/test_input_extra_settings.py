@@ -13,7 +13,7 @@ import pytest
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
 from tests.hosts.tree import differences, manifest
-from tests.planted import holding
+from tests.planted import REMEMBERED, holding
 
 SECRET, ROTATED, HOOK = "planted-s3cr3t of the operator", "planted-r0tated-secret", "planted-h00k --key abc"
 
@@ -77,8 +77,8 @@ def test_extra_settings_are_set_shown_to_nobody_and_given_back(
     assert again.changed() == 0 and again.starts["host"] == 1
     plays += [again, run("rollout", ROTATED), run("doctor", ROTATED)]
     assert json.loads(path.read_text())["env"]["CORP_SEARCH"] == ROTATED
-    assert holding(home, planted) == {str(path.relative_to(home))}, "not in the ledger either"
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert holding(home, planted) == {str(path.relative_to(home)), REMEMBERED}, "not in the ledger either"
+    assert {one.stat().st_mode & 0o777 for one in (path, home / REMEMBERED)} == {0o600}
     plays.append(control.run("uninstall", {"host": {"coding_agents_home": str(home)}}, "-vvvv", "--diff").ok())
     assert differences(before, manifest(str(home))) == []
 

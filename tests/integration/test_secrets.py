@@ -14,7 +14,7 @@ import pytest
 
 from tests import homes
 from tests.control_node import ControlNode, Operator, Play
-from tests.planted import holding, leaks, loud, token_mark
+from tests.planted import REMEMBERED, holding, leaks, loud, token_mark
 
 PLAY = """\
 - import_playbook: fmapi.coding_agents.rollout
@@ -145,12 +145,10 @@ def test_no_secret_leaves_its_place(
     ((cached,), (cached_pat,)) = (_token_caches(one) for one in (rolled_out, other_rolled_out))
     assert holding(rolled_out, {secret}) == {profiles}
     assert holding(rolled_out, {token}) == {cached}
-    # A repair needs them without the operator.
-    remembered = ".local/share/fmapi-coding-agents/wanted-private.json"
-    assert holding(rolled_out, EXTRA_SECRETS) == {settings, remembered}
+    assert holding(rolled_out, EXTRA_SECRETS) == {settings, REMEMBERED}
     assert holding(other_rolled_out, {pat}) == {profiles, cached_pat}
     # Neither the ledger, which is the journal too, holds any: not even what stood in the files before.
-    assert holding(rolled_out, planted) == {settings, profiles, cached, remembered}
+    assert holding(rolled_out, planted) == {settings, profiles, cached, REMEMBERED}
     # A file that gets secrets from us is its owner's alone; another keeps the mode that its user chose.
     assert _loose(rolled_out, holding(rolled_out, planted)) == []
     assert _loose(other_rolled_out, {profiles, cached_pat}) == []
