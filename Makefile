@@ -52,7 +52,7 @@ bench: ## measure ratios: rollout against ping, token helper against an empty Py
 	@tests/ci/bench.sh
 
 soak: ## long property and crash runs
-	@HYPOTHESIS_PROFILE=soak tests/ci/pytest.sh -m soak tests
+	@HYPOTHESIS_PROFILE=soak tests/ci/pytest.sh --timeout=0 -m soak tests
 
 clean: ## remove what the targets made in this clone and the test hosts it left; the download cache stays
 	@tests/ci/clean.sh

@@ -6,8 +6,8 @@
 #
 #   in full   the unit tests, the Molecule scenario "default", rollout, bad input, secrets; sanity with the stable ones
 #   --short   only the tests that carry pytest's marker "matrix"
-#   --ci      what `make test` leaves over: the oldest in full, the newest in short with Molecule, those between in short; not the
-#             one that all other parts of it use, and not 2.19, whose features are a technology preview and which is at its end
+#   --ci      what `make test` leaves over: the oldest in full, the newest in short with Molecule, two files of tests at a time; not the
+#             one that all other parts of it use, and not those between the ends
 #
 # Without a CORE: all. The oldest core also gets the oldest libraries that meta/ee-requirements.txt promises. A core that cannot
 # be had here is skipped, and the table says so; in CI, or when it was asked for by name, it is a failure.
@@ -17,9 +17,11 @@
 cd "$ROOT"
 
 mode=full
+workers=0
 case ${1:-} in
     --short | --ci)
         mode=${1#--}
+        [ "$mode" = short ] || workers=2
         shift
         ;;
 esac
@@ -36,7 +38,7 @@ rm -rf "$OUT" && mkdir -p "$OUT"
 tests() {
     local core=$1 part=$2
     shift 2
-    "$ROOT/tests/ci/pytest.sh" -q -o junit_family=xunit1 --junitxml="$OUT/$core/$part.xml" "$@"
+    "$ROOT/tests/ci/pytest.sh" -q --numprocesses="$workers" --dist=loadfile -o junit_family=xunit1 --junitxml="$OUT/$core/$part.xml" "$@"
 }
 
 # It tests our test equipment, which knows nothing of Ansible and needs the newest databricks-sdk.
@@ -83,9 +85,12 @@ for core in "$@"; do
     export TEST_VENV
     how=$mode
     if [ "$mode" = ci ]; then
-        case $core in "$STABLE" | 2.19) continue ;; esac
-        how=short
-        case $core in "${ALL[0]}") how=full ;; "${ALL[-1]}") how=newest ;; esac
+        case $core in
+            "$STABLE") continue ;;
+            "${ALL[0]}") how=full ;;
+            "${ALL[-1]}") how=newest ;;
+            *) continue ;;
+        esac
     fi
     mkdir -p "$OUT/$core"
     if ! (available "$core") 2> >(tee "$OUT/$core/skipped" >&2); then

@@ -26,6 +26,7 @@ SHIPPED = (
         "plugins/*/*.py",
         "plugins/module_utils/*/*.py",
         "plugins/module_utils/*/*/*.py",
+        "plugins/plugin_utils/*/*.py",
     ),
     *("roles/*/meta/*.yml", "roles/*/tasks/*.yml"),
 )

@@ -193,7 +193,8 @@ def test_a_host_takes_it_from_there_and_from_nobody_else(tmp_path: Path, monkeyp
         with given({"download_on": "controller", "carried": carried}, own) as settings:
             assert (settings.npm_registry, settings.pip_index, settings.proxy) == (None, None, None)
             assert "HTTPS_PROXY" not in settings.environment
-            assert urllib.request.urlopen(f"{settings.mirror}/npm/a.tgz").read() == b"package"
+            # Not urlopen: it would keep this test's proxy for whatever test comes later in this process.
+            assert urllib.request.build_opener().open(f"{settings.mirror}/npm/a.tgz").read() == b"package"
             url = str(settings.mirror)
     assert not list(tmp_path.rglob("evil"))
     with pytest.raises(OSError, match="refused"):
@@ -214,7 +215,9 @@ def test_a_user_for_whom_root_runs_can_take_it_though_the_file_is_roots(tmp_path
                 os.setuid(nobody.pw_uid)
                 options = {"download_on": "controller", "carried": {"downloads_descriptor": stream.fileno()}}
                 with given(options, Settings("/", {})) as settings:
-                    os._exit(0 if urllib.request.urlopen(f"{settings.mirror}/a").read() == b"content" else 2)
+                    os._exit(
+                        0 if urllib.request.build_opener().open(f"{settings.mirror}/a").read() == b"content" else 2
+                    )
             finally:
                 os._exit(3)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -185,9 +185,10 @@ def _browse(call: Caller, url: str) -> None:
     The SDK opens the browser before it listens, so the second step is tried until someone is there.
     """
     answer = call("GET", url.removeprefix(call.workspace.url))
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _time in range(500):
         try:
-            urllib.request.urlopen(answer.headers["location"], timeout=20).close()
+            direct.open(answer.headers["location"], timeout=20).close()
             return
         except urllib.error.HTTPError:
             return  # the program answers 400 to a denied sign-in
