@@ -82,16 +82,16 @@ collection_tree() {
 }
 
 environment() {
-    local name=$1 requirements=$ROOT/tests/requirements file python path pythons=""
+    local name=$1 requirements=$ROOT/tests/requirements relay=$ROOT/plugins/plugin_utils/relay_requirements.txt file python path pythons=""
     case $name in
-        test) set -- "$requirements"/{ansible,control,test,molecule,packaging}.txt ;;
-        lint) set -- "$requirements"/{ansible,control,test,lint,packaging}.txt ;;
+        test) set -- "$relay" "$requirements"/{ansible,control,test,molecule,packaging}.txt ;;
+        lint) set -- "$relay" "$requirements"/{ansible,control,test,lint,packaging}.txt ;;
         bench) set -- "$requirements"/bench.txt ;;
         core-*)
             file=$requirements/matrix/$name.txt
             [ -f "$file" ] || die "no ansible-core '${name#core-}' in tests/requirements/matrix"
             pythons=$(sed -n 's/^# python: //p' "$file")
-            set -- "$file" "$requirements"/{test,molecule}.txt
+            set -- "$relay" "$file" "$requirements"/{test,molecule}.txt
             grep -q '^databricks-sdk' "$file" || set -- "$@" "$requirements"/control.txt
             ;;
         *) die "unknown environment '$name' (known: test, lint, bench, and core-X.Y as in tests/requirements/matrix)" ;;

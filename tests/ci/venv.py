@@ -32,10 +32,13 @@ def build(path: pathlib.Path, files: list[pathlib.Path]) -> None:
     """Make the environment; a marker written last tells a complete one from one whose build was interrupted."""
     shutil.rmtree(path, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(path)], check=True, stdout=sys.stderr)
-    command = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    for file in files:
-        command += ["--requirement", str(file)]
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    pip = [str(path / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
+    # Who gives the sums of some to pip has to give those of all: what has them is complete, and comes first.
+    proved = [file for file in files if "--hash=" in file.read_text()]
+    for chosen, how in ((proved, ["--no-deps"]), ([file for file in files if file not in proved], [])):
+        named = [word for file in chosen for word in ("--requirement", str(file))]
+        if named:
+            subprocess.run([*pip, *how, *named], check=True, stdout=sys.stderr)
     (path / ".complete").touch()
 
 
