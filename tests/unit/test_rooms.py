@@ -34,16 +34,18 @@ MAY_IMPORT: dict[str, str] = {
     "leaves": "",
     "engine": "leaves",
     "host_program": "leaves engine.documents",
+    "relay": "leaves host_program",
     "agents": "leaves engine",
     "options": "leaves agents",
-    "parts": "leaves engine agents host_program",
+    "parts": "leaves engine agents host_program relay.settings relay.places relay.clients",
     "leavings": "leaves engine parts",
     "rollout": "leaves engine host_program parts leavings",
     "examining": "leaves engine host_program parts rollout",
     "listing": "leaves engine parts leavings rollout",
     "by_memory": "leaves engine agents host_program parts rollout examining",
     "loading": "leaves engine.owner",
-    "command": "leaves engine.owner agents host_program parts rollout examining by_memory loading",
+    "command": "leaves engine.owner agents host_program parts rollout examining by_memory loading"
+    " relay.settings relay.places relay.clients",
     "module": "leaves engine.owner engine.owners loading ansible",
     "by_action": "options ansible",
     "workspace": "leaves agents options databricks requests certifi",
@@ -56,6 +58,7 @@ MAY_IMPORT: dict[str, str] = {
 # Of single modules.
 MORE = {
     "modules/host_call.py": "module",
+    "module_utils/relay/libraries.py": "anyio certifi h11 httpcore uvicorn",
     "modules/run_report.py": "ansible",
     "plugin_utils/reports/upgrade.py": "yaml",
     "plugin_utils/models_query.py": "jmespath",

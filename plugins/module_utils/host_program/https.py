@@ -57,12 +57,13 @@ def send(
     data = data if order is None else json.dumps(order).encode()
     request = urllib.request.Request(workspace_url + path, data=data, headers=dict(headers))
     try:
-        return web.ask(request, timeout, _MOST_BYTES, _tls(ca_file), _NoRedirect())
+        return web.ask(request, timeout, _MOST_BYTES, tls(ca_file), _NoRedirect())
     except OSError as error:
-        _unreachable(workspace_url, error, ca_file, timeout)
+        unreachable(workspace_url, error, ca_file, timeout)
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext:
+def tls(ca_file: str | None) -> ssl.SSLContext:
+    """Whom we believe: the authorities of this host, and the operator's. Raises TokenError."""
     context = ssl.create_default_context()
     if ca_file:
         try:
@@ -74,7 +75,8 @@ def _tls(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeout: float) -> NoReturn:
+def unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeout: float) -> NoReturn:
+    """Say why nothing could be asked there. Raises TokenError."""
     reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         if reason.verify_code in _CLOCK:
@@ -86,7 +88,7 @@ def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeou
         raise TokenError(
             f"the certificate of {workspace_url} is not trusted ({reason.verify_message})", hint=hint
         ) from None
-    proxy = _proxy_for(workspace_url)
+    proxy = proxy_for(workspace_url)
     if isinstance(reason, socket.gaierror):
         name = f"the name of the proxy {proxy}" if proxy else f"the name in {workspace_url}"
         hint = (
@@ -101,14 +103,22 @@ def _unreachable(workspace_url: str, error: OSError, ca_file: str | None, timeou
     raise TokenError(f"{workspace_url} cannot be reached{through} ({why})", hint=hint) from None
 
 
-def _proxy_for(url: str) -> str:
+def proxy_for(url: str) -> str:
     """The proxy that requests to this URL go through, without what its URL may hold of a secret; empty for none."""
+    try:
+        found = urllib.parse.urlsplit(proxy_url(url))
+        return careful.line(f"{found.hostname}:{found.port}" if found.port else found.hostname or "", LONGEST_NAME)
+    except ValueError:
+        return ""
+
+
+def proxy_url(url: str) -> str:
+    """The proxy's URL, with the name and the password that may be in it; empty for none. What is not https goes through none."""
     try:
         asked = urllib.parse.urlsplit(url)
         given = urllib.request.getproxies().get("https", "")
         if asked.scheme != "https" or not given or urllib.request.proxy_bypass(asked.netloc):
             return ""
-        found = urllib.parse.urlsplit(given if "://" in given else f"http://{given}")
-        return careful.line(f"{found.hostname}:{found.port}" if found.port else found.hostname or "", LONGEST_NAME)
     except ValueError:
         return ""
+    return given if "://" in given else f"http://{given}"

@@ -20,13 +20,17 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK 
 
 def write(config: Config, event: str) -> None:
     """Add a line: when, which process, what."""
-    if not config.log:
-        return
+    if config.log:
+        append(config.log_file, " ".join(event.split()), MOST_BYTES)
+
+
+def append(path: str, event: str, most: int) -> None:
+    """Add a line to a log of at most so many bytes, or leave it where that does not work."""
     with contextlib.suppress(OSError):
-        os.makedirs(os.path.dirname(config.log_file), mode=0o700, exist_ok=True)
-        descriptor = _open(config.log_file)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = _open(path, most)
         try:
-            line = f"{moment(time.time())} {os.getpid()} {' '.join(event.split())}\n"
+            line = f"{moment(time.time())} {os.getpid()} {event}\n"
             os.write(descriptor, line.encode("utf-8", "replace"))
         finally:
             os.close(descriptor)
@@ -37,14 +41,14 @@ def moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def _open(path: str) -> int:
+def _open(path: str, most: int) -> int:
     """The log, private and not too long. Raises OSError, also where something else than a file of ours stands."""
     descriptor = os.open(path, _FLAGS, 0o600)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError("no file")
-        if status.st_size < MOST_BYTES:
+        if status.st_size < most:
             os.fchmod(descriptor, 0o600)
             return descriptor
         if os.stat(path).st_ino == status.st_ino:  # else somebody else has just done it

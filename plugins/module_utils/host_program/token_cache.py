@@ -108,12 +108,16 @@ def _moment(text: str) -> int:
 
 def store(config: Config, token: Token) -> None:
     """Write a new token to the cache. A home that cannot be written to has no cache, and still gets its token."""
-    now = int(time.time())
-    # A token that lives shorter than the agent wants is used for a quarter of its life rather than asked for at every call.
-    margin = min(config.wanted_life_seconds, max(token.expires_at - now, 0) * 3 // 4)
-    _store(config, token, token.expires_at - margin)
+    _store(config, token, served_until(config, token))
     with contextlib.suppress(OSError):
         os.unlink(f"{config.cache_file}.failed")
+
+
+def served_until(config: Config, token: Token) -> int:
+    """Until when a new token may be handed out without asking anew."""
+    # One that lives shorter than the agent wants is used for a quarter of its life rather than asked for at every call.
+    margin = min(config.wanted_life_seconds, max(token.expires_at - int(time.time()), 0) * 3 // 4)
+    return token.expires_at - margin
 
 
 def _store(config: Config, token: Token, serve_until: int) -> None:

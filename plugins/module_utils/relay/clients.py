@@ -85,8 +85,9 @@ def _read(path: str) -> Client | None:
     if not isinstance(told, Mapping):
         return None
     pid, start = told.get("pid"), told.get("start")
-    fits = isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 and isinstance(start, str)
-    return Client(pid, start) if fits else None
+    if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 and isinstance(start, str):
+        return Client(pid, start)
+    return None
 
 
 def _lives(client: Client) -> bool:

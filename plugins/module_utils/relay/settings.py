@@ -75,7 +75,7 @@ class Settings(NamedTuple):
 
     @classmethod
     def _checked(cls, told: Any) -> Settings:
-        """Raises ValueError, TypeError unless each value is of its field's kind: others would be found out in the middle of a request."""
+        """Raises ValueError, TypeError unless each value is of its field's kind: others would be found out in a request."""
         if not isinstance(told, dict):
             raise ValueError("holds no JSON object")
         found = cls(**told)
@@ -122,7 +122,15 @@ def _is_url(value: object) -> bool:
 
 
 def _are_upstreams(value: object) -> bool:
-    return isinstance(value, dict) and all(name in PREFIXES and _is_url(url) for name, url in value.items())
+    return isinstance(value, dict) and all(name in PREFIXES and _is_upstream(url) for name, url in value.items())
+
+
+def _is_upstream(value: object) -> bool:
+    """A token goes there with every request: only what is on the host itself gets it without TLS."""
+    if not isinstance(value, str) or not _is_url(value) or "?" in value or "#" in value or "@" in value:
+        return False
+    parts = urlsplit(value)
+    return parts.scheme == "https" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")
 
 
 def _are_networks(value: object) -> bool:
