@@ -47,7 +47,8 @@ class App:
         sent = Sent(send, lambda: self.lives.is_draining)
         with self.lives.request() if scope["raw_path"] not in (HEALTH, STOP) else contextlib.nullcontext():
             how = await self._served(scope, receive, sent)
-        self.line(scope["method"], scope["raw_path"], sent.status, sent.count, begin, how)
+        if scope["raw_path"] != HEALTH:  # which is asked with every agent that starts
+            self.line(scope["method"], scope["raw_path"], sent.status, sent.count, begin, how)
         if how == "cut":
             raise Cut
 
@@ -63,7 +64,7 @@ class App:
     def line(self, method: str, path: bytes, status: int, count: int, begin: float, how: str = "") -> None:
         """Write to the log what was asked, and how it went: nothing that was said."""
         known = prefix_of(path)
-        prefix = known if known in self.settings.upstreams or path in (HEALTH, STOP) else "?"
+        prefix = known if known in self.settings.upstreams or path == STOP else "?"
         took = (time.monotonic() - begin) * 1000
         self.log.write(f"{method} /{prefix} {status} {count} bytes {took:.0f} ms{' ' if how else ''}{how}")
 

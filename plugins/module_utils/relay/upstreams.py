@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import ssl
 import time
@@ -217,5 +218,8 @@ def _cause(error: BaseException | None) -> OSError | None:
         if found is not None:
             return found
     # Without a number it is a library's: "all connection attempts failed".
-    is_real = isinstance(error, OSError) and (error.errno is not None or isinstance(error, TimeoutError))
-    return error if is_real and isinstance(error, OSError) else None
+    if not isinstance(error, OSError) or (error.errno is None and not isinstance(error, TimeoutError)):
+        return None
+    is_plain = not isinstance(error, (socket.gaierror, ssl.SSLError, TimeoutError)) and error.errno is not None
+    # asyncio has words of its own for it.
+    return OSError(error.errno, os.strerror(error.errno or 0)) if is_plain else error
