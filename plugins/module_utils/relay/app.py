@@ -74,7 +74,7 @@ class App:
         try:
             access.require_loopback(scope["headers"], self.settings.port)
             if path == HEALTH:
-                await _give(sent, self._own.health(scope["headers"]))
+                await _give(sent, await self._own.health(scope["headers"]))
                 return ""
             access.require_key(scope["headers"], self._key, self._places.key)
             if path == STOP:

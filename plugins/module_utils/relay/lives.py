@@ -54,7 +54,6 @@ class Lives:
         self._had_clients = False
         self.started_at = int(time.time())
         self.active = 0
-        self.clients = 0
         self.last_request = time.monotonic()
         self.is_draining = False
         self._has_patience = True
@@ -75,6 +74,15 @@ class Lives:
         """Somebody uses it."""
         self.last_request = time.monotonic()
 
+    async def clients(self) -> int:
+        """How many live."""
+        # Where there is no /proc, a program is asked.
+        living = len(await asyncio.to_thread(clients.living, self._places))
+        if living:
+            self._had_clients = True
+            self.touch()
+        return living
+
     def drain(self) -> None:
         """Finish what runs, then end."""
         self.is_draining = True
@@ -87,12 +95,8 @@ class Lives:
     async def watch(self) -> None:
         """Until nobody needs it any more, or it is told to end."""
         while not self.ending.is_set():
-            living = await asyncio.to_thread(clients.living, self._places)
-            if living:
-                self._had_clients = True
-                self.touch()
-            self.clients = len(living)
-            seen = Seen(time.monotonic(), self.last_request, self.active, self.clients, self._had_clients)
+            living = await self.clients()
+            seen = Seen(time.monotonic(), self.last_request, self.active, living, self._had_clients)
             if should_end(self._settings, seen):
                 self.drain()
             with contextlib.suppress(asyncio.TimeoutError):

@@ -21,7 +21,7 @@ _SECRETS = (
         r"(?i)\b(authorization|(?:x-)?(?:goog-)?api-key|x-databricks-[a-z-]*token|cookie)\b['\"]?\s*[:=]\s*\S.*"
     ),
     re.compile(
-        r"(?i)\b(access_token|refresh_token|id_token|client_secret|password|secret|token|api_?key|key)\b"
+        r"(?i)\b(\w*(?:token|secret|password|key))\b"
         r"['\"]?\s*[:=]\s*['\"]?[^\s'\",;&}]{6,}"
     ),
     re.compile(r"()\b(?:dapi|dkea|dose|ddbr)[A-Za-z0-9-]{8,}"),

@@ -29,7 +29,7 @@ class OwnPaths:
         self._lives = lives
         self._tokens = tokens
 
-    def health(self, headers: Headers) -> Answer:
+    async def health(self, headers: Headers) -> Answer:
         """That it lives, to all; how it is, to who brings the key. No activity: who asks this needs nothing of the workspace."""
         told: dict[str, Any] = {"tool": NAME, "status": "draining" if self._lives.is_draining else "ok"}
         if has_key(headers, self._key):
@@ -40,7 +40,7 @@ class OwnPaths:
                 "life": self._settings.life,
                 "started_at": self._lives.started_at,
                 "active": self._lives.active,
-                "clients": self._lives.clients,
+                "clients": await self._lives.clients(),
                 **self._digests,
                 "upstreams": dict(self._settings.upstreams),
                 "token": self._tokens.state(),

@@ -19,6 +19,9 @@ from .strangers import holder
 
 HOST = "127.0.0.1"
 _WAIT_SECONDS = 5.0
+"""For one that has been asked to end."""
+_BEGIN_SECONDS = 1.5
+"""For one that has just taken the port, and is about to say so."""
 _ASK_SECONDS = 3.0
 _MOST_BYTES = 10_000
 _WAITING = 1024
@@ -30,7 +33,7 @@ class PortTaken(Exception):
 
 def take(settings: Settings, places: Places, key: str, digests: dict[str, str], replace: bool) -> socket.socket | None:
     """A socket that listens; None where such a relay serves already. Raises PortTaken, OSError."""
-    deadline = time.monotonic() + _WAIT_SECONDS
+    begin = time.monotonic()
     asked: set[int] = set()
     while True:
         try:
@@ -46,7 +49,7 @@ def take(settings: Settings, places: Places, key: str, digests: dict[str, str], 
             if found.pid not in asked:
                 asked.add(found.pid)
                 _ask_to_end(found, key)
-        if time.monotonic() > deadline:
+        if time.monotonic() - begin > (_WAIT_SECONDS if asked else _BEGIN_SECONDS):
             raise PortTaken(_taken(settings.port))
         time.sleep(0.05)
 

@@ -56,17 +56,16 @@ class Relay:
         self.key = own_key(self.places)
         self.process: subprocess.Popen[bytes] | None = None
         self.environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-        self.configure(upstreams=dict(upstreams), **{"port": lasting_port(), **settings})
+        directory = Path(self.config.data_directory)
+        self.file = directory / "relay.json"
+        self.settings = Settings(str(directory / "config.json"), dict(upstreams), lasting_port())
+        self.configure(**settings)
 
     def configure(self, **changes: Any) -> None:
         """The rollout's two files."""
-        directory = Path(self.config.data_directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "config.json").write_text(self.config.to_json())
-        told = {"config": str(directory / "config.json"), **changes}
-        base = self.settings._replace(**changes) if hasattr(self, "settings") else Settings(**told)
-        self.settings = base
-        self.file = directory / "relay.json"
+        self.settings = self.settings._replace(**changes)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        Path(self.settings.config).write_text(self.config.to_json())
         self.file.write_text(self.settings.to_json())
 
     def keep(self, value: str = TOKEN, lifetime: int = 3600) -> None:

@@ -30,7 +30,7 @@ def server() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="module")
 def serving(server: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    upstreams = {name: server.url for name in ("anthropic", "openai", "gemini")}
+    upstreams = dict.fromkeys(("anthropic", "openai", "gemini"), server.url)
     with relay(tmp_path_factory.mktemp("access") / "home", upstreams) as one:
         yield one
 

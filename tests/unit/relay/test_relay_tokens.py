@@ -64,7 +64,7 @@ def prompt(serving: Relay, text: str = "hello") -> Any:
     return serving.ask("POST", "/anthropic/v1/messages", json.dumps(body), {"content-type": "application/json"})
 
 
-DIALECTS = {
+DIALECTS: dict[str, dict[str, Any]] = {
     "/anthropic/v1/messages": {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "hello"}]},
     "/codex/responses": {"model": "databricks-gpt-5-2", "input": "hello"},
     "/openai/v1/responses": {"model": "databricks-gpt-5-2", "input": "hello"},

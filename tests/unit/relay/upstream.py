@@ -8,8 +8,9 @@ import contextlib
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 
 class Asked(NamedTuple):
@@ -28,8 +29,8 @@ class Exchange(NamedTuple):
     """What a script has to work with."""
 
     asked: Asked
-    source: IO[bytes]
-    sink: IO[bytes]
+    source: BufferedIOBase
+    sink: BufferedIOBase
     close: Callable[[], None]
 
     def write(self, content: bytes) -> None:
