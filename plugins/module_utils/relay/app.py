@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from . import access
-from .bodies import ClientGone
-from .forwarding import Cut, Forwarding, Sent
+from .ends import ClientGone, Cut
+from .forwarding import Forwarding, Sent
 from .lives import Lives
 from .log import Log
 from .own_paths import HEALTH, STOP, OwnPaths

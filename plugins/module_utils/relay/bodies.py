@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Callable, NamedTuple
 
 from .access import Headers
+from .ends import ClientGone
 from .headers import value_of
 from .refusals import Refusal
 
@@ -33,10 +34,6 @@ class Whole(NamedTuple):
     @property
     def framing(self) -> list[tuple[bytes, bytes]]:
         return [(b"content-length", b"%d" % len(self.content))] if self.content else []
-
-
-class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
 
 
 class Body:

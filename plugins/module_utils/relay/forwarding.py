@@ -13,7 +13,8 @@ from typing import Any, Callable, NamedTuple
 from ..host_program.token import TokenError
 from . import headers as heads
 from .access import Headers
-from .bodies import KEPT_BYTES, MOST_BYTES, Body, ClientGone, Whole
+from .bodies import KEPT_BYTES, MOST_BYTES, Body, Whole
+from .ends import ClientGone, Cut
 from .judging import Judged
 from .libraries import httpcore
 from .refusals import Refusal
@@ -23,10 +24,6 @@ from .tokens import Tokens, must_sign_in
 from .upstreams import Upstreams
 
 Send = Callable[[Any], Awaitable[None]]
-
-
-class Cut(Exception):
-    """The workspace's answer ended in the middle: ours ends in the middle, too."""
 
 
 class Sent:

@@ -54,9 +54,11 @@ class Lives:
         self._had_clients = False
         self.started_at = int(time.time())
         self.active = 0
+        self.requests = 0
+        """All that have come."""
         self.last_request = time.monotonic()
         self.is_draining = False
-        self._has_patience = True
+        self.has_patience = True
         self.ending = asyncio.Event()
         """Set when it is to end."""
 
@@ -64,6 +66,7 @@ class Lives:
     def request(self) -> Iterator[None]:
         """One request, from its first byte to its last."""
         self.active += 1
+        self.requests += 1
         try:
             yield
         finally:
@@ -90,7 +93,7 @@ class Lives:
 
     def give_up(self) -> None:
         """End at once, whatever runs."""
-        self._has_patience = False
+        self.has_patience = False
 
     async def watch(self) -> None:
         """Until nobody needs it any more, or it is told to end."""
@@ -101,9 +104,3 @@ class Lives:
                 self.drain()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.ending.wait(), LOOK_SECONDS)
-
-    async def finish(self) -> None:
-        """Until nothing runs any more, or it has taken too long."""
-        until = time.monotonic() + DRAIN_SECONDS
-        while self.active and self._has_patience and time.monotonic() < until:
-            await asyncio.sleep(0.1)

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 
 from ..host_program import log as files
+from .ends import Cut
 from .places import Places
 
 MOST_BYTES = 1 << 20
@@ -41,7 +43,9 @@ class Log:
 
     def write(self, event: str) -> None:
         """Add a line."""
-        files.append(self._path, redacted(" ".join(event.split())), MOST_BYTES)
+        # It may have been taken away while the last streams come to their end.
+        if os.path.isdir(os.path.dirname(self._path)):
+            files.append(self._path, redacted(" ".join(event.split())), MOST_BYTES)
 
 
 def redacted(text: str) -> str:
@@ -64,5 +68,7 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Cut):  # it is in the request's own line
+            return
         kind = f" ({type(error).__name__})" if error is not None else ""
         self._log.write(f"{record.getMessage()}{kind}")

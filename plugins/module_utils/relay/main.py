@@ -50,7 +50,8 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def _serve(settings: Settings, config: Config, replace: bool) -> int:
     places = Places(config.home)
-    digests = {"settings": digest(settings.to_json().encode()), "program": _program_digest()}
+    told = settings.to_json() + config.to_json()
+    digests = {"settings": digest(told.encode()), "program": _program_digest()}
     try:
         key = own_key(places)
         # It takes the longest, and whoever is replaced serves meanwhile.

@@ -40,6 +40,7 @@ class OwnPaths:
                 "life": self._settings.life,
                 "started_at": self._lives.started_at,
                 "active": self._lives.active,
+                "requests": self._lives.requests,
                 "clients": await self._lives.clients(),
                 **self._digests,
                 "upstreams": dict(self._settings.upstreams),

@@ -11,13 +11,14 @@ import logging
 import resource
 import signal
 import socket
+import time
 from typing import Any
 
 from ..host_program.config import Config
 from .app import App
 from .forwarding import Forwarding
 from .libraries import H11Protocol, UvicornServer, uvicorn
-from .lives import Lives
+from .lives import DRAIN_SECONDS, Lives
 from .log import Handler, Log
 from .own_paths import OwnPaths
 from .places import Places
@@ -90,10 +91,9 @@ class Server(UvicornServer):
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol):
                 connection.shutdown()
-        finishing = asyncio.ensure_future(self._lives.finish())
-        while not finishing.done():
-            self._end_tunnels()
-            await asyncio.wait({finishing}, timeout=1)
+        until = time.monotonic() + DRAIN_SECONDS
+        while self._is_busy() and self._lives.has_patience and time.monotonic() < until:
+            await asyncio.sleep(0.1)
 
     def _told(self) -> None:
         """SIGTERM: finish. Once more: at once."""
@@ -101,10 +101,13 @@ class Server(UvicornServer):
             self._lives.give_up()
         self._lives.drain()
 
-    def _end_tunnels(self) -> None:
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Tunnel) and connection.is_quiet:
-                connection.shutdown()
+    def _is_busy(self) -> bool:
+        """Whether something is being said. A conversation that has paused is ended: its client goes on with the next relay."""
+        tunnels = [one for one in self.server_state.connections if isinstance(one, Tunnel)]
+        for tunnel in tunnels:
+            if tunnel.is_quiet:
+                tunnel.shutdown()
+        return bool(self._lives.active or tunnels)
 
 
 def run(

@@ -67,7 +67,8 @@ class Upstreams:
         """Send a request and return as soon as the answer begins. Raises Refusal where none does."""
         pool = self._pool(route.origin)
         if self._clock.has_slept():
-            await _close_idle(pool)
+            for one in self._pools.values():
+                await _close_idle(one)
         attempt = _Attempt(route, method, headers, content)
         try:
             try:

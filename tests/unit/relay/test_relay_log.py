@@ -58,6 +58,7 @@ def test_what_is_no_secret_stays(line: str) -> None:
 
 def test_the_log_is_private_and_bounded_and_has_one_line_for_each_event(tmp_path: Path) -> None:
     places = Places(str(tmp_path))
+    places.make()
     log = Log(places)
     log.write("one\nevent")
     path = Path(places.log)
@@ -83,6 +84,7 @@ def test_a_log_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_what_a_library_says_is_redacted_and_has_no_traceback(tmp_path: Path) -> None:
     places = Places(str(tmp_path))
+    places.make()
     handler = Handler(Log(places))
     try:
         raise ValueError(BODY)
@@ -94,3 +96,9 @@ def test_what_a_library_says_is_redacted_and_has_no_traceback(tmp_path: Path) ->
     said = Path(places.log).read_text()
     assert said.endswith("Bearer ... (ValueError)\n")
     assert BODY not in said
+
+
+def test_what_was_taken_away_is_not_made_again(tmp_path: Path) -> None:
+    """An uninstall does not wait for the last stream."""
+    Log(Places(str(tmp_path))).write("event")
+    assert os.listdir(tmp_path) == []

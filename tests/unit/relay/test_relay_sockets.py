@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ class Upstream:
             for said in connection:
                 if said == "go":
                     connection.close(1001)
+                if said == "talk":
+                    for number in range(6):
+                        connection.send(str(number))
+                        time.sleep(0.5)
                 connection.send(said)
 
 
@@ -148,3 +153,16 @@ def test_a_relay_that_ends_says_so_to_who_is_silent(serving: Relay) -> None:
     assert closed.value.rcvd.code == 1012
     assert serving.process is not None
     assert serving.process.wait(30) == 0
+
+
+def test_a_relay_that_ends_does_not_cut_what_is_being_said(serving: Relay) -> None:
+    with talk(serving) as client:
+        client.send("talk")
+        said = [client.recv(timeout=30)]
+        assert serving.ask("POST", "/stop").status == 200
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                said.append(client.recv(timeout=30))
+    assert said == ["0", "1", "2", "3", "4", "5", "talk"]
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
