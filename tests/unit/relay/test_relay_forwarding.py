@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gzip
 import http.client
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.refusals import Refusal
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.routes import route
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.upstreams import Upstreams
 
 from tests.unit.relay.relay_host import TOKEN, Relay, relay, wait_until
 from tests.unit.relay.upstream import Exchange, Upstream
@@ -284,6 +286,28 @@ def test_a_kept_connection_that_has_died_costs_no_request(serving: Relay, upstre
     upstream.script = forgetful
     assert [serving.ask("POST", MESSAGES, b"{}").body for _number in range(3)] == [b"well"] * 3
     assert [one.body for one in upstream.asked] == [b"{}"] * len(upstream.asked)
+
+
+def test_after_a_sleep_no_kept_connection_is_used(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = route(b"/codex/x", b"", {"codex": upstream.url})
+    before = upstream.connections
+
+    async def ask(upstreams: Upstreams) -> int:
+        reply = await upstreams.send(wanted, b"GET", [(b"host", wanted.origin.netloc)], b"")
+        assert [part async for part in reply.stream] == [b"{}"]
+        await reply.stream.aclose()
+        return upstream.connections - before
+
+    async def sleep() -> list[int]:
+        upstreams = Upstreams(None)
+        awake = [await ask(upstreams), await ask(upstreams)]
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 3600)  # the other clock stands still in a sleep
+        slept = [await ask(upstreams), await ask(upstreams)]
+        await upstreams.close()
+        return awake + slept
+
+    assert asyncio.run(sleep()) == [1, 1, 2, 2]
 
 
 def test_a_new_connection_that_ends_without_an_answer_is_an_error_and_not_tried_again(
