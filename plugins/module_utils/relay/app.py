@@ -89,7 +89,11 @@ class App:
         except ClientGone:
             return "given up by the client"
         except Cut:
-            return "cut"
+            if sent.status:
+                return "cut"
+            ended = Refusal(502, "The workspace's answer ended in the middle", "Try again")
+            await _give(sent, answer(ended, prefix_of(path)))
+            return "refused"
         return ""
 
 

@@ -41,7 +41,7 @@ class Body:
 
     def __init__(self, receive: Receive, headers: Headers) -> None:
         self._receive = receive
-        self._kept = b""
+        self._kept: list[bytes] = []
         self._is_passing = False
         self.count = 0
         self.ended = asyncio.Event()
@@ -53,8 +53,8 @@ class Body:
 
     async def begin(self, most: int = KEPT_BYTES) -> None:
         """Read so much of it, or all. Raises Refusal, ClientGone."""
-        while not self.ended.is_set() and len(self._kept) < most:
-            self._kept += await self._next()
+        while not self.ended.is_set() and self.count < most:
+            self._kept.append(await self._next())
 
     @property
     def can_be_sent_again(self) -> bool:
@@ -70,17 +70,17 @@ class Body:
     @property
     def whole(self) -> bytes:
         """What has been read by :meth:`begin`."""
-        return self._kept
+        return b"".join(self._kept)
 
     @property
     def content(self) -> bytes | AsyncIterator[bytes]:
         """All of it, or what is to come behind what is kept."""
-        return self._kept if self.ended.is_set() and self.can_be_sent_again else self._stream()
+        return self.whole if self.ended.is_set() and self.can_be_sent_again else self._stream()
 
     async def _stream(self) -> AsyncIterator[bytes]:
-        yield self._kept
+        yield self.whole
         self._is_passing = True
-        self._kept = b""
+        self._kept = []
         while not self.ended.is_set():
             part = await self._next()
             if part:

@@ -94,9 +94,7 @@ class Forwarding:
                 *body.framing,
                 *request.more,
             ]
-            judged = Judged(
-                await self._upstreams.send(request.route, request.method, head, body.content, body.can_be_sent_again)
-            )
+            judged = Judged(await self._upstreams.send(request.route, request.method, head, body))
             try:
                 if not await judged.refuses_token() or not body.can_be_sent_again:
                     return judged
@@ -149,8 +147,8 @@ class Forwarding:
             async for part in parts:
                 await sent.part(part)
             await sent.part(b"", more=False)
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            raise Cut(type(error).__name__) from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, ValueError):
+            raise Cut from None  # (ValueError: what was to be rewritten is no stream of events)
         finally:
             await judged.close()
 

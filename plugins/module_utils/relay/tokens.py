@@ -93,7 +93,8 @@ class Tokens:
         if "error" in told:
             raise TokenError(str(told["error"]), int(told["exit_status"]))
         token = Token(str(told["token"]), int(told["expires_at"]))
-        if token_cache.load(self._config) is None:  # a home that cannot be written to
+        cached = token_cache.load(self._config)
+        if cached is None or cached.token.value != token.value:  # a home that cannot be written to
             until = token_cache.served_until(self._config, token)
             self._known = _Known(token_cache.Cached(token, until), _stamp(self._config.cache_file))
         return token

@@ -12,8 +12,8 @@ import ssl
 import time
 import urllib.error
 import urllib.parse
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from ..host_program import https
 from ..host_program.token import TokenError
@@ -26,6 +26,7 @@ _IDLE_SECONDS = 45.0
 """A server in between may forget a connection after a minute."""
 _IDLE_CONNECTIONS = 32
 _SLEPT_SECONDS = 5.0
+_STALE_SECONDS = 5.0
 
 _PROBES = (
     (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 30),
@@ -34,6 +35,16 @@ _PROBES = (
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
 )
 """A model may think for many minutes without a byte: so it is the system that finds out when the other side is gone."""
+
+
+class Sendable(Protocol):
+    """A body."""
+
+    @property
+    def content(self) -> bytes | AsyncIterator[bytes]: ...
+
+    @property
+    def can_be_sent_again(self) -> bool: ...
 
 
 class Reply(NamedTuple):
@@ -61,21 +72,20 @@ class Upstreams:
         route: Route,
         method: bytes,
         headers: list[tuple[bytes, bytes]],
-        content: Any,
-        can_be_sent_again: bool = True,
+        body: Sendable,
     ) -> Reply:
         """Send a request and return as soon as the answer begins. Raises Refusal where none does."""
         pool = self._pool(route.origin)
         if self._clock.has_slept():
             for one in self._pools.values():
                 await _close_idle(one)
-        attempt = _Attempt(route, method, headers, content)
+        attempt = _Attempt(route, method, headers, body)
         try:
             try:
                 return await attempt.send(pool)
             except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
                 # A connection that was kept may be dead without our having been told: after a sleep, behind another network.
-                if attempt.was_new or not can_be_sent_again:
+                if not attempt.was_stale or not body.can_be_sent_again:
                     raise
             await _close_idle(pool)
             return await attempt.send(pool)
@@ -100,23 +110,29 @@ def _failures() -> tuple[type[Exception], ...]:
 
 
 class _Attempt:
-    """A request, and whether the connection that it last went through was made for it."""
+    """A request, and what is known of the connection that it last went through."""
 
-    def __init__(self, route: Route, method: bytes, headers: list[tuple[bytes, bytes]], content: Any) -> None:
+    def __init__(self, route: Route, method: bytes, headers: list[tuple[bytes, bytes]], body: Sendable) -> None:
         self._route = route
         self._method = method
         self._headers = headers
-        self._content = content
-        self.was_new = False
+        self._body = body
+        self._was_new = False
+        self._begin = 0.0
+
+    @property
+    def was_stale(self) -> bool:
+        """Whether one that was kept has failed at once. What fails later may have been heard, and be answered at some cost."""
+        return not self._was_new and time.monotonic() - self._begin < _STALE_SECONDS
 
     async def send(self, pool: Any) -> Reply:
-        self.was_new = False
+        self._was_new, self._begin = False, time.monotonic()
         origin = self._route.origin
         request = httpcore.Request(
             self._method,
             httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=self._route.target),
             headers=self._headers,
-            content=self._content,
+            content=self._body.content,
             extensions={"timeout": {"connect": CONNECT_SECONDS}, "trace": self._trace},
         )
         response = await pool.handle_async_request(request)
@@ -126,7 +142,7 @@ class _Attempt:
 
     async def _trace(self, name: str, _told: dict[str, Any]) -> None:
         if name == "connection.connect_tcp.started":
-            self.was_new = True
+            self._was_new = True
 
 
 class _Backend(AnyIOBackend):

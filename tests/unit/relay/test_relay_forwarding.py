@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.bodies import Whole
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.refusals import Refusal
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.routes import route
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.upstreams import Upstreams
@@ -288,12 +289,32 @@ def test_a_kept_connection_that_has_died_costs_no_request(serving: Relay, upstre
     assert [one.body for one in upstream.asked] == [b"{}"] * len(upstream.asked)
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_what_is_not_kept_is_never_sent_in_part(serving: Relay, upstream: Upstream, chunked: bool) -> None:
+    seen: list[object] = []
+
+    def forgetful(exchange: Exchange) -> None:
+        if exchange.source in seen:
+            exchange.close()
+        else:
+            seen.append(exchange.source)
+            exchange.whole(b"well")
+
+    upstream.script = forgetful
+    assert serving.ask("POST", MESSAGES, b"{}").status == 200
+    body = b"x" * (3 << 20)
+    answer = serving.ask("POST", MESSAGES, iter([body[: 1 << 20], body[1 << 20 :]]) if chunked else body)
+    assert answer.status == 502
+    assert "cannot be reached" in answer.json["error"]["message"]
+    assert [one.body for one in upstream.asked] == [b"{}", body]
+
+
 def test_after_a_sleep_no_kept_connection_is_used(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = route(b"/codex/x", b"", {"codex": upstream.url})
     before = upstream.connections
 
     async def ask(upstreams: Upstreams) -> int:
-        reply = await upstreams.send(wanted, b"GET", [(b"host", wanted.origin.netloc)], b"")
+        reply = await upstreams.send(wanted, b"GET", [(b"host", wanted.origin.netloc)], Whole(b""))
         assert [part async for part in reply.stream] == [b"{}"]
         await reply.stream.aclose()
         return upstream.connections - before
