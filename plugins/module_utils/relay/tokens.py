@@ -19,7 +19,10 @@ from ..host_program.token import PERSON_MUST_SIGN_IN, Token, TokenError
 ONE_REPLACEMENT_SECONDS = 10.0
 """A token that is refused so soon after another was: the next one would be refused as well, and nobody is asked for it."""
 
-_TRUST = "import sys; sys.path.insert(0, {root!r}); from {package}.refresh import main; sys.exit(main())"
+_ANSWER_SECONDS = 60.0
+"""Longer than what asks has patience (see refresh.py)."""
+
+_START = "import sys; sys.path.insert(0, {root!r}); from {package}.refresh import main; sys.exit(main())"
 
 _Stamp = Optional[tuple[int, int, int]]
 
@@ -119,20 +122,24 @@ async def _told(order: dict[str, Any]) -> dict[str, Any]:
     root = os.path.abspath(__file__)
     for _part in (*package.split("."), "file"):
         root = os.path.dirname(root)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-IS",
-        "-c",
-        _TRUST.format(root=root, package=package),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    said, _errors = await process.communicate(json.dumps(order).encode())
+    command = [sys.executable, "-IS", "-c", _START.format(root=root, package=package)]
+    pipe = asyncio.subprocess.PIPE
     try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise TokenError(
+            f"{sys.executable} cannot be started ({error.strerror})", hint="Run the rollout again"
+        ) from None
+    try:
+        said, _errors = await asyncio.wait_for(process.communicate(json.dumps(order).encode()), _ANSWER_SECONDS)
         told = json.loads(said)
-    except ValueError:
+    except (ValueError, asyncio.TimeoutError):
         told = None
+    finally:
+        if process.returncode is None:
+            process.kill()
     if not isinstance(told, dict):
         raise TokenError(
             "the token refresh ended without an answer", hint="Try again; if it stays so, run the doctor playbook"

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import routing
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.token import TokenError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.tokens import Tokens
 
 from tests.proxy import Proxy
 from tests.unit.relay.relay_host import TOKEN, Relay, relay
@@ -189,6 +193,18 @@ def test_who_is_not_signed_in_is_told_the_command(tmp_path: Path, prefix: str) -
         error.get("status"),
     )
     assert server.asked == []
+
+
+def test_a_python_that_is_gone_is_an_error_with_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python3")
+
+    async def ask() -> None:
+        await Tokens(Config(str(tmp_path), "https://w.example", "fmapi", "user", 15)).current()
+
+    with pytest.raises(
+        TokenError, match=r"^/nowhere/python3 cannot be started \(No such file.*\)\. Run the rollout again"
+    ):
+        asyncio.run(ask())
 
 
 def test_a_home_that_cannot_be_written_to_has_a_relay_all_the_same(tmp_path: Path, workspace: Workspace) -> None:
