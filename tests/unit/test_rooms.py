@@ -29,6 +29,9 @@ LEAVES = {
     "web",
 }
 
+RELAY = "relay.settings relay.places relay.clients relay.running relay.control"
+"""Of the relay, what others may know: it needs no package."""
+
 # A room, and what it may import: rooms, and packages that are not of the standard library. From the bottom up.
 MAY_IMPORT: dict[str, str] = {
     "leaves": "",
@@ -36,16 +39,15 @@ MAY_IMPORT: dict[str, str] = {
     "host_program": "leaves engine.documents",
     "relay": "leaves host_program",
     "agents": "leaves engine",
-    "options": "leaves agents",
-    "parts": "leaves engine agents host_program relay.settings relay.places relay.clients",
+    "options": "leaves agents relay.settings",
+    "parts": f"leaves engine agents host_program {RELAY}",
     "leavings": "leaves engine parts",
     "rollout": "leaves engine host_program parts leavings",
     "examining": "leaves engine host_program parts rollout",
     "listing": "leaves engine parts leavings rollout",
     "by_memory": "leaves engine agents host_program parts rollout examining",
     "loading": "leaves engine.owner",
-    "command": "leaves engine.owner agents host_program parts rollout examining by_memory loading"
-    " relay.settings relay.places relay.clients",
+    "command": f"leaves engine.owner agents host_program {RELAY} parts rollout examining by_memory loading",
     "module": "leaves engine.owner engine.owners loading ansible",
     "by_action": "options ansible",
     "workspace": "leaves agents options databricks requests certifi",
@@ -89,6 +91,8 @@ SHARED = {
         "older_functions",
         "older_tools",
         "person",
+        "relay_scripts",
+        "relaying",
         "system_packages",
     },
 }
