@@ -22,7 +22,7 @@ from .engine.owner import Owner
 from .errors import OperatorError
 from .host_program import session
 from .host_program.config import Config
-from .parts import PARTS
+from .parts import PARTS, relaying
 from .parts.agent_cli import AgentCli
 from .parts.context import bare_config
 from .parts.wanted_state import SECRETS, Remembered, number, options_of, program_here, refuse_newer, remembered
@@ -43,6 +43,8 @@ def repair(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     known = remembered(owner)
     _check_version(known, bool(options.get("upgrade")))
     wanted = wanted_options(owner, known, options["carried"], options["carried"].get("defaults") or {})
+    if options.get("upgrade") and "relay_sha256" not in options["carried"] and relaying.life(wanted) != relaying.OFF:
+        raise relaying.RelayNeeded  # which one this version makes, the control node alone knows
     before = _versions(owner, wanted)
     result = rollout.apply(owner, wanted, how)
     after = {name: str(one.get("version") or "") for name, one in (result.get("programs") or {}).items()}
@@ -167,7 +169,12 @@ def repair_here(owner: Owner, check: bool) -> dict[str, Any]:
             "this host",
             "Ask for the playbook repair",
         )
-    return repair(owner, options, How(check=check))
+    try:
+        return repair(owner, options, How(check=check))
+    except relaying.RelayNeeded:
+        raise OperatorError(
+            "lacks the relay, which the control node makes", "this host", "Ask for the playbook repair"
+        ) from None
 
 
 def withdrawal_options(owner: Owner) -> dict[str, Any]:

@@ -31,7 +31,8 @@ SPEC = {
 _EXPECTED = (OperatorError, ValueError)
 _NO_PROGRAM = {"needs_program": True, "drifted": True}
 _NO_LIBRARIES = {"needs_libraries": True}
-_CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_downloads")
+_NO_RELAY = {"needs_relay": True, "drifted": True}
+_CALLED_AGAIN = ("needs_program", "needs_libraries", "needs_relay", "needs_downloads")
 _CHANGING = ("apply", "withdraw", "bring_or_withdraw")
 _LISTING = "listing.list_artifacts"
 _REPAIR = "by_memory.repair"
@@ -196,8 +197,9 @@ def _lacking(owners: list[Owner], carried: dict[str, Any]) -> list[Done]:
 
 
 def _unread(owners: list[Owner], options: dict[str, Any], how: How) -> list[Done]:
-    """The same where a document of one of several owners cannot be read without a library that has not travelled."""
-    if len(owners) < 2 or "libraries" in options["carried"]:
+    """The same where one of several owners needs a library, to read a document, or the relay, which have not travelled."""
+    carried = options["carried"]
+    if len(owners) < 2 or ("libraries" in carried and ("relay" in carried or "relay_sha256" not in carried)):
         return []
     looked = How(True, how.diff, how.verbose)
     done = _each(owners, lambda one: _work(check_home(one), "read_documents", options, looked))
@@ -233,6 +235,8 @@ def _work(one: Owner, verb: str, options: dict[str, Any], how: How) -> dict[str,
     except Exception as error:
         if getattr(error, "needs_libraries", False):
             return {**_NO_LIBRARIES}
+        if getattr(error, "needs_relay", False):
+            return {**_NO_RELAY}
         # The program has an OperatorError of its own, and others of its kind.
         told = getattr(error, "told", None)
         if told is None:
@@ -249,7 +253,7 @@ def merged(done: list[Done]) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False, "homes": [one.owner.home for one in done if one.owner.home]}
     for part in parts.values():
         result["changed"] = part.pop("changed", False) or result["changed"]
-        for name in ("drifted", "needs_program", "needs_libraries"):
+        for name in ("drifted", "needs_program", "needs_libraries", "needs_relay", "lacks_relay"):
             if name in part:
                 result[name] = part.pop(name) or result.get(name, False)
         for name in _JOINED:

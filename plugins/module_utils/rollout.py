@@ -70,6 +70,7 @@ def apply(owner: Owner, options: Options, how: How) -> dict[str, Any]:
     missing = [one for part in parts for one in part.missing(owner, options)]
     errors: list[str] = []
     if not how.check:
+        _require_carried(parts, owner, options)
         prepared: list[tuple[Part, Any]] = []
         try:
             for part in parts:
@@ -162,9 +163,14 @@ def bring_or_withdraw(owner: Owner, options: Options, how: How) -> dict[str, Any
 
 
 def read_documents(owner: Owner, options: Options, how: How) -> dict[str, Any]:
-    """Nothing, or LibraryNeeded where a change would have to read a document whose parser has not travelled."""
+    """Nothing; or LibraryNeeded where a change would have to read a document whose parser has not travelled, and of what else travels
+    on demand the like.
+    """
     parts, options = _brought(options)
-    wanted = [] if options.get("state") == "absent" else _wanted(parts, owner, options)
+    absent = options.get("state") == "absent"
+    if not absent:
+        _require_carried(parts, owner, options)
+    wanted = [] if absent else _wanted(parts, owner, options)
     formats = {one.format for one in wanted} | {str(one["format"]) for one in Ledger.load(owner).documents.values()}
     if any(FORMATS[one].library for one in formats):
         with contextlib.suppress(OperatorError, ValueError):  # what is wrong is told by who makes the change
@@ -220,6 +226,11 @@ def _brought(options: Options) -> tuple[list[Part], Options]:
 
 def _wanted(parts: Sequence[Part], owner: Owner, options: Options) -> list[Wanted]:
     return [wanted for part in parts for wanted in part.wanted(owner, options)]
+
+
+def _require_carried(parts: Sequence[Part], owner: Owner, options: Options) -> None:
+    for part in parts:
+        part.require_carried(owner, options)
 
 
 def _facts(parts: Sequence[Part], owner: Owner, options: Options, asking: bool) -> dict[str, Any]:

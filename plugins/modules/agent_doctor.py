@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.relay
   - fmapi.coding_agents.skills
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
@@ -118,6 +119,7 @@ from ..module_utils.options import (
     control_node,
     databricks_oauth,
     owner,
+    relay,
     skills,
     toolchain,
     verbs,
@@ -130,6 +132,7 @@ SPEC: Spec = {
     **workspace.SPEC,
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
+    **relay.SPEC,
     **skills.SPEC,
     **agent_cli.SPEC,
     **toolchain.SPEC,

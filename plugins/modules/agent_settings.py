@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.owner.files
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.agent_settings
+  - fmapi.coding_agents.relay
   - fmapi.coding_agents.skills
 attributes:
   check_mode:
@@ -99,7 +100,7 @@ documents:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_settings, databricks_oauth, owner, skills, verbs, workspace
+from ..module_utils.options import agent_settings, databricks_oauth, owner, relay, skills, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -108,6 +109,7 @@ SPEC: Spec = {
     **workspace.SPEC,
     "token_ttl_minutes": databricks_oauth.SPEC["token_ttl_minutes"],
     **agent_settings.SPEC,
+    **relay.SPEC,
     **skills.SPEC,
 }
 

@@ -36,14 +36,27 @@ _LIBRARIES: dict[str, tuple[str, ...]] = {
 }
 
 
-def carried(options: Mapping[str, Any], with_program: bool, with_libraries: bool = False) -> dict[str, str]:
-    """The option ``carried`` of a host's module. Raises OperatorError for a certificate authority that cannot be used."""
+def carried(
+    options: Mapping[str, Any],
+    with_program: bool,
+    with_libraries: bool = False,
+    relay: tuple[str, str] | None = None,
+    with_relay: bool = False,
+) -> dict[str, str]:
+    """The option ``carried`` of a host's module. Raises OperatorError for a certificate authority that cannot be used.
+
+    :param relay: where the relay is on the control node, and its digest, for a host that is to have one.
+    """
     content = program.program()
     found = {"program_sha256": program.digest()}
     if with_program:
         found["program"] = base64.b64encode(zlib.compress(content, 9)).decode()
     if with_libraries:
         found["libraries"] = libraries()
+    if relay is not None:
+        path, found["relay_sha256"] = relay
+        if with_relay:
+            found["relay"] = base64.b64encode(zlib.compress(Path(path).read_bytes(), 9)).decode()
     authority = certificate_authority(options.get("ca_file"))
     return {**found, "ca": authority} if authority else found
 

@@ -25,9 +25,9 @@ from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options import agent_settings, control_node, owner, uninstall
 from ..module_utils.options.values import Spec, as_boolean, as_list, as_mapping
-from ..module_utils.parts import PARTS
+from ..module_utils.parts import PARTS, relaying
 from ..module_utils.workspace.endpoints import READY
-from . import asking, carrying, downloads, models_file, run_store
+from . import asking, carrying, downloads, models_file, relay_program, run_store
 from .filling import filled
 
 REPORTED = "__coding_agents_reported"
@@ -40,6 +40,8 @@ _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 """Ansible's own word for it."""
 _NEEDS = ("needs_program", "needs_libraries")
 """What a host may answer instead of doing anything."""
+_LACKS_RELAY = "lacks_relay"
+"""What a look says of a host that is to have the relay, and has another one or none."""
 _SILENT = "silent_homes"
 """Homes that do not answer: one call of a run waits for them."""
 _TAGS_OF_ANSIBLE = frozenset(("all", "tagged", "untagged", "always", "never"))
@@ -178,13 +180,19 @@ class HostAction(ActionBase):
         """Call the module; once more with the host program, or with parsers, where the host turns out to need them."""
         host = str(variables.get("inventory_hostname"))
         program, libraries = (run_store.noted(host, name) is True for name in _NEEDS)
+        relay, wants_relay = program or run_store.noted(host, _LACKS_RELAY) is True, False
         # A first rollout does not find out what else it needs: the host has no program yet that could tell.
         may_need = agent_settings.needs_libraries(options.get("agents"))
         libraries = libraries or ((program or self.READS_SETTINGS) and may_need)
         delivery = ""
         while True:
-            result = self._execute(options, program, libraries, variables, delivery)
+            made = self._relay(options, wants_relay, variables)
+            carried = carrying.carried(options, program, libraries, made, relay)
+            result = self._execute(options, carried, variables, delivery)
             needs_program, needs_libraries = (bool(result.pop(name, False)) for name in _NEEDS)
+            needs_relay = bool(result.pop("needs_relay", False))
+            if result.pop(_LACKS_RELAY, False):
+                run_store.note(host, _LACKS_RELAY, True)
             needs_downloads = result.pop("needs_downloads", None)
             if needs_program and not program:
                 run_store.note(host, "needs_program", True)
@@ -195,23 +203,33 @@ class HostAction(ActionBase):
             elif needs_libraries and not libraries:
                 run_store.note(host, "needs_libraries", True)
                 libraries = True
+            elif needs_relay and not (relay and made):
+                relay = wants_relay = True
             elif needs_downloads and not delivery:
                 delivery, libraries = downloads.packed(needs_downloads, self.ways_of(options, variables)), True
             else:
                 return result
 
+    def _relay(
+        self, options: Mapping[str, Any], asked_for: bool, variables: Mapping[str, Any]
+    ) -> tuple[str, str] | None:
+        """The relay, made now if it is not yet, where this host is to have it. Raises OperatorError where it cannot be made."""
+        if not asked_for:
+            if "relay" not in self.OPTIONS or options.get("state") == "absent":
+                return None
+            decided = self._validated(options)
+            parts = self.PARTS or decided.get("parts") or [*PARTS]
+            if "relay" not in parts or relaying.life(decided) == relaying.OFF:
+                return None
+        return relay_program.packed(self.ways_of(options, variables))
+
     def _execute(
-        self,
-        options: dict[str, Any],
-        program: bool,
-        libraries: bool,
-        variables: Mapping[str, Any],
-        delivery: str,
+        self, options: dict[str, Any], brought: Mapping[str, str], variables: Mapping[str, Any], delivery: str
     ) -> dict[str, Any]:
         decided, host = self._validated(options), str(variables.get("inventory_hostname"))
         hidden = {name for name in decided if self.OPTIONS[name].get("no_log")}
         carried = {
-            **carrying.carried(options, program, libraries),
+            **brought,
             **self.CARRIES,
             "verb": self.VERB,
             "options": {**decided, "parts": [*self.PARTS]} if self.PARTS else decided,

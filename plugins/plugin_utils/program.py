@@ -36,6 +36,8 @@ _LEAVES = (
     "web",
 )
 """What runs on hosts. A test compares this with the imports."""
+_OF_THE_RELAY = ("__init__", "clients", "control", "places", "running", "settings")
+"""Of the relay's room, what others need to start it and to ask it. The relay itself is another file (relay_program.py)."""
 _OF_MODULES = ("owners.py",)
 """In those rooms, what a module needs before it becomes an owner, and the program never."""
 
@@ -63,6 +65,7 @@ def _files() -> dict[str, bytes]:
     here = Path(module_utils.__path__[0])
     paths = [
         *(here / f"{name}.py" for name in _LEAVES),
+        *(here / "relay" / f"{name}.py" for name in _OF_THE_RELAY),
         *(path for room in _ROOMS for path in (here / room).rglob("*.py") if path.name not in _OF_MODULES),
     ]
     files = {f"{PACKAGE}/{path.relative_to(here).as_posix()}": path.read_bytes() for path in paths}

@@ -173,8 +173,10 @@ def test_check_mode_shows_what_will_be_done_and_touches_nothing(host: Host, work
 def test_a_digest_says_what_differs_and_cannot_be_written(host: Host) -> None:
     with untouched(host.home):
         looked = host.look(carried=carried(with_program=False))
-        # Claude Code needs no command of ours in front of it.
-        assert looked["drifted"] and looked["drifted_parts"] == [name for name in PARTS if name != "launcher"]
+        # Claude Code needs no command of ours in front of it, and nobody has chosen the relay.
+        assert looked["drifted"] and looked["drifted_parts"] == [
+            one for one in PARTS if one not in ("launcher", "relay")
+        ]
         with pytest.raises(OperatorError, match="was there when this run began, and is not any more"):
             host.roll_out(carried=carried(with_program=False))
     host.roll_out()

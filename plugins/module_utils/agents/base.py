@@ -160,6 +160,8 @@ class Agent:
     """By choice of a model: what it is for, in one sentence."""
     reasons: Mapping[KeyPath, str] = {}
     """Why each key of its documents is written, for the documentation."""
+    reads_token_once = False
+    """Whether it comes to no new token by itself: then its sessions end with the token, unless there is a relay."""
     renewal = ""
     """How it comes to a new token, in one sentence."""
     measured = ""

@@ -124,6 +124,7 @@ class Gemini(Agent):
             for key in its.settings
         },
     }
+    reads_token_once = True
     renewal = (
         "It reads a token once, at its start: C(gemini) starts with a fresh one. A session that outlives it ends with HTTP "
         "401 or 403: start again with C(gemini --resume)."

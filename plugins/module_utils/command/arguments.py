@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..host_program import main as host_program
 
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", help="start an agent with what it needs", prefix_chars="\0", add_help=False)
     run.add_argument("agent", metavar="AGENT", help="its command, such as claude")
     run.add_argument("arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="all of them go to the agent")
+    _add_relay(verbs)
     uninstall = verbs.add_parser("uninstall", help="give back this person's files as they were found")
     uninstall.add_argument("--user", action="store_true", required=True, help="of this person alone")
     uninstall.add_argument("--check", action="store_true", help="say what would be done, and change nothing")
@@ -75,3 +76,18 @@ def parser() -> argparse.ArgumentParser:
 
 def _as_json(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _add_relay(verbs: argparse._SubParsersAction[Any]) -> None:
+    relay = verbs.add_parser("relay", help="the relay: what passes on to the workspace what agents ask")
+    actions = relay.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("start", help="start it, unless it runs already")
+    actions.add_parser(
+        "run", help="start it, print PROXY_URL, and count as its client until interrupted or until it ends"
+    )
+    status = actions.add_parser("status", help="say whether it runs, and for whom")
+    _as_json(status)
+    actions.add_parser("stop", help="have it end, once what runs through it has ended")
+    actions.add_parser("key", help="print the key that it takes from agents, and start it where it does not run")
+    actions.add_parser("session-start", help="what an agent calls as a session begins")
+    actions.add_parser("session-end", help="what an agent calls as a session ends")

@@ -36,6 +36,15 @@ def _candidates(config_file: str, before: list[str]) -> list[str]:
     if before[0] == "run":
         return []  # the agent's own
     actions = verbs[before[0]]._actions
+    below = _below(actions)
+    if below and len(before) > 1:
+        if before[1] not in below:
+            return []
+        return _words(below[before[1]]._actions, before[1:])
+    return _words(actions, before)
+
+
+def _words(actions: list[argparse.Action], before: list[str]) -> list[str]:
     for action in actions:
         if action.choices and (before[-1] in action.option_strings or (not action.option_strings and len(before) == 1)):
             return [str(one) for one in action.choices]
@@ -43,8 +52,12 @@ def _candidates(config_file: str, before: list[str]) -> list[str]:
 
 
 def _verbs() -> dict[str, Any]:
-    actions = parser()._actions
-    return next(dict(one.choices) for one in actions if isinstance(one, argparse._SubParsersAction))
+    return _below(parser()._actions)
+
+
+def _below(actions: list[argparse.Action]) -> dict[str, Any]:
+    """The verbs that follow, each with its parser; none where none do."""
+    return next((dict(one.choices) for one in actions if isinstance(one, argparse._SubParsersAction)), {})
 
 
 def _agents(config_file: str) -> list[str]:

@@ -20,7 +20,7 @@ from ..errors import OperatorError
 from ..host_program.main import use_proxy
 from ..host_program.token import TokenError
 from ..version import VERSION
-from . import completions, output, whose
+from . import completions, output, relay, whose
 from .arguments import FAILED, OK
 from .whose import Here
 
@@ -260,6 +260,7 @@ _VERBS: dict[str, Callable[[Here, argparse.Namespace], int]] = {
     "doctor": _doctor,
     "models": _models,
     "logout": _logout,
+    "relay": relay.run,
     "repair": _repair,
     "uninstall": _uninstall,
     "run": _run,

@@ -15,11 +15,21 @@ from .command import Command
 from .databricks_oauth import DatabricksOauth
 from .launcher import Launcher
 from .login_item import LoginItem
+from .relay import Relay
 from .skills import Skills
 
 PARTS: dict[str, Part] = {
     part.name: part
-    for part in (DatabricksOauth(), LoginItem(), AgentCli(), AgentSettings(), Launcher(), Command(), Skills())
+    for part in (
+        DatabricksOauth(),
+        LoginItem(),
+        AgentCli(),
+        Relay(),
+        AgentSettings(),
+        Launcher(),
+        Command(),
+        Skills(),
+    )
 }
 
 __all__ = ["PARTS", "Part"]

@@ -54,6 +54,9 @@ class Part:
         """What :meth:`prepare` would fetch: versions by agent, and tools by name. Writes nothing."""
         return {}, []
 
+    def require_carried(self, owner: Owner, options: Options) -> None:
+        """Raises what has the control node call again, where this host lacks what a call brings on demand. Never in check mode."""
+
     def prepare(self, owner: Owner, options: Options) -> Any:
         """Do what may refuse, before any document is written: ask for a token, fetch a program. Not called in check mode.
 

@@ -65,6 +65,21 @@ Bring back what was rolled out, where it was changed or is gone.
 .BI run " AGENT " \fR[\fIARGUMENTS\fR]
 Start an agent with what it needs. All arguments go to the agent.
 .TP
+.BR "relay start" ", " "relay stop"
+Start the relay, which passes on to the workspace what agents ask; have it end, once what runs through it has ended.
+.TP
+.B relay run
+Start it, print PROXY_URL, and count as its client until interrupted or until it ends: for what only knows a base URL.
+.TP
+.BR "relay status" " [" \-\-json ]
+Say whether it runs, and for whom.
+.TP
+.B relay key
+Print the key that it takes from agents.
+.TP
+.BR "relay session\-start" ", " "relay session\-end"
+What an agent calls as a session begins and ends.
+.TP
 .BR uninstall " " \-\-user " [" \-\-check "] [" \-\-yes ]
 Give back this person's files as they were found.
 .TP

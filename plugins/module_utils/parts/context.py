@@ -17,6 +17,7 @@ from ..engine.owner import Owner
 from ..errors import OperatorError
 from ..host_program.config import Config
 from ..routing import base_urls, model_service_of, normalize_workspace_url
+from . import relaying
 
 CA_NAME = "ca.pem"
 
@@ -84,24 +85,34 @@ def ca_file_of(owner: Owner, options: Mapping[str, Any]) -> str | None:
 def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentOptions:
     """What one agent's documents depend on. Raises OperatorError and ValueError."""
     url = normalize_workspace_url(options["workspace_url"])
-    agent = AGENTS[name]
+    agent, here = AGENTS[name], bare_config(owner)
     routing, workspace_id = options["routing"], options["workspace_id"]
     chosen = (options["models"] or {}).get(name) or {}
     # Which of a model's names a workspace serves is known to those who asked it, and not every run does: it must not change back.
     left_open = [slot for slot in agent.model_defaults if not chosen.get(slot)] if routing == "gateway" else []
-    return AgentOptions(
+    ca_file, urls = ca_file_of(owner, options), (options["base_urls"] or {}).get(name)
+    found = AgentOptions(
         owner=owner,
         workspace_url=url,
-        base_urls=base_urls(agent.dialects, (options["base_urls"] or {}).get(name), routing, url, workspace_id),
-        token_helper=bare_config(owner).helper,
+        base_urls=base_urls(agent.dialects, urls, routing, url, workspace_id),
+        token_helper=here.helper,
         token_ttl_minutes=options["token_ttl_minutes"],
         models={slot: model for slot, model in chosen.items() if model},
         other_names={slot: model_service_of(agent.model_defaults[slot]) for slot in left_open},
-        ca_file=ca_file_of(owner, options),
+        ca_file=ca_file,
         proxy=options["proxy"] or None,
         no_proxy=options["no_proxy"] or None,
         skills=bool(options.get("self_help_skills")),
         own={option: options[f"{name}_{option}"] for option in agent.own_options},
+    )
+    if name not in relaying.users(options):
+        return found
+    relay = relaying.settings_of(here, options)
+    return found._replace(
+        base_urls=relaying.base_urls(relay, agent.dialects),
+        token_helper=os.path.join(here.data_directory, relaying.KEY_NAME),
+        ca_file=ca_file or relay.tls_cert,
+        no_proxy=",".join(one for one in (found.no_proxy, relaying.LOOPBACK) if one) if found.proxy else found.no_proxy,
     )
 
 

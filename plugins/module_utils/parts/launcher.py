@@ -27,11 +27,12 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
-from . import older_functions, person
+from . import older_functions, person, relaying
 from .base import Options, Part
 from .context import agent_options, bare_config
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
 from .older_functions import OlderFunction
+from .relay_scripts import client_lines
 
 BLOCK: KeyPath = ("path",)
 
@@ -57,7 +58,7 @@ if [ -z "$real" ]; then
     echo "{command}: not installed: nothing of this name is on PATH behind $here" >&2
     exit 127
 fi
-{sets}exec "$real" "$@"
+{client}{sets}exec "$real" "$@"
 """
 
 _FRESH = """\
@@ -134,15 +135,14 @@ class Launcher(Part):
         if not launches and not older.commands:
             return older.start_files([])
         usual = [os.path.join(prefix, "bin") for prefix in _prefixes(owner, options)]
-        helper = bare_config(owner).helper
         entries = [
             whole_file(
                 entry(owner, agent),
                 self.name,
-                script(owner, agent, launch, helper, usual),
+                _script(owner, options, agent, launch, usual),
                 f"command {agent.command}",
                 0o755,
-                as_good=_as_good(owner, options, agent, helper, usual),
+                as_good=_as_good(owner, options, agent, usual),
             )
             for agent, launch in launches
         ]
@@ -150,10 +150,10 @@ class Launcher(Part):
             whole_file(
                 os.path.join(owner.launchers, command),
                 self.name,
-                script(owner, agent, _launch(owner, options, agent), helper, usual),
+                _script(owner, options, agent, _launch(owner, options, agent), usual),
                 f"command {command}",
                 0o755,
-                as_good=_as_good(owner, options, agent, helper, usual),
+                as_good=_as_good(owner, options, agent, usual),
             )
             for command, agent in older.commands.items()
         ]
@@ -272,13 +272,13 @@ def _launches(owner: Owner, options: Options) -> list[tuple[Agent, Launch]]:
     return [(agent, launch) for agent, launch in found if launch is not None]
 
 
-def _as_good(owner: Owner, options: Options, agent: Agent, helper: str, usual: list[str]) -> bytes | None:
+def _as_good(owner: Owner, options: Options, agent: Agent, usual: list[str]) -> bytes | None:
     """The same with other names of its models, which may be what a run has found that asked the workspace."""
     chosen = agent_options(owner, options, agent.name)
     launch = agent.launch(chosen._replace(models={**chosen.models, **chosen.other_names}))
     if launch is None or launch == agent.launch(chosen):
         return None
-    return script(owner, agent, launch, helper, usual)
+    return _script(owner, options, agent, launch, usual)
 
 
 def _prefixes(owner: Owner, options: Options) -> list[str]:
@@ -286,8 +286,15 @@ def _prefixes(owner: Owner, options: Options) -> list[str]:
     return [*map(str, named), owner.prefix]
 
 
-def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[str]) -> bytes:
-    """What one entry does. ``usual``: directories in which the program may be without being on PATH."""
+def _script(owner: Owner, options: Options, agent: Agent, launch: Launch, usual: list[str]) -> bytes:
+    client = client_lines(bare_config(owner)) if agent.name in relaying.users(options) else ""
+    return script(owner, agent, launch, agent_options(owner, options, agent.name).token_helper, usual, client)
+
+
+def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[str], client: str = "") -> bytes:
+    """What one entry does. ``usual``: directories in which the program may be without being on PATH. ``client``: lines that make it
+    one of the relay's.
+    """
     lines = [f"unset {name}\n" for name in launch.unset]
     lines += [f"{name}={shlex.quote(value)}\nexport {name}\n" for name, value in launch.environment.items()]
     for name, (directory, between) in launch.first_directories.items():
@@ -304,6 +311,7 @@ def script(owner: Owner, agent: Agent, launch: Launch, helper: str, usual: list[
         usual=" ".join(map(shlex.quote, usual)),
         command=agent.command,
         sets="".join(lines),
+        client=client,
     )
     return text.encode()
 

@@ -52,6 +52,8 @@ class Remembered(NamedTuple):
     """Those that were brought."""
     options: dict[str, Any]
     """By name, without the owner's own and without a secret."""
+    relay_sha256: str = ""
+    """Of the relay that was brought; empty where there was none."""
 
 
 class WantedState(Part):
@@ -109,7 +111,13 @@ def _read(owner: Owner) -> tuple[Remembered, bytes]:
         found = Remembered(**told)
     except TypeError:
         found = Remembered("", "", [], {})
-    kinds = (found.version, str), (found.program_sha256, str), (found.parts, list), (found.options, dict)
+    kinds = (
+        (found.version, str),
+        (found.program_sha256, str),
+        (found.parts, list),
+        (found.options, dict),
+        (found.relay_sha256, str),
+    )
     if not found.version or not all(isinstance(value, kind) for value, kind in kinds):
         raise OperatorError("is not what a rollout writes", path, ROLL_OUT)
     return found, content
@@ -130,7 +138,7 @@ def options_of(
         **(_private(owner) if may_change else {}),
         "routing_reason": "as rolled out",
         "parts": known.parts,
-        "carried": {**_authority(owner), **carried},
+        "carried": {"relay_sha256": known.relay_sha256, **_authority(owner), **carried},
     }
     if not may_change:
         return options
@@ -199,6 +207,7 @@ def _text(owner: Owner, options: Options, forgotten: list[str], kept: Mapping[st
         {
             "version": VERSION,
             "program_sha256": options["carried"].get("program_sha256", ""),
+            "relay_sha256": options["carried"].get("relay_sha256", ""),
             "parts": _parts(owner, options),
             "options": told,
         }

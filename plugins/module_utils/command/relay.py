@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The relay of the person who works here: start it, have it end, ask it, and count who uses it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..errors import OperatorError
+from ..host_program.config import Config
+from ..relay import clients, control, running
+from ..relay.places import Places, own_key
+from ..relay.settings import PREFIXES
+from . import output
+from .arguments import FAILED, OK
+from .whose import Here
+
+_HOOK_SECONDS = 1.0
+"""How long a hook waits for what the agent tells it: an agent writes it at once or never."""
+_MOST_TOLD = 1 << 16
+_GLANCE_SECONDS = 0.5
+_SHELLS = ("sh", "bash", "dash", "zsh", "ash", "busybox")
+
+
+def run(here: Here, options: argparse.Namespace) -> int:
+    """Raises OperatorError."""
+    return _ACTIONS[options.action](here.config, options)
+
+
+def _start(config: Config, options: argparse.Namespace) -> int:
+    settings = control.load(config)
+    found = control.start(config, settings)
+    output.write(f"The relay runs at {settings.url} (process {found.pid})")
+    return OK
+
+
+def _key(config: Config, options: argparse.Namespace) -> int:
+    control.start(config, control.load(config))
+    try:
+        output.write(own_key(Places(config.home)))
+    except OSError as error:
+        raise OperatorError(str(error)) from None
+    return OK
+
+
+def _stop(config: Config, options: argparse.Namespace) -> int:
+    stopped = control.stop(control.load(config), Places(config.home))
+    output.write("The relay ends when what runs through it has ended" if stopped else "No relay runs")
+    return OK
+
+
+def _status(config: Config, options: argparse.Namespace) -> int:
+    settings, places = control.load(config), Places(config.home)
+    found = running.find(places)
+    told: dict[str, Any] = {"running": found is not None, "url": settings.url, "life": settings.life, "log": places.log}
+    told["urls"] = {prefix: settings.base_url(prefix) for prefix in PREFIXES if prefix in settings.upstreams}
+    if found is not None:
+        told["pid"] = found.pid
+        try:
+            told.update(control.ask(settings, places, "GET", "/health").body)
+        except (OSError, ValueError) as error:
+            told["problem"] = f"does not answer ({error})"
+    if options.json:
+        output.write(json.dumps(told, indent=1))
+    else:
+        urls = told.pop("urls")
+        told["clients"] = len(told["clients"]) if isinstance(told.get("clients"), list) else told.get("clients")
+        flat = {name: value for name, value in told.items() if not isinstance(value, (dict, list))}
+        output.write(*output.pairs(flat, config.home), "", *output.table(("PATH", "URL"), [*urls.items()]))
+    return FAILED if "problem" in told else OK
+
+
+def _run(config: Config, options: argparse.Namespace) -> int:
+    """Until the relay ends, or somebody ends this."""
+    settings, places = control.load(config), Places(config.home)
+    with _counted(places):
+        found = control.start(config, settings)
+        output.write(f"PROXY_URL={settings.url}")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            while _lives(places, found.pid):
+                time.sleep(_GLANCE_SECONDS)
+    return OK
+
+
+def _lives(places: Places, pid: int) -> bool:
+    """Whether it runs still, or another one has taken its place."""
+    return clients.of_process(pid) is not None or running.find(places) is not None
+
+
+@contextlib.contextmanager
+def _counted(places: Places) -> Iterator[None]:
+    """As one of the relay's clients."""
+
+    def interrupted(*_signal: object) -> None:
+        raise KeyboardInterrupt
+
+    own, name = clients.of_process(os.getpid()), ""
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        if own is not None:
+            with contextlib.suppress(OSError):
+                name = clients.add(places, own)
+        yield
+    finally:
+        clients.remove(places, name)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _session_start(config: Config, options: argparse.Namespace) -> int:
+    """Nothing of this may fail, or hold up, an agent."""
+    places, session = Places(config.home), _told_session()
+    client = clients.of_process(_agent())
+    if client is not None:
+        with contextlib.suppress(OSError):
+            clients.add(places, client, session)
+    try:
+        control.start(config, control.load(config))
+    except OperatorError as error:
+        output.complain(error.told)
+    return OK
+
+
+def _session_end(config: Config, options: argparse.Namespace) -> int:
+    session = _told_session()
+    if session:
+        clients.remove(Places(config.home), clients.session_name(session))
+    return OK
+
+
+def _told_session() -> str:
+    """What the agent calls the session, by the JSON object that it gives a hook; empty where it says nothing."""
+    try:
+        if sys.stdin.isatty() or not select.select([0], [], [], _HOOK_SECONDS)[0]:
+            return ""
+        told = json.loads(os.read(0, _MOST_TOLD))
+        return str(told.get("session_id") or "") if isinstance(told, dict) else ""
+    except (OSError, ValueError, RecursionError, AttributeError):
+        return ""
+
+
+def _agent() -> int:
+    """The process that has called this hook: a shell between the two ends with the hook."""
+    pid = os.getppid()
+    for _level in range(3):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+                name, _parenthesis, rest = stream.read().partition("(")[2].rpartition(")")
+        except OSError:
+            break  # not on this system
+        if name not in _SHELLS:
+            break
+        pid = int(rest.split()[1])
+    return pid
+
+
+_ACTIONS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
+    "start": _start,
+    "run": _run,
+    "status": _status,
+    "stop": _stop,
+    "key": _key,
+    "session-start": _session_start,
+    "session-end": _session_end,
+}
