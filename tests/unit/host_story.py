@@ -22,7 +22,7 @@ PACKAGE = "ansible_collections.fmapi.coding_agents.plugins.module_utils"
 CONTROL_NODE = "workspace"
 """The room that never travels to a host: it needs the SDK, and a newer Python."""
 
-GROUPS = ("owner", "workspace", "databricks_oauth", "agent_settings", "skills", "agent_cli")
+GROUPS = ("owner", "workspace", "databricks_oauth", "agent_settings", "relay", "skills", "agent_cli")
 """Of options, that the parts read."""
 
 

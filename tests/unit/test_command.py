@@ -60,7 +60,7 @@ def test_what_is_not_understood_is_said_with_what_is(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit) as ended:
         parser().parse_args(["--config", "/c", "docter"])
     assert ended.value.code == USAGE_ERROR
-    assert "there is no 'docter': use 'status', 'doctor'" in capsys.readouterr().err
+    assert "there is no 'docter': use 'status', 'show', 'doctor'" in capsys.readouterr().err
 
 
 def test_colour_is_for_terminals_and_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:

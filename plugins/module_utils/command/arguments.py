@@ -50,6 +50,10 @@ def parser() -> argparse.ArgumentParser:
     status = verbs.add_parser("status", help="say what is set up, who is signed in, and what differs; asks nobody")
     _as_json(status)
     status.add_argument("-v", "--verbose", action="store_true", help="name each file that belongs to it, too")
+    show = verbs.add_parser(
+        "show", help="print the configuration in force: URLs, models, whether there is a token; asks nobody"
+    )
+    _as_json(show)
     doctor = verbs.add_parser("doctor", help="check each part, with the way out where something is wrong")
     _as_json(doctor)
     doctor.add_argument("--prompt", action="store_true", help="have each agent answer a short prompt, too")

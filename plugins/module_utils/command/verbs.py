@@ -20,7 +20,7 @@ from ..errors import OperatorError
 from ..host_program.main import use_proxy
 from ..host_program.token import TokenError
 from ..version import VERSION
-from . import completions, output, relay, whose
+from . import completions, output, relay, show, whose
 from .arguments import FAILED, OK
 from .whose import Here
 
@@ -261,6 +261,7 @@ _VERBS: dict[str, Callable[[Here, argparse.Namespace], int]] = {
     "models": _models,
     "logout": _logout,
     "relay": relay.run,
+    "show": show.run,
     "repair": _repair,
     "uninstall": _uninstall,
     "run": _run,

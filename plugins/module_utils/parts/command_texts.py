@@ -50,6 +50,9 @@ coding-agents \- coding agents that use the models of a Databricks workspace
 .BR status " [" \-\-json "] [" \-v ]
 Say what is set up, who is signed in, and what differs. Asks nobody.
 .TP
+.BR show " [" \-\-json ]
+Print the configuration in force: URLs, models, whether there is a token. Asks nobody.
+.TP
 .BR doctor " [" \-\-json "] [" \-\-prompt ]
 Check each part, with the way out where something is wrong. With \fB\-\-prompt\fR, each agent answers a short prompt, too.
 .TP
