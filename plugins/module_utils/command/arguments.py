@@ -87,7 +87,7 @@ def _add_relay(verbs: argparse._SubParsersAction[Any]) -> None:
     actions = relay.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("start", help="start it, unless it runs already")
     actions.add_parser(
-        "run", help="start it, print PROXY_URL, and count as its client until interrupted or until it ends"
+        "run", help="start it, print PROXY_URL, and keep it until interrupted, or until nobody asks it anything"
     )
     status = actions.add_parser("status", help="say whether it runs, and for whom")
     _as_json(status)

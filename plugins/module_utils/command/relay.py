@@ -20,7 +20,7 @@ from ..errors import OperatorError
 from ..host_program.config import Config
 from ..relay import clients, control, running
 from ..relay.places import Places, own_key
-from ..relay.settings import PREFIXES
+from ..relay.settings import PREFIXES, Settings
 from . import output
 from .arguments import FAILED, OK
 from .whose import Here
@@ -28,7 +28,7 @@ from .whose import Here
 _HOOK_SECONDS = 1.0
 """How long a hook waits for what the agent tells it: an agent writes it at once or never."""
 _MOST_TOLD = 1 << 16
-_GLANCE_SECONDS = 0.5
+_GLANCE_SECONDS = 2.0
 _SHELLS = ("sh", "bash", "dash", "zsh", "ash", "busybox")
 
 
@@ -81,21 +81,27 @@ def _status(config: Config, options: argparse.Namespace) -> int:
 
 
 def _run(config: Config, options: argparse.Namespace) -> int:
-    """Until the relay ends, or somebody ends this."""
+    """Until the relay ends, nobody has asked it anything for long, or somebody ends this."""
     settings, places = control.load(config), Places(config.home)
-    with _counted(places):
-        found = control.start(config, settings)
+    with contextlib.suppress(KeyboardInterrupt), _counted(places):
+        control.start(config, settings)
         output.write(f"PROXY_URL={settings.url}")
         sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            while _lives(places, found.pid):
-                time.sleep(_GLANCE_SECONDS)
+        _wait(settings, places)
     return OK
 
 
-def _lives(places: Places, pid: int) -> bool:
-    """Whether it runs still, or another one has taken its place."""
-    return clients.of_process(pid) is not None or running.find(places) is not None
+def _wait(settings: Settings, places: Places) -> None:
+    """As a client of it, so it stays for as long as this waits."""
+    seen, since = -1, time.monotonic()
+    while not settings.idle_minutes or time.monotonic() - since < settings.idle_minutes * 60:
+        try:
+            told = control.ask(settings, places, "GET", "/health").body
+        except (OSError, ValueError):
+            return
+        if told.get("active") or told.get("requests") != seen:
+            seen, since = told.get("requests", -1), time.monotonic()
+        time.sleep(_GLANCE_SECONDS)
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ Start an agent with what it needs. All arguments go to the agent.
 Start the relay, which passes on to the workspace what agents ask; have it end, once what runs through it has ended.
 .TP
 .B relay run
-Start it, print PROXY_URL, and count as its client until interrupted or until it ends: for what only knows a base URL.
+Start it, print PROXY_URL, and keep it until interrupted, or until nobody asks it anything: for what only knows a base URL.
 .TP
 .BR "relay status" " [" \-\-json ]
 Say whether it runs, and for whom.

@@ -33,6 +33,8 @@ from .relay_scripts import key_script
 
 _CATEGORY = "Runtime files"
 _FOR_EVERYBODY = 0o644
+_GRACE_SECONDS = 5.0
+"""For what still runs through a relay that goes: it ends by itself then, and writes nothing any more."""
 _READ_BY_IT = 2
 """Of its files, how many are."""
 
@@ -164,7 +166,9 @@ def _told(config: Config) -> Settings | None:
 
 def _forget(places: Places, settings: Settings | None) -> None:
     """End the relay that is ours, and remove what it has left. Who merely holds its port is left alone. Raises OperatorError."""
-    control.stop(settings or Settings(config="/", upstreams={}), places)
+    found = running.find(places)
+    if control.stop(settings or Settings(config="/", upstreams={}), places) and found is not None:
+        control.wait_for_end(found.pid, _GRACE_SECONDS)
     if not _is_there(places.directory):
         return
     try:

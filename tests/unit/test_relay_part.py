@@ -1,0 +1,304 @@
+# Copyright: (c) 2026, fmapi.coding_agents contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A host gets the relay where it is wanted, agents are sent to it, and it goes without a trace: with the real relay."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import relaying
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay import clients, control, running
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.places import Places
+
+from tests import homes
+from tests.hosts.tree import differences, manifest
+from tests.unit import relay_archive
+from tests.unit.options_for import URL, carried, options_for, owner_of
+
+CHECK, RUN = How(check=True), How()
+BROUGHT = ["databricks_oauth", "relay", "agent_settings", "launcher"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Host:
+    """A home with a relay of its own port."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.owner = owner_of(home)
+        self.places = Places(str(home))
+        self.chosen: dict[str, Any] = {
+            "agents": ["gemini", "claude_code"],
+            "relay": "auto",
+            "relay_port": _free_port(),
+            "parts": BROUGHT,
+            "carried": {**carried(), **relay_archive.carried()},
+        }
+
+    def options(self, **own: Any) -> dict[str, Any]:
+        return options_for(**{**self.chosen, **own})
+
+    def roll_out(self, how: How = RUN, **own: Any) -> dict[str, Any]:
+        return rollout.apply(self.owner, self.options(**own), how)
+
+    def look(self, **own: Any) -> dict[str, Any]:
+        return rollout.look(self.owner, self.options(**own), CHECK)
+
+    def uninstall(self, **own: Any) -> dict[str, Any]:
+        return rollout.withdraw(self.owner, options_for(workspace_url=None, **own), RUN)
+
+    @property
+    def config(self) -> Config:
+        return Config.load(str(self.home / ".local/share/fmapi-coding-agents/config.json"))
+
+    def start(self) -> running.Found:
+        return control.start(self.config, control.load(self.config))
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.config.front, *words], env=self.environment, capture_output=True, text=True, check=False, timeout=30
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": "/usr/bin:/bin", "HOME": str(self.home)}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(homes.lived_in(tmp_path / "home"))
+    yield made
+    found = running.find(made.places)
+    if found is not None:
+        os.kill(found.pid, 9)
+
+
+def _until(true: Any) -> bool:
+    """Whether it becomes so, in far more time than it takes."""
+    for _turn in range(400):
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def _ends(pid: int) -> bool:
+    """A child of this process, that nobody else takes note of, is one until it is asked for."""
+    return _until(lambda: clients.of_process(pid) is None)
+
+
+# -- what is brought ---------------------------------------------------------------------------------------------------
+
+
+def test_a_rollout_brings_it_once_and_an_uninstall_leaves_no_trace(host: Host) -> None:
+    before = manifest(host.home)
+    foretold = host.roll_out(CHECK)
+    assert foretold["changed"] and not differences(before, manifest(host.home))
+    done = host.roll_out()
+    assert done["changes"] == foretold["changes"] and not host.look()["drifted"]
+    assert not host.roll_out()["changed"]
+    data = host.home / ".local/share/fmapi-coding-agents"
+    assert (data / "relay.pyz").read_bytes() == relay_archive.archive()
+    assert stat.S_IMODE((data / "relay.json").stat().st_mode) == 0o644
+    found = host.start()
+    assert stat.S_IMODE(os.stat(host.places.key).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(host.places.directory).st_mode) == 0o700
+    assert host.uninstall()["changed"]
+    assert _ends(found.pid), "the relay goes with what it stood for"
+    assert not differences(before, manifest(host.home))
+
+
+def test_auto_is_for_agents_that_read_a_token_once_and_for_those_that_are_named() -> None:
+    assert {name for name, agent in AGENTS.items() if agent.reads_token_once} == {"gemini"}
+
+    def chosen(**own: Any) -> tuple[str, list[str]]:
+        options = options_for(**own)
+        return relaying.life(options), relaying.users(options)
+
+    assert chosen(agents=["gemini", "codex"], relay="auto") == ("session", ["gemini"])
+    assert chosen(agents=["codex"], relay="auto") == ("off", [])
+    assert chosen(agents=["codex", "pi"], relay="auto", relay_clients=["codex"]) == ("session", ["codex"])
+    assert chosen(agents=["codex"], relay="session") == ("session", [])
+    assert chosen(agents=["gemini"]) == ("off", [])
+    own_url = {"gemini": "https://llm.example.com/gemini"}
+    assert chosen(agents=["gemini"], relay="session", base_urls=own_url) == ("session", [])
+
+
+@pytest.mark.parametrize("name", sorted(AGENTS))
+def test_each_agent_that_uses_it_is_told_its_url_and_its_key_in_place_of_the_workspace_s(name: str, host: Host) -> None:
+    options = host.options(agents=[name], relay="session", relay_clients=[name])
+    told = agent_options(host.owner, options, name)
+    assert all(url.startswith(f"http://127.0.0.1:{host.chosen['relay_port']}/") for url in told.base_urls.values())
+    texts = [repr(one.values) for one in AGENTS[name].documents(told)] + [repr(AGENTS[name].launch(told))]
+    assert f"127.0.0.1:{host.chosen['relay_port']}" in "".join(texts) and URL not in "".join(texts)
+    assert told.token_helper.endswith("/relay-key")
+    direct = agent_options(host.owner, options_for(agents=[name]), name)
+    assert direct.token_helper.endswith("/token-helper") and "127.0.0.1" not in "".join(direct.base_urls.values())
+
+
+# -- what travels ------------------------------------------------------------------------------------------------------
+
+
+def test_a_host_that_lacks_it_says_so_before_anything_is_changed(host: Host) -> None:
+    told = {**carried(), "relay_sha256": relay_archive.carried()["relay_sha256"]}
+    looked = host.look(carried=told)
+    assert looked["lacks_relay"] and looked["drifted"]
+    before = manifest(host.home)
+    with pytest.raises(relaying.RelayNeeded):
+        host.roll_out(carried=told)
+    assert not differences(before, manifest(host.home))
+    host.roll_out()
+    looked = host.look(carried=told)
+    assert "lacks_relay" not in looked and not looked["drifted"]
+    assert not host.roll_out(carried=told)["changed"]
+
+
+# -- while it runs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_change_has_the_running_relay_give_way_to_a_new_one(host: Host) -> None:
+    host.roll_out()
+    first = host.start()
+    assert host.start() == first, "to start it twice is to start it once"
+    assert host.roll_out(relay_idle_minutes=5)["changed"]
+    second = running.find(host.places)
+    assert second is not None and second.pid != first.pid and _ends(first.pid)
+
+
+def test_switched_off_it_ends_and_its_key_goes(host: Host) -> None:
+    host.roll_out()
+    found = host.start()
+    done = host.roll_out(relay="off")
+    assert f"{host.places.directory}: the relay's key, log and what it noted are removed" in done["changes"]
+    assert _ends(found.pid) and not os.path.lexists(host.places.directory)
+    assert not (host.home / ".local/share/fmapi-coding-agents/relay.pyz").exists()
+    assert not host.look(relay="off")["drifted"]
+
+
+class _Stranger(http.server.BaseHTTPRequestHandler):
+    asked: list[dict[str, str]] = []  # noqa: RUF012
+
+    def do_GET(self) -> None:
+        self.asked.append(dict(self.headers))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_who_holds_the_port_is_named_and_left_alone_and_learns_no_key(host: Host) -> None:
+    host.roll_out()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", host.chosen["relay_port"]), _Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = host.command("relay", "start")
+        assert done.returncode == 1 and f"port {host.chosen['relay_port']}" in done.stderr
+        assert "coding_agents_relay_port" in done.stderr
+        options = {**host.options(), "doctor_prompt": False}
+        found = examining.examine(host.owner, options, CHECK)
+        (check,) = [one for one in found["checks"] if one["check"] == "relay" and one["category"] == "Runtime files"]
+        assert check["status"] == "FAIL" and "another program" in check["detail"]
+        host.uninstall()
+        assert not [one for one in _Stranger.asked if "Authorization" in one or "x-api-key" in one]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_command_starts_it_tells_of_it_and_has_it_end(host: Host) -> None:
+    host.roll_out()
+    off = json.loads(host.command("relay", "status", "--json").stdout)
+    assert (off["running"], off["life"]) == (False, "session")
+    key = host.command("relay", "key")
+    assert key.stdout == Path(host.places.key).read_text() and not key.stderr
+    found = running.find(host.places)
+    assert found is not None
+    told = json.loads(host.command("relay", "status", "--json").stdout)
+    assert told["running"] and told["pid"] == found.pid and told["status"] == "ok"
+    assert key.stdout.strip() not in json.dumps(told)
+    assert host.command("relay", "stop").returncode == 0
+    assert _ends(found.pid)
+
+
+def test_the_key_command_of_agents_needs_no_python_where_the_relay_runs(host: Host) -> None:
+    host.roll_out()
+    script = f"{host.config.data_directory}/relay-key"
+    first = subprocess.run([script], env=host.environment, capture_output=True, text=True, check=False, timeout=30)
+    assert first.stdout == Path(host.places.key).read_text(), first.stderr
+    os.rename(host.config.front, f"{host.config.front}.away")
+    again = subprocess.run([script], env=host.environment, capture_output=True, text=True, check=False, timeout=30)
+    assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
+
+
+def test_what_our_command_starts_counts_as_a_client_until_it_ends(host: Host, tmp_path: Path) -> None:
+    host.roll_out()
+    program = tmp_path / "programs" / "gemini"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$GOOGLE_GEMINI_BASE_URL $GEMINI_API_KEY"\nread -r _line\n')
+    program.chmod(0o755)
+    entry = Path(host.owner.launchers, "gemini")
+    environment = {**host.environment, "PATH": f"{entry.parent}:{program.parent}:/usr/bin:/bin"}
+    with subprocess.Popen(
+        [str(entry)], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as agent:
+        assert agent.stdout is not None and agent.stdin is not None
+        url, key = agent.stdout.readline().split()
+        assert url == f"http://127.0.0.1:{host.chosen['relay_port']}/gemini"
+        assert key == Path(host.places.key).read_text().strip()
+        assert clients.living(host.places) == [f"{agent.pid}-agent"]
+        agent.stdin.write("\n")
+    assert clients.living(host.places) == []
+
+
+def test_a_session_s_hooks_count_it_and_never_fail(host: Host) -> None:
+    host.roll_out()
+    told = json.dumps({"session_id": "one/../two", "hook_event_name": "SessionStart"})
+
+    def hook(action: str) -> subprocess.CompletedProcess[str]:
+        command = [host.config.front, "relay", action]
+        return subprocess.run(
+            command, env=host.environment, input=told, capture_output=True, text=True, check=False, timeout=30
+        )
+
+    assert (hook("session-start").returncode, len(clients.living(host.places))) == (0, 1)
+    assert running.find(host.places) is not None
+    assert (hook("session-end").returncode, clients.living(host.places)) == (0, [])
+    os.unlink(f"{host.config.data_directory}/relay.json")
+    assert hook("session-start").returncode == 0
+
+
+def test_headless_it_says_where_it_is_and_ends_with_a_signal(host: Host) -> None:
+    host.roll_out()
+    with subprocess.Popen(
+        [host.config.front, "relay", "run"], env=host.environment, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == f"PROXY_URL=http://127.0.0.1:{host.chosen['relay_port']}\n"
+        assert len(clients.living(host.places)) == 1
+        waiting.terminate()
+        assert waiting.wait(20) == 0
+    assert clients.living(host.places) == []
