@@ -14,9 +14,11 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.agents.source_system import DATABRICKS_CLI
 from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
+from ..module_utils.options.relay import life_of
 from ..module_utils.options.values import as_boolean, as_list, as_mapping
+from ..module_utils.parts import relaying
 from ..modules.offline_mirror import SPEC
-from ..plugin_utils import carrying, offline
+from ..plugin_utils import carrying, offline, relay_program
 from ..plugin_utils.filling import filled
 
 
@@ -50,7 +52,9 @@ class ActionModule(ActionBase):
         versions = offline.versions_of(names, as_mapping(options["cli_versions"]) or {})
         platforms = [str(one) for one in as_list(options["offline_platforms"]) or ()]
         tools = [one for one in offline.TOOLS if one != DATABRICKS_CLI or as_boolean(options["offline_databricks_cli"])]
-        mirror.fill(versions, platforms, carrying.locks(), tools)
+        chosen = {**options, "agents": names, "relay": life_of(options["relay"])}
+        packages = [] if relaying.life(chosen) == relaying.OFF else relay_program.lines()
+        mirror.fill(versions, platforms, carrying.locks(), tools, packages)
         fetched = sorted(mirror.fetched)
         after = "".join(f"{one}\n" for one in fetched)
         shown = {"before": "", "after": after, "before_header": directory, "after_header": directory}

@@ -12,8 +12,7 @@ from ..module_utils.options.relay import SPEC
 _CHOICES = json.dumps(SPEC["relay_clients"]["choices"])
 
 
-class ModuleDocFragment:
-    DOCUMENTATION = rf"""
+_CLIENTS = f"""
 options:
   relay:
     description:
@@ -27,17 +26,6 @@ options:
     type: str
     choices: [auto, session, service, 'off']
     default: 'off'
-  relay_port:
-    description:
-      - Port on loopback that it listens at.
-      - Where each of several people on one host has a relay, each needs a port of their own; set it for each.
-    type: int
-    default: 49153
-  relay_idle_minutes:
-    description:
-      - After how many minutes without a request the relay of a session ends; V(0) is never.
-    type: int
-    default: 30
   relay_clients:
     description:
       - Agents that use the relay, too, though they could ask for a token themselves.
@@ -45,6 +33,20 @@ options:
     elements: str
     choices: {_CHOICES}
     default: []
+"""
+
+_REST = """
+  relay_port:
+    description:
+      - Port on loopback that it listens at.
+      - Where several people of one host have a relay, each needs a port of their own.
+    type: int
+    default: 49153
+  relay_idle_minutes:
+    description:
+      - After how many minutes without a request the relay of a session ends; V(0) is never.
+    type: int
+    default: 30
   relay_tls_cert:
     description:
       - PEM file on the host with a certificate for 127.0.0.1, with which the relay speaks TLS. It needs O(relay_tls_key).
@@ -55,3 +57,12 @@ options:
       - PEM file on the host with the key of O(relay_tls_cert). The person who uses the relay must be able to read it.
     type: str
 """
+
+
+class ModuleDocFragment:
+    """All of the group, or with C(.clients) what says whether a relay is wanted."""
+
+    # Annotated, so that linters of documentation do not take it for a text that stands here.
+    DOCUMENTATION: str = _CLIENTS + _REST
+
+    CLIENTS: str = _CLIENTS

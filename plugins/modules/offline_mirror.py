@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - fmapi.coding_agents.attributes
   - fmapi.coding_agents.agent_settings.agents
+  - fmapi.coding_agents.relay.clients
 attributes:
   check_mode:
     support: full
@@ -111,7 +112,7 @@ fetched:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_cli, agent_settings, toolchain, verbs, workspace
+from ..module_utils.options import agent_cli, agent_settings, relay, toolchain, verbs, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -120,6 +121,7 @@ SPEC: Spec = {
     **{name: agent_cli.SPEC[name] for name in ("cli_versions", "npm_registry", "pip_index")},
     **{name: workspace.SPEC[name] for name in ("ca_file", "proxy", "no_proxy")},
     "mirror": toolchain.SPEC["mirror"],
+    **{name: relay.SPEC[name] for name in ("relay", "relay_clients")},
 }
 
 

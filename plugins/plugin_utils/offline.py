@@ -86,9 +86,17 @@ class Mirror:
         """All that belongs there, what stood there before included."""
 
     def fill(
-        self, versions: Mapping[str, str], platforms: Sequence[str], locks: Mapping[str, Any], tools: Sequence[str]
+        self,
+        versions: Mapping[str, str],
+        platforms: Sequence[str],
+        locks: Mapping[str, Any],
+        tools: Sequence[str],
+        packages: Sequence[str] = (),
     ) -> None:
-        """Packages of agents, and tools by their names. Raises OperatorError; what was put in place before stays as it is."""
+        """Packages of agents, tools by their names, and more Python packages, each with its sums as a lock has them.
+
+        Raises OperatorError; what was put in place before stays as it is.
+        """
         chosen = [(AGENTS[name].source, version, _lock_of(name, version, locks)) for name, version in versions.items()]
         wanted: list[Wanted] = []
         for source, version, lock in chosen:
@@ -101,6 +109,8 @@ class Mirror:
             for source, _version, lock in chosen:
                 for line in lock if isinstance(source, Pip) else ():
                     self._wheels(line)
+            for line in packages:
+                self._wheels(line)
 
     def _of_npm(self, source: Npm, version: str, lock: Mapping[str, Any], platforms: Sequence[str]) -> Iterator[Wanted]:
         variable = "coding_agents_npm_registry"

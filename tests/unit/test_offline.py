@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import base64
 import errno
+import functools
 import hashlib
+import http.server
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +22,12 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.source_release import NODE, NODE_VERSION
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents.sources import Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
-from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying, offline
+from ansible_collections.fmapi.coding_agents.plugins.plugin_utils import carrying, offline, relay_program
 
 from tests import releases
 from tests.unit.control_node import play
 from tests.unit.package_registry import Registry
+from tests.unit.relay_archive import wheels
 
 PI, HERMES = AGENTS["pi"], AGENTS["hermes"]
 TARBALL = f"/{PI.source.package}/-/{PI.source.package.rpartition('/')[2]}-{PI.pinned_version}.tgz"
@@ -185,3 +190,24 @@ def test_nobody_is_asked_who_was_not_named(tmp_path: Path, name: str, variable: 
 def test_without_a_directory_the_task_says_which_variable_to_set(tmp_path: Path) -> None:
     run = play(tmp_path, {"host": {}}, [{"fmapi.coding_agents.offline_mirror": {}}])
     assert "coding_agents_offline_directory" in run.failures["host"]["msg"], run.output
+
+
+def test_what_the_relay_consists_of_stands_there_for_pip(vendors: Vendors, tmp_path: Path) -> None:
+    """A control node without a way out makes the relay of such a mirror."""
+    for name, content in wheels().items():
+        vendors.registry.add_file(f"/files/{name}", content)
+    for one in relay_program.pins():
+        link = f'<a href="/files/{one.wheel}#sha256={one.sha256}">{one.wheel}</a>'
+        vendors.registry.add_file(f"/simple/{one.name.replace('_', '-')}/", link.encode())
+    mirror = offline.Mirror(str(vendors.place), vendors.settings, False)
+    mirror.fill({}, [], {}, [], relay_program.lines())
+    names = {path.rpartition("/")[2] for path in vendors.files()}
+    assert names == {"index.html", *(one.wheel for one in relay_program.pins())}
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(vendors.place))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        cache = tmp_path / "cache"
+        cache.mkdir()
+        here = Settings(str(tmp_path), os.environ, mirror=f"http://127.0.0.1:{served.server_port}")
+        assert relay_program.wheels(str(cache), here) == wheels()
+        served.shutdown()

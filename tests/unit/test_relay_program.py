@@ -20,6 +20,13 @@ from tests.unit.package_registry import Registry
 from tests.unit.relay_archive import archive, wheels
 from tests.unit.test_program import _closure, every_python
 
+SERVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from coding_agents.relay import libraries, server
+print(libraries.uvicorn.__name__)
+"""
+
 
 def _settings(home: Path, **own: str) -> Settings:
     return Settings(str(home), os.environ, **own)  # type: ignore[arg-type]
@@ -51,9 +58,8 @@ def test_every_python_of_a_host_starts_it_with_nothing_beside_it(python: str, tm
     command = [python, "-I", "-S", "-B", str(program), "--settings", str(tmp_path / "none.json"), "serve"]
     done = subprocess.run(command, env={"PATH": "/nowhere"}, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "") and "cannot be used" in done.stderr
-    question = "import sys; sys.path.insert(0, sys.argv[1]); from coding_agents.relay import libraries, server; print(libraries.uvicorn.__name__)"
     done = subprocess.run(
-        [python, "-I", "-S", "-B", "-c", question, str(program)],
+        [python, "-I", "-S", "-B", "-c", SERVER, str(program)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
