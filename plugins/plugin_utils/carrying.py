@@ -56,7 +56,7 @@ def carried(
     if relay is not None:
         path, found["relay_sha256"] = relay
         if with_relay:
-            found["relay"] = base64.b64encode(zlib.compress(Path(path).read_bytes(), 9)).decode()
+            found["relay"] = base64.b64encode(zlib.compress(Path(path).read_bytes(), 6)).decode()
     authority = certificate_authority(options.get("ca_file"))
     return {**found, "ca": authority} if authority else found
 
