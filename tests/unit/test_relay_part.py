@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import socket
 import stat
 import subprocess
 import threading
@@ -36,12 +35,6 @@ CHECK, RUN = How(check=True), How()
 BROUGHT = ["databricks_oauth", "relay", "agent_settings", "launcher"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Host:
     """A home with a relay of its own port."""
 
@@ -52,7 +45,7 @@ class Host:
         self.chosen: dict[str, Any] = {
             "agents": ["gemini", "claude_code"],
             "relay": "auto",
-            "relay_port": _free_port(),
+            "relay_port": relay_archive.free_port(),
             "parts": BROUGHT,
             "carried": {**carried(), **relay_archive.carried()},
         }
