@@ -16,7 +16,6 @@ from ..module_utils.defects import defect
 from ..module_utils.errors import OperatorError
 from ..module_utils.options.relay import life_of
 from ..module_utils.options.values import as_boolean, as_list, as_mapping
-from ..module_utils.parts import relaying
 from ..modules.offline_mirror import SPEC
 from ..plugin_utils import carrying, offline, relay_program
 from ..plugin_utils.filling import filled
@@ -52,8 +51,7 @@ class ActionModule(ActionBase):
         versions = offline.versions_of(names, as_mapping(options["cli_versions"]) or {})
         platforms = [str(one) for one in as_list(options["offline_platforms"]) or ()]
         tools = [one for one in offline.TOOLS if one != DATABRICKS_CLI or as_boolean(options["offline_databricks_cli"])]
-        chosen = {**options, "agents": names, "relay": life_of(options["relay"])}
-        packages = [] if relaying.life(chosen) == relaying.OFF else relay_program.lines()
+        packages = relay_program.lines_for({**options, "agents": names, "relay": life_of(options["relay"])})
         mirror.fill(versions, platforms, carrying.locks(), tools, packages)
         fetched = sorted(mirror.fetched)
         after = "".join(f"{one}\n" for one in fetched)

@@ -27,6 +27,7 @@ from ..module_utils.agents import sources
 from ..module_utils.agents.source_pip import Pip
 from ..module_utils.errors import OperatorError
 from ..module_utils.loading import PACKAGE
+from ..module_utils.parts import relaying
 from . import offline, run_store
 
 REQUIREMENTS = Path(__file__).with_name("relay_requirements.txt")
@@ -68,6 +69,11 @@ def pins() -> list[Pin]:
 def lines() -> list[str]:
     """The same, a line for each, as locks of the collection have them."""
     return [f"{one.name}=={one.version} --hash=sha256:{one.sha256}" for one in pins()]
+
+
+def lines_for(options: Mapping[str, Any]) -> list[str]:
+    """The same; none where these options mean no relay."""
+    return [] if relaying.life(options) == relaying.OFF else lines()
 
 
 def packed(options: Mapping[str, Any]) -> tuple[str, str]:

@@ -45,9 +45,9 @@ def story(tmp_path: Path, workspace: Workspace) -> Story:
 
 def test_a_host_gets_it_once_and_again_when_it_is_gone(story: Story) -> None:
     story.fill_cache()
-    before = manifest(story.home)
+    before = manifest(str(story.home))
     dry = story.operator.rollout(story.home, "--check", "--diff", relay="auto").ok()
-    assert dry.changed() and not differences(before, manifest(story.home))
+    assert dry.changed() and not differences(before, manifest(str(story.home)))
     first = story.operator.rollout(story.home, relay="auto").ok()
     assert (story.home / RELAY).read_bytes() == archive() and first.starts["host"] == 2, (
         "the look, and what it found missing"
@@ -58,7 +58,7 @@ def test_a_host_gets_it_once_and_again_when_it_is_gone(story: Story) -> None:
     assert story.control.run("repair", {"host": story.operator.variables(story.home)}).ok().changed()
     assert (story.home / RELAY).read_bytes() == archive()
     story.operator.uninstall(story.home).ok()
-    assert not differences(before, manifest(story.home))
+    assert not differences(before, manifest(str(story.home)))
 
 
 def test_where_nobody_has_chosen_it_nothing_is_made(story: Story) -> None:
@@ -67,8 +67,8 @@ def test_where_nobody_has_chosen_it_nothing_is_made(story: Story) -> None:
 
 
 def test_what_cannot_be_had_is_said_before_the_host_is_touched(story: Story) -> None:
-    before = manifest(story.home)
+    before = manifest(str(story.home))
     play = story.operator.rollout(story.home, relay="session")
     assert play.status != 0 and play.starts["host"] == 0
     assert "the relay: cannot be fetched" in play.message() and "coding_agents_pip_index" in play.message()
-    assert not differences(before, manifest(story.home))
+    assert not differences(before, manifest(str(story.home)))

@@ -8,6 +8,9 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import plistlib
+import shutil
+import socket
 import stat
 import subprocess
 import threading
@@ -19,10 +22,12 @@ from typing import Any
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents.whole_file import WHOLE
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import relaying
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import relay_service, relaying
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay import clients, control, running
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.places import Places
 
@@ -106,9 +111,9 @@ def _ends(pid: int) -> bool:
 
 
 def test_a_rollout_brings_it_once_and_an_uninstall_leaves_no_trace(host: Host) -> None:
-    before = manifest(host.home)
+    before = manifest(str(host.home))
     foretold = host.roll_out(CHECK)
-    assert foretold["changed"] and not differences(before, manifest(host.home))
+    assert foretold["changed"] and not differences(before, manifest(str(host.home)))
     done = host.roll_out()
     assert done["changes"] == foretold["changes"] and not host.look()["drifted"]
     assert not host.roll_out()["changed"]
@@ -120,7 +125,7 @@ def test_a_rollout_brings_it_once_and_an_uninstall_leaves_no_trace(host: Host) -
     assert stat.S_IMODE(os.stat(host.places.directory).st_mode) == 0o700
     assert host.uninstall()["changed"]
     assert _ends(found.pid), "the relay goes with what it stood for"
-    assert not differences(before, manifest(host.home))
+    assert not differences(before, manifest(str(host.home)))
 
 
 def test_auto_is_for_agents_that_read_a_token_once_and_for_those_that_are_named() -> None:
@@ -158,10 +163,10 @@ def test_a_host_that_lacks_it_says_so_before_anything_is_changed(host: Host) -> 
     told = {**carried(), "relay_sha256": relay_archive.carried()["relay_sha256"]}
     looked = host.look(carried=told)
     assert looked["lacks_relay"] and looked["drifted"]
-    before = manifest(host.home)
+    before = manifest(str(host.home))
     with pytest.raises(relaying.RelayNeeded):
         host.roll_out(carried=told)
-    assert not differences(before, manifest(host.home))
+    assert not differences(before, manifest(str(host.home)))
     host.roll_out()
     looked = host.look(carried=told)
     assert "lacks_relay" not in looked and not looked["drifted"]
@@ -191,7 +196,7 @@ def test_switched_off_it_ends_and_its_key_goes(host: Host) -> None:
 
 
 class _Stranger(http.server.BaseHTTPRequestHandler):
-    asked: list[dict[str, str]] = []  # noqa: RUF012
+    asked: list[dict[str, str]] = []
 
     def do_GET(self) -> None:
         self.asked.append(dict(self.headers))
@@ -295,3 +300,80 @@ def test_headless_it_says_where_it_is_and_ends_with_a_signal(host: Host) -> None
         waiting.terminate()
         assert waiting.wait(20) == 0
     assert clients.living(host.places) == []
+
+
+# -- as a service ------------------------------------------------------------------------------------------------------
+
+
+def _documents(platform: str, has_systemd: bool, home: Path) -> dict[str, Any]:
+    config = Config(str(home / 'a "b" $c %d'), URL, "p", "user", 15)
+    found = relay_service.documents(config, "relay", PLATFORMS[platform], has_systemd)
+    return {os.path.relpath(one.path, config.home): one for one in found}
+
+
+def test_each_platform_starts_a_service_in_its_own_way(tmp_path: Path) -> None:
+    (agent,) = _documents("macos", False, tmp_path).items()
+    told = plistlib.loads(agent[1].values[WHOLE].encode())
+    assert agent[0].startswith("Library/LaunchAgents/") and told["ProgramArguments"][1:] == ["relay", "start"]
+    unit, link = _documents("debian", True, tmp_path)
+    assert link == f".config/systemd/user/default.target.wants/{os.path.basename(unit)}"
+    assert [*_documents("wsl2", False, tmp_path)] == [*_documents("debian", False, tmp_path)] == [".profile"]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+def test_systemd_takes_the_unit_whatever_the_home_is_called(tmp_path: Path) -> None:
+    (name, unit), _link = _documents("debian", True, tmp_path).items()
+    front = Path(tmp_path, 'a "b" $c %d', ".local/share/fmapi-coding-agents/coding-agents")
+    front.parent.mkdir(parents=True)
+    front.write_text("#!/bin/sh\n")
+    front.chmod(0o755)
+    path = tmp_path / os.path.basename(name)
+    path.write_text(unit.values[WHOLE])
+    command = ["systemd-analyze", "verify", "--user", "--man=no", str(path)]
+    environment = {"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, [one for one in done.stderr.splitlines() if "fmapi" in one]) == (0, []), done.stderr
+
+
+def test_a_service_runs_after_the_rollout_and_again_after_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_service, "SYSTEMD", str(host.home))
+    before = manifest(str(host.home))
+    done = host.roll_out(relay="service")
+    assert "the relay is started" in done["changes"]
+    found = running.find(host.places)
+    assert found is not None and not host.roll_out(relay="service")["changed"]
+    os.kill(found.pid, 9)
+    assert _ends(found.pid) and host.look(relay="service")["changes"] == ["the relay is started"]
+    assert host.roll_out(relay="service")["changed"] and running.find(host.places) is not None
+    host.uninstall()
+    assert not differences(before, manifest(str(host.home)))
+
+
+def test_a_service_that_does_not_start_is_an_error_with_the_way_out(host: Host) -> None:
+    host.roll_out()
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", host.chosen["relay_port"]))
+        stranger.listen()
+        done = host.roll_out(relay="service")
+    assert "what follows from it was not done" in done["error"] and "coding_agents_relay_port" in done["error"]
+
+
+# -- sessions of agents ------------------------------------------------------------------------------------------------
+
+
+def test_hooks_stand_beside_those_of_others_and_go_alone(host: Host) -> None:
+    path = Path(os.path.realpath(host.home / ".claude/settings.json"))
+    told = json.loads(path.read_text())
+    theirs = {"matcher": "startup", "hooks": [{"type": "command", "command": "other-tool begin"}]}
+    path.write_text(json.dumps({**told, "hooks": {"SessionStart": [theirs]}}))
+    before = manifest(str(host.home))
+    host.roll_out(relay_clients=["claude_code"])
+    hooks = json.loads(path.read_text())["hooks"]
+    assert hooks["SessionStart"][0] == theirs
+    (ours,) = hooks["SessionStart"][1]["hooks"]
+    assert ours["command"].endswith("/coding-agents relay session-start") and ours["timeout"] == 15
+    assert [one["hooks"][0]["timeout"] for one in hooks["SessionEnd"]] == [5]
+    host.roll_out()
+    assert json.loads(path.read_text())["hooks"] == {"SessionStart": [theirs]}
+    host.uninstall()
+    assert not differences(before, manifest(str(host.home)))

@@ -62,6 +62,10 @@ class AgentOptions(NamedTuple):
     no_proxy: str | None = None
     own: Mapping[str, Any] = {}
     """This agent's own options (:attr:`Agent.own_options`), without its name in front."""
+    session_command: str = ""
+    """The start of the commands that the relay wants to be called as a session begins and ends (``session-start``, ``session-end``);
+    empty where there is no such relay.
+    """
     skills: bool = False
     """Whether skills of ours stand in its place for them: there are places of which an agent has to be told."""
 

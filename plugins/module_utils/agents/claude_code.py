@@ -81,6 +81,9 @@ _MACHINE_NAME = "50-fmapi-coding-agents.json"
 _NOISE = re.compile(r"doesn't recognize the model|^\[claude-code:unrecognized_model\]")
 """It knows the names of its vendor's models only: what it says of others is no reason."""
 
+_SESSION_HOOKS = (("SessionStart", "startup", "session-start", 15), ("SessionEnd", "*", "session-end", 5))
+"""Event, which of its kinds, what our command does then, and for how many seconds at most."""
+
 
 class ClaudeCode(Agent):
     name = "claude_code"
@@ -110,6 +113,7 @@ class ClaudeCode(Agent):
             "permissions",
             "deny",
         ): "Gateways refuse the vendor's web search; only the bare name C(WebSearch) removes the tool.",
+        **{("hooks", event): "Where it uses the relay: that counts the session." for event, *_rest in _SESSION_HOOKS},
         ("env", "ANTHROPIC_BASE_URL"): "Requests go to the workspace.",
         ("env", "ANTHROPIC_MODEL"): "The model that a session begins with.",
         ("env", "ANTHROPIC_DEFAULT_OPUS_MODEL"): "The vendor's names of models mean nothing to a workspace.",
@@ -195,8 +199,9 @@ class ClaudeCode(Agent):
             values=self._values(options),
             as_good={("env", _MODEL_VARIABLES[slot]): name for slot, name in options.other_names.items()},
             elements={
-                ("permissions", "deny"): ("WebSearch",)
-            },  # only the bare name removes the tool, which gateways refuse
+                ("permissions", "deny"): ("WebSearch",),  # only the bare name removes the tool, which gateways refuse
+                **_session_hooks(options.session_command),
+            },
             superseded=tuple(("env", name) for name in self._superseded(options)),
             forget=_databricks_token,
             mode=0o644,
@@ -419,6 +424,18 @@ def _databricks_token(document: Document, key: KeyPath) -> str | None:
     if is_databricks_token(value) or (by_another_tool and databricks_url and not of_another):
         return "env.ANTHROPIC_AUTH_TOKEN held a Databricks token: taken out for good, it will not be given back on uninstall"
     return None
+
+
+def _session_hooks(command: str) -> dict[KeyPath, tuple[Any, ...]]:
+    """What stands beside other tools' hooks, where a relay is to know of sessions."""
+    if not command:
+        return {}
+    return {
+        ("hooks", event): (
+            {"matcher": matcher, "hooks": [{"type": "command", "command": f"{command} {action}", "timeout": seconds}]},
+        )
+        for event, matcher, action, seconds in _SESSION_HOOKS
+    }
 
 
 AGENT = ClaudeCode()

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from .. import careful, processes
@@ -24,7 +25,7 @@ from ..engine.ownership import Wanted
 from ..errors import OperatorError
 from ..host_program import model_services
 from ..routing import base_model_name, is_model_service, named_base_urls
-from . import person
+from . import person, relaying
 from .base import Options, Part
 from .context import agent_options, bare_config
 from .examination import AGAIN, FAIL, PASS, ROLL_OUT, SKIP, WARN, Check, Examination, unanswered
@@ -90,7 +91,8 @@ class AgentSettings(Part):
                 yield _prompt(examination, AGENTS[name])
 
     def traces(self, ledger: Ledger) -> None:
-        helper = bare_config(ledger.owner).helper
+        here = bare_config(ledger.owner)
+        helpers = (here.helper, os.path.join(here.data_directory, relaying.KEY_NAME))
         for agent in AGENTS.values():
             for path, kind in agent.usual_files(ledger.owner).items():
                 try:
@@ -98,7 +100,7 @@ class AgentSettings(Part):
                     if FORMATS[kind].library and _NAMED_BY_OURS not in content:
                         continue  # a parser travels for what may be ours only
                     document = FORMATS[kind](content)
-                    known = agent.known_as_ours(document, helper)
+                    known = next((one for one in map(partial(agent.known_as_ours, document), helpers) if one), [])
                 except OperatorError:
                     continue  # nothing of ours can be known in a file that cannot be read
                 values = {key: document.get(key) for key in known if document.get(key) is not MISSING}

@@ -8,6 +8,7 @@ an agent's documents depend on.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from ..agents import AGENTS, AgentOptions
 from ..engine.owner import Owner
 from ..errors import OperatorError
 from ..host_program.config import Config
+from ..relay.settings import SESSION
 from ..routing import base_urls, model_service_of, normalize_workspace_url
 from . import relaying
 
@@ -112,6 +114,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
         base_urls=relaying.base_urls(relay, agent.dialects),
         token_helper=os.path.join(here.data_directory, relaying.KEY_NAME),
         ca_file=ca_file or relay.tls_cert,
+        session_command=f"{shlex.quote(here.front)} relay" if relay.life == SESSION else "",
         no_proxy=",".join(one for one in (found.no_proxy, relaying.LOOPBACK) if one) if found.proxy else found.no_proxy,
     )
 

@@ -20,12 +20,13 @@ from ..engine.ledger import Ledger
 from ..engine.owner import Owner
 from ..engine.ownership import Wanted, whole_file
 from ..errors import OperatorError
+from ..host_program.browser import here
 from ..host_program.config import Config
 from ..relay import control, running
 from ..relay.places import Places, read_key
-from ..relay.settings import Settings
+from ..relay.settings import SERVICE, Settings
 from ..version import VERSION
-from . import relaying
+from . import relay_service, relaying
 from .base import NOTHING, Done, Options, Part
 from .context import bare_config, config_of
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
@@ -50,10 +51,21 @@ class Relay(Part):
     name = "relay"
 
     def wanted(self, owner: Owner, options: Options) -> list[Wanted]:
-        return [
+        found = [
             whole_file(path, self.name, content, summary, mode)
             for path, content, summary, mode in _files(owner, options)
         ]
+        if relaying.life(options) != SERVICE:
+            return found
+        if owner.is_machine:
+            raise OperatorError(
+                "is service, which is one person's, and coding_agents_scope is machine",
+                "coding_agents_relay",
+                "Use session, with which each person has their own relay",
+            )
+        has_systemd = os.path.isdir(relay_service.SYSTEMD)
+        starts = relay_service.documents(config_of(owner, options), self.name, here(os.environ).platform, has_systemd)
+        return [*found, *starts]
 
     def require_carried(self, owner: Owner, options: Options) -> None:
         if relaying.life(options) != relaying.OFF:
@@ -62,8 +74,11 @@ class Relay(Part):
                 raise relaying.RelayNeeded
 
     def missing(self, owner: Owner, options: Options) -> list[str]:
-        """What is left of a relay that is not wanted any more."""
-        if relaying.life(options) != relaying.OFF or owner.is_machine:
+        """The relay of a service, where it does not run; what is left of one that is not wanted any more."""
+        life = relaying.life(options)
+        if life == SERVICE and running.find(Places(owner.home)) is None:
+            return ["the relay is started"]
+        if life != relaying.OFF or owner.is_machine:
             return []
         directory = Places(owner.home).directory
         return [f"{directory}: the relay's key, log and what it noted are removed"] if _is_there(directory) else []
@@ -80,9 +95,10 @@ class Relay(Part):
         places = Places(owner.home)
         if relaying.life(options) == relaying.OFF:
             _forget(places, prepared.former)
-        elif prepared.changed and running.find(places) is not None:
-            config = config_of(owner, options)
-            control.start(config, control.load(config), again=True)
+            return
+        runs, config = running.find(places) is not None, config_of(owner, options)
+        if (runs and prepared.changed) or (not runs and relaying.life(options) == SERVICE):
+            control.start(config, control.load(config), again=runs)
 
     def facts(self, owner: Owner, options: Options, asking: bool) -> dict[str, Any]:
         wanted = relaying.life(options) != relaying.OFF
@@ -112,6 +128,8 @@ class Relay(Part):
         config = bare_config(ledger.owner)
         for path in (control.program(config), control.settings_file(config), _key_command(config)):
             traces.whole_file(ledger, self.name, path)
+        if not ledger.owner.is_machine:
+            relay_service.trace(ledger, self.name)
 
 
 def _key_command(config: Config) -> str:
@@ -197,6 +215,8 @@ def _listening(settings: Settings, places: Places) -> Check:
     found = running.find(places)
     if found is None:
         who = control.holder(settings)
+        if not who and settings.life == SERVICE:
+            return Check(*check, FAIL, "does not run, as it should", "Run: coding-agents relay start")
         if not who:
             return Check(*check, PASS, "starts when an agent needs it")
         whose = "the relay of somebody else" if who == "relay" else "another program"
