@@ -13,6 +13,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -151,7 +152,7 @@ def test_each_agent_that_uses_it_is_told_its_url_and_its_key_in_place_of_the_wor
     assert all(url.startswith(f"http://127.0.0.1:{host.chosen['relay_port']}/") for url in told.base_urls.values())
     texts = [repr(one.values) for one in AGENTS[name].documents(told)] + [repr(AGENTS[name].launch(told))]
     assert f"127.0.0.1:{host.chosen['relay_port']}" in "".join(texts) and URL not in "".join(texts)
-    assert told.token_helper.endswith("/relay-key")
+    assert told.token_helper.endswith("/relay-client")
     direct = agent_options(host.owner, options_for(agents=[name]), name)
     assert direct.token_helper.endswith("/token-helper") and "127.0.0.1" not in "".join(direct.base_urls.values())
 
@@ -244,7 +245,7 @@ def test_the_command_starts_it_tells_of_it_and_has_it_end(host: Host) -> None:
 
 def test_the_key_command_of_agents_needs_no_python_where_the_relay_runs(host: Host) -> None:
     host.roll_out()
-    script = f"{host.config.data_directory}/relay-key"
+    script = f"{host.config.data_directory}/relay-client"
     first = subprocess.run([script], env=host.environment, capture_output=True, text=True, check=False, timeout=30)
     assert first.stdout == Path(host.places.key).read_text(), first.stderr
     os.rename(host.config.front, f"{host.config.front}.away")
@@ -272,21 +273,39 @@ def test_what_our_command_starts_counts_as_a_client_until_it_ends(host: Host, tm
     assert clients.living(host.places) == []
 
 
-def test_a_session_s_hooks_count_it_and_never_fail(host: Host) -> None:
+def test_a_session_s_hooks_count_the_agent_that_calls_them(host: Host, tmp_path: Path) -> None:
+    """Through the shell that agents start hooks with. Neither fails, and neither says anything."""
     host.roll_out()
-    told = json.dumps({"session_id": "one/../two", "hook_event_name": "SessionStart"})
+    agent = tmp_path / "agent.py"
+    agent.write_text(
+        "import subprocess, sys\n"
+        "for line in sys.stdin:\n"
+        "    done = subprocess.run(line, shell=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)\n"
+        "    print(done.returncode, done.stdout, done.stderr, flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(agent)], env=host.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as session:
 
-    def hook(action: str) -> subprocess.CompletedProcess[str]:
-        command = [host.config.front, "relay", action]
-        return subprocess.run(
-            command, env=host.environment, input=told, capture_output=True, text=True, check=False, timeout=30
-        )
+        def hook(action: str) -> str:
+            assert session.stdin is not None and session.stdout is not None
+            session.stdin.write(f"'{host.config.front}' relay {action}; true\n")
+            session.stdin.flush()
+            return session.stdout.readline()
 
-    assert (hook("session-start").returncode, len(clients.living(host.places))) == (0, 1)
-    assert running.find(host.places) is not None
-    assert (hook("session-end").returncode, clients.living(host.places)) == (0, [])
-    os.unlink(f"{host.config.data_directory}/relay.json")
-    assert hook("session-start").returncode == 0
+        assert hook("session-start") == "0 b'' b''\n"
+        assert clients.living(host.places) == [f"{session.pid}-agent"]
+        assert _until(lambda: running.find(host.places) is not None)
+        assert (hook("session-end"), clients.living(host.places)) == ("0 b'' b''\n", [])
+        hook("session-start")
+        assert session.stdin is not None
+        session.stdin.close()
+    assert clients.living(host.places) == [], "one that was killed counts no more"
+
+
+def test_without_a_relay_hooks_do_no_harm(host: Host) -> None:
+    host.roll_out(relay="off")
+    assert host.command("relay", "session-start").returncode == host.command("relay", "session-end").returncode == 0
 
 
 def test_headless_it_says_where_it_is_and_ends_with_a_signal(host: Host) -> None:

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import json
 import os
-import select
 import signal
 import sys
 import time
@@ -25,11 +24,7 @@ from . import output
 from .arguments import FAILED, OK
 from .whose import Here
 
-_HOOK_SECONDS = 1.0
-"""How long a hook waits for what the agent tells it: an agent writes it at once or never."""
-_MOST_TOLD = 1 << 16
 _GLANCE_SECONDS = 2.0
-_SHELLS = ("sh", "bash", "dash", "zsh", "ash", "busybox")
 
 
 def run(here: Here, options: argparse.Namespace) -> int:
@@ -123,51 +118,9 @@ def _counted(places: Places) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _session_start(config: Config, options: argparse.Namespace) -> int:
-    """Nothing of this may fail, or hold up, an agent."""
-    places, session = Places(config.home), _told_session()
-    client = clients.of_process(_agent())
-    if client is not None:
-        with contextlib.suppress(OSError):
-            clients.add(places, client, session)
-    try:
-        control.start(config, control.load(config))
-    except OperatorError as error:
-        output.complain(error.told)
+def _session(config: Config, options: argparse.Namespace) -> int:
+    """A script of sh has done this by now, where a relay is set up. Without one, no agent is to fail for that."""
     return OK
-
-
-def _session_end(config: Config, options: argparse.Namespace) -> int:
-    session = _told_session()
-    if session:
-        clients.remove(Places(config.home), clients.session_name(session))
-    return OK
-
-
-def _told_session() -> str:
-    """What the agent calls the session, by the JSON object that it gives a hook; empty where it says nothing."""
-    try:
-        if sys.stdin.isatty() or not select.select([0], [], [], _HOOK_SECONDS)[0]:
-            return ""
-        told = json.loads(os.read(0, _MOST_TOLD))
-        return str(told.get("session_id") or "") if isinstance(told, dict) else ""
-    except (OSError, ValueError, RecursionError, AttributeError):
-        return ""
-
-
-def _agent() -> int:
-    """The process that has called this hook: a shell between the two ends with the hook."""
-    pid = os.getppid()
-    for _level in range(3):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-                name, _parenthesis, rest = stream.read().partition("(")[2].rpartition(")")
-        except OSError:
-            break  # not on this system
-        if name not in _SHELLS:
-            break
-        pid = int(rest.split()[1])
-    return pid
 
 
 _ACTIONS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
@@ -176,6 +129,6 @@ _ACTIONS: dict[str, Callable[[Config, argparse.Namespace], int]] = {
     "status": _status,
     "stop": _stop,
     "key": _key,
-    "session-start": _session_start,
-    "session-end": _session_end,
+    "session-start": _session,
+    "session-end": _session,
 }

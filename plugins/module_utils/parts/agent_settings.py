@@ -92,7 +92,7 @@ class AgentSettings(Part):
 
     def traces(self, ledger: Ledger) -> None:
         here = bare_config(ledger.owner)
-        helpers = (here.helper, os.path.join(here.data_directory, relaying.KEY_NAME))
+        helpers = (here.helper, os.path.join(here.data_directory, relaying.COMMAND_NAME))
         for agent in AGENTS.values():
             for path, kind in agent.usual_files(ledger.owner).items():
                 try:

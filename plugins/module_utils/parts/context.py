@@ -112,7 +112,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
     relay = relaying.settings_of(here, options)
     return found._replace(
         base_urls=relaying.base_urls(relay, agent.dialects),
-        token_helper=os.path.join(here.data_directory, relaying.KEY_NAME),
+        token_helper=os.path.join(here.data_directory, relaying.COMMAND_NAME),
         ca_file=ca_file or relay.tls_cert,
         session_command=f"{shlex.quote(here.front)} relay" if relay.life == SESSION else "",
         no_proxy=",".join(one for one in (found.no_proxy, relaying.LOOPBACK) if one) if found.proxy else found.no_proxy,

@@ -11,7 +11,8 @@ import sys
 
 from ..engine import files
 from ..host_program.config import Config
-from ..places import PYTHON_RECORDS
+from ..places import LAUNCHERS, PYTHON_RECORDS
+from . import relaying
 
 _HELPER = """\
 #!/bin/sh
@@ -47,6 +48,18 @@ _FRONT = """\
 #!/bin/sh
 # fmapi.coding_agents on this host: coding-agents login, status, headers or token (--help says more).
 # Written by the rollout: edit the inventory, not this file.
+# What agents and people wait for needs no Python.
+case ${{1-}}:${{2-}} in
+relay:key | relay:session-start | relay:session-end) [ -x {client} ] && exec {client} "$2" ;;
+run: | run:.* | run:*/*) ;;
+run:*)
+    if [ -x {entries}/"$2" ]; then
+        entry={entries}/$2
+        shift 2
+        exec "$entry" "$@"
+    fi
+    ;;
+esac
 # The interpreter that the rollout ran on: hosts that share this home have each their own.
 {{ read -r python <{record}"$(uname -n)"; }} 2>/dev/null &&
     [ -x "$python" ] && exec "$python" -I -S {program} --config {config} "$@"
@@ -64,6 +77,8 @@ exit 1
 def front_script(config: Config) -> bytes:
     """The command for people and login items, the same on each host that has this home."""
     return _FRONT.format(
+        client=shlex.quote(os.path.join(config.data_directory, relaying.COMMAND_NAME)),
+        entries=shlex.quote(os.path.join(config.data_directory, LAUNCHERS)),
         config=shlex.quote(config.config_file),
         program=shlex.quote(config.program),
         record=shlex.quote(os.path.join(config.data_directory, PYTHON_RECORDS)),

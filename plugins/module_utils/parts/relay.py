@@ -30,7 +30,7 @@ from . import relay_service, relaying
 from .base import NOTHING, Done, Options, Part
 from .context import bare_config, config_of
 from .examination import FAIL, PASS, ROLL_OUT, WARN, Check, Examination
-from .relay_scripts import key_script
+from .relay_scripts import command_script
 
 _CATEGORY = "Runtime files"
 _FOR_EVERYBODY = 0o644
@@ -126,14 +126,14 @@ class Relay(Part):
 
     def traces(self, ledger: Ledger) -> None:
         config = bare_config(ledger.owner)
-        for path in (control.program(config), control.settings_file(config), _key_command(config)):
+        for path in (control.program(config), control.settings_file(config), _command(config)):
             traces.whole_file(ledger, self.name, path)
         if not ledger.owner.is_machine:
             relay_service.trace(ledger, self.name)
 
 
-def _key_command(config: Config) -> str:
-    return os.path.join(config.data_directory, relaying.KEY_NAME)
+def _command(config: Config) -> str:
+    return os.path.join(config.data_directory, relaying.COMMAND_NAME)
 
 
 def _files(owner: Owner, options: Options) -> list[tuple[str, bytes, str, int]]:
@@ -146,7 +146,7 @@ def _files(owner: Owner, options: Options) -> list[tuple[str, bytes, str, int]]:
     return [
         (control.program(config), _program(config, options), f"relay {VERSION}", started),
         (control.settings_file(config), told, "relay's settings", _FOR_EVERYBODY),
-        (_key_command(config), key_script(config), "command for the relay's key", started),
+        (_command(config), command_script(config), "command for the relay's key", started),
     ]
 
 

@@ -14,7 +14,7 @@ from ..relay.settings import SERVICE, SESSION, Settings
 from ..routing import DIALECTS, base_url, named_base_urls, normalize_workspace_url
 
 OFF, AUTO = "off", "auto"
-KEY_NAME = "relay-key"
+COMMAND_NAME = "relay-client"
 """The command in the data directory by which agents get the relay's key, where they would have the token helper."""
 LOOPBACK = "127.0.0.1"
 
