@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The real Gemini CLI through the real relay: it reads its token once, and its session outlives it all the same."""
+"""Real agents through the real relay: Gemini CLI, which reads its token once, and Claude Code, which has been told to use it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.relay import clients, running
 from plugins.module_utils.relay.places import Places
+from tests.agents.conftest import installed
 from tests.agents.prompts import REFUSALS
 from tests.agents.terminal import typed
-from tests.control_node import Operator
+from tests.control_node import ControlNode, Operator
 from tests.unit.relay_archive import free_port, wheels
+from tests.workspace.client import Workspace
 
 pytestmark = pytest.mark.agents
 
@@ -25,14 +28,14 @@ AGENT = "gemini"
 MODELS = "/ai-gateway/gemini/v1beta/models"
 
 
-@pytest.fixture
-def relayed(operator: Operator, home: Path) -> Iterator[Operator]:
-    """An operator whose control node has what the relay is made of."""
-    cache = operator.control.home / ".cache" / "fmapi-coding-agents" / "relay"
+@pytest.fixture(autouse=True)
+def relay(control: ControlNode, home: Path) -> Iterator[None]:
+    """The control node has what the relay is made of, and none stays."""
+    cache = control.home / ".cache" / "fmapi-coding-agents" / "relay"
     cache.mkdir(parents=True)
     for name, content in wheels().items():
         (cache / name).write_bytes(content)
-    yield operator
+    yield
     found = running.find(Places(str(home)))
     if found is not None:
         with contextlib.suppress(ProcessLookupError):
@@ -40,18 +43,37 @@ def relayed(operator: Operator, home: Path) -> Iterator[Operator]:
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-def test_a_session_outlives_its_tokens(relayed: Operator, home: Path, status: int) -> None:
-    relayed.rollout(home, relay="auto", relay_port=free_port()).ok()
+def test_a_session_outlives_its_tokens(operator: Operator, home: Path, status: int) -> None:
+    operator.rollout(home, relay="auto", relay_port=free_port()).ok()
     # A token lives shorter than the session, which waits in its tools for the next.
-    relayed.workspace.control(token_lifetime=4, refuse_with=status, strict=True)
-    prompt = 'call the tool run_shell_command with {"command": "sleep 6"}'
+    operator.workspace.control(token_lifetime=2, refuse_with=status, strict=True)
+    prompt = 'call the tool run_shell_command with {"command": "sleep 3"}'
     done = typed(home, f"gemini --skip-trust --approval-mode yolo -p '{prompt}'")
     assert done.returncode == 0, done.stderr
-    asked = [(one["status"], one["model"]) for one in relayed.workspace.requests(MODELS)]
+    asked = [(one["status"], one["model"]) for one in operator.workspace.requests(MODELS)]
     assert len([one for one in asked if one[0] == 200]) >= 2, asked
     places = Places(str(home))
     found = running.find(places)
     assert found is not None and clients.living(places) == []
     key = Path(places.key).read_text().strip()
-    sent = [str(one) for one in relayed.workspace.requests(MODELS)]
+    sent = [str(one) for one in operator.workspace.requests(MODELS)]
     assert key not in "".join(sent), "the relay's key goes no further"
+
+
+def test_claude_code_tells_the_relay_of_its_sessions(
+    control: ControlNode, workspace: Workspace, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    prefix = installed(AGENTS["claude_code"].pinned_version, tmp_path_factory, "claude_code")
+    port = free_port()
+    operator = Operator(control, workspace, prefix, agents=["claude_code"], relay="auto", relay_port=port)
+    operator.rollout(home, relay_clients=["claude_code"]).ok()
+    workspace.control(strict=True)
+    seen = home / "clients"
+    waits = f"ls ~/.local/state/fmapi-coding-agents/relay/clients >{seen}"
+    command = f'{prefix}/bin/claude -p --allowedTools Bash -- \'call the tool Bash with {{"command": "{waits}"}}\''
+    done = typed(home, command)
+    assert done.returncode == 0 and "The tool said" in done.stdout, done.stdout + done.stderr
+    assert len(seen.read_text().split()) == 1, "the session counts as a client while it lives"
+    assert clients.living(Places(str(home))) == [], "and no longer"
+    asked = [(one["status"], one["token"]) for one in workspace.requests("/ai-gateway/anthropic/v1/messages")]
+    assert asked and set(asked) == {(200, "valid")}
