@@ -24,9 +24,11 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine import files
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program import session, workspace
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import agent_settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.places import Places, own_key
 
 from tests.unit.doctor_host import AUDIENCE, ISSUER, SUBJECT, Host
 from tests.unit.package_registry import Registry
+from tests.unit.relay_archive import free_port
 
 Plant = Callable[[Host, pytest.MonkeyPatch], Any]
 
@@ -314,6 +316,24 @@ def _torn_cache(host: Host, _patch: pytest.MonkeyPatch) -> None:
 def _no_cache(host: Host, _patch: pytest.MonkeyPatch) -> None:
     host.forget()
     Path(host.config.cache_file).mkdir()
+
+
+RELAYED = {"agent": "gemini", "relay": "session", "relay_port": free_port()}
+
+
+@fault("a stranger holds the relay's port", **RELAYED)
+def _port_taken(host: Host, _patch: pytest.MonkeyPatch) -> Iterator[None]:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", host.options["relay_port"]))
+        stranger.listen()
+        yield
+
+
+@fault("others can read the relay's key", **RELAYED)
+def _open_key(host: Host, _patch: pytest.MonkeyPatch) -> None:
+    places = Places(str(host.home))
+    own_key(places)
+    Path(places.key).chmod(0o644)
 
 
 @fault("the refresh lock cannot be taken")

@@ -32,7 +32,8 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 
 from tests.databricks_cli import fixtures
-from tests.unit.options_for import options_for, owner_of
+from tests.unit import relay_archive
+from tests.unit.options_for import carried, options_for, owner_of
 from tests.workspace.client import Workspace
 
 ISSUER, SUBJECT, AUDIENCE = "https://idp.example.com", "repo:corp/agents", "databricks"
@@ -59,6 +60,8 @@ class Host:
             **self._credentials(identity),
             **options,
         }
+        if options.get("relay"):
+            self.options["carried"] = {**carried(), **relay_archive.carried()}
         self.profile = self.home / ".profile"
         self.start_files('PATH="$HOME/.local/bin:$PATH"')
         self.databricks = self.path(".local/bin/databricks")

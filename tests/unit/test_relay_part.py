@@ -363,6 +363,9 @@ def test_a_service_runs_after_the_rollout_and_again_after_the_next(host: Host, m
     assert found is not None and not host.roll_out(relay="service")["changed"]
     os.kill(found.pid, 9)
     assert _ends(found.pid) and host.look(relay="service")["changes"] == ["the relay is started"]
+    examined = examining.examine(host.owner, host.options(relay="service", doctor_prompt=False), CHECK)
+    (told,) = [one for one in examined["checks"] if one["check"] == "relay" and one["category"] == "Runtime files"]
+    assert (told["status"], told["detail"]) == ("FAIL", "does not run, as it should")
     assert host.roll_out(relay="service")["changed"] and running.find(host.places) is not None
     host.uninstall()
     assert not differences(before, manifest(str(host.home)))

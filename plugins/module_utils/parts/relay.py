@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import shlex
 import shutil
 import stat
 import zlib
@@ -122,7 +123,7 @@ class Relay(Part):
             return  # shows as a document that is not as wanted
         places = Places(config.home)
         yield _key(places)
-        yield _listening(settings, places)
+        yield _listening(config, settings, places)
 
     def traces(self, ledger: Ledger) -> None:
         config = bare_config(ledger.owner)
@@ -209,14 +210,14 @@ def _key(places: Places) -> Check:
     return Check(*check, FAIL, f"{said}: the relay does not start with it", f"Run: rm -f {places.key}")
 
 
-def _listening(settings: Settings, places: Places) -> Check:
+def _listening(config: Config, settings: Settings, places: Places) -> Check:
     """Whether the relay that runs answers; where none runs, whether one could."""
-    check = (_CATEGORY, "relay")
+    check, command = (_CATEGORY, "relay"), f"{shlex.quote(config.front)} relay"
     found = running.find(places)
     if found is None:
         who = control.holder(settings)
         if not who and settings.life == SERVICE:
-            return Check(*check, FAIL, "does not run, as it should", "Run: coding-agents relay start")
+            return Check(*check, FAIL, "does not run, as it should", f"Run: {command} start")
         if not who:
             return Check(*check, PASS, "starts when an agent needs it")
         whose = "the relay of somebody else" if who == "relay" else "another program"
@@ -225,7 +226,7 @@ def _listening(settings: Settings, places: Places) -> Check:
     try:
         answer = control.ask(settings, places, "GET", "/health")
     except (OSError, ValueError) as error:
-        fix = "Run: coding-agents relay stop, then coding-agents relay start"
+        fix = f"Run: kill {found.pid}; {command} start"
         return Check(*check, FAIL, f"process {found.pid} runs and does not answer ({careful.line(error)})", fix)
     if answer.status != 200:
         return Check(*check, WARN, f"process {found.pid} answers with HTTP {answer.status}", ROLL_OUT)
