@@ -318,7 +318,7 @@ def _no_cache(host: Host, _patch: pytest.MonkeyPatch) -> None:
     Path(host.config.cache_file).mkdir()
 
 
-RELAYED = {"agent": "gemini", "relay": "session", "relay_port": free_port()}
+RELAYED: dict[str, Any] = {"agent": "gemini", "relay": "session", "relay_port": free_port()}
 
 
 @fault("a stranger holds the relay's port", **RELAYED)

@@ -189,7 +189,7 @@ def _spawn(config: Config, places: Places, again: bool) -> subprocess.Popen[byte
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     log = os.open(places.log, flags, 0o600)
     try:
-        return subprocess.Popen(
+        return subprocess.Popen(  # pylint: disable=ansible-bad-function,consider-using-with
             command(config, again),
             stdin=subprocess.DEVNULL,
             stdout=log,
