@@ -157,7 +157,7 @@ def _add_part(root: Path) -> None:
     _replaced(
         parts / "__init__.py",
         ("from .login_item import LoginItem\n", "from .greeting import Greeting\nfrom .login_item import LoginItem\n"),
-        ("AgentSettings(), ", "AgentSettings(), Greeting(), "),
+        ("        AgentSettings(),\n", "        AgentSettings(),\n        Greeting(),\n"),
     )
 
 
