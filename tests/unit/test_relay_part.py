@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, rollout
+from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, loading, module, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents.whole_file import WHOLE
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
@@ -172,6 +172,22 @@ def test_a_host_that_lacks_it_says_so_before_anything_is_changed(host: Host) -> 
     looked = host.look(carried=told)
     assert "lacks_relay" not in looked and not looked["drifted"]
     assert not host.roll_out(carried=told)["changed"]
+
+
+def test_nobody_s_work_begins_while_one_of_them_lacks_it(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a module has it: the call that brings the relay could not tell what had been done in this one."""
+    other = Host(homes.lived_in(tmp_path / "other"))
+    monkeypatch.setattr(loading, "load", lambda owner, given, module: rollout)
+    host.roll_out()
+    told = {**carried(), "relay_sha256": relay_archive.carried()["relay_sha256"]}
+    owners = [host.owner._replace(user="ada"), other.owner._replace(user="grace")]
+    before = manifest(str(tmp_path))
+    found = module._unread(owners, host.options(carried=told), RUN)
+    assert [sorted(one.result) for one in found] == [[], ["drifted", "needs_relay"]]
+    assert module.merged(found)["needs_relay"] and not differences(before, manifest(str(tmp_path)))
+    assert module._unread(owners, host.options(), RUN) == []
 
 
 # -- while it runs -----------------------------------------------------------------------------------------------------
