@@ -16,7 +16,7 @@ from plugins.module_utils.agents import AGENTS
 from plugins.module_utils.relay import clients, running
 from plugins.module_utils.relay.places import Places
 from tests.agents.conftest import installed
-from tests.agents.prompts import REFUSALS
+from tests.agents.prompts import REFUSALS, asked, prompted, reply
 from tests.agents.terminal import typed
 from tests.control_node import ControlNode, Operator
 from tests.unit.relay_archive import free_port, wheels
@@ -50,14 +50,14 @@ def test_a_session_outlives_its_tokens(operator: Operator, home: Path, status: i
     prompt = 'call the tool run_shell_command with {"command": "sleep 3"}'
     done = typed(home, f"gemini --skip-trust --approval-mode yolo -p '{prompt}'")
     assert done.returncode == 0, done.stderr
-    asked = [(one["status"], one["model"]) for one in operator.workspace.requests(MODELS)]
-    assert len([one for one in asked if one[0] == 200]) >= 2, asked
+    sent = [(one["status"], one["model"]) for one in operator.workspace.requests(MODELS)]
+    assert len([one for one in sent if one[0] == 200]) >= 2, sent
     places = Places(str(home))
     found = running.find(places)
     assert found is not None and clients.living(places) == []
     key = Path(places.key).read_text().strip()
-    sent = [str(one) for one in operator.workspace.requests(MODELS)]
-    assert key not in "".join(sent), "the relay's key goes no further"
+    told = [str(one) for one in operator.workspace.requests(MODELS)]
+    assert key not in "".join(told), "the relay's key goes no further"
 
 
 def test_claude_code_tells_the_relay_of_its_sessions(
@@ -75,5 +75,23 @@ def test_claude_code_tells_the_relay_of_its_sessions(
     assert done.returncode == 0 and "The tool said" in done.stdout, done.stdout + done.stderr
     assert len(seen.read_text().split()) == 1, "the session counts as a client while it lives"
     assert clients.living(Places(str(home))) == [], "and no longer"
-    asked = [(one["status"], one["token"]) for one in workspace.requests("/ai-gateway/anthropic/v1/messages")]
-    assert asked and set(asked) == {(200, "valid")}
+    sent = [(one["status"], one["token"]) for one in workspace.requests("/ai-gateway/anthropic/v1/messages")]
+    assert sent and set(sent) == {(200, "valid")}
+
+
+@pytest.mark.soak
+def test_every_agent_answers_through_the_relay(
+    control: ControlNode, workspace: Workspace, home: Path, every_agent: Path
+) -> None:
+    """With its own dialect, with the relay's key in place of a token, and with no request that is refused."""
+    operator = Operator(control, workspace, every_agent, agents=[*AGENTS], relay="session", relay_port=free_port())
+    operator.rollout(home, relay_clients=[*AGENTS]).ok()
+    helper = home / ".local/share/fmapi-coding-agents/token-helper"
+    helper.unlink()  # what still asks for a token has none
+    workspace.control(strict=True)
+    for name in AGENTS:
+        workspace.clear()
+        done = prompted(home, every_agent, name)
+        assert reply(done) == "You said: hello", f"{name}: {done.stdout} {done.stderr}"
+        sent = [(one["status"], one["token"]) for one in workspace.requests(asked(name))]
+        assert sent and set(sent) == {(200, "valid")}, f"{name}: {sent}"

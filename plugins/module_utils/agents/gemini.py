@@ -127,7 +127,7 @@ class Gemini(Agent):
     reads_token_once = True
     renewal = (
         "It reads a token once, at its start: C(gemini) starts with a fresh one. A session that outlives it ends with HTTP "
-        "401 or 403: start again with C(gemini --resume)."
+        "401 or 403: start again with C(gemini --resume). With C(coding_agents_relay: auto) sessions outlive their tokens."
     )
     measured = (
         "With 0.61.0: first answer by its bare name, a fresh token at each start, small tasks, what a shell or an older file says, "
