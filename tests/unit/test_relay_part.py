@@ -21,12 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.fmapi.coding_agents.plugins.module_utils import examining, loading, module, rollout
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.agents import AGENTS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.documents.whole_file import WHOLE
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.engine.owner import machine_owner
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.errors import OperatorError
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.judge import problems
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.relay import SPEC, life_of
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import relay_service, relaying
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.relay import Relay
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay import clients, control, running
@@ -415,3 +422,52 @@ def test_hooks_stand_beside_those_of_others_and_go_alone(host: Host) -> None:
     assert json.loads(path.read_text())["hooks"] == {"SessionStart": [theirs]}
     host.uninstall()
     assert not differences(before, manifest(str(host.home)))
+
+
+# -- other ways to have it ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["off", False])
+def test_off_without_quotes_is_off(value: Any) -> None:
+    """YAML reads it as a boolean, and so does the judge."""
+    assert not problems({"relay": value})
+    found = ArgumentSpecValidator({"relay": SPEC["relay"]}).validate({"relay": value})
+    assert (life_of(value), found.validated_parameters) == ("off", {"relay": "off"})
+    assert problems({"relay": "sometimes"}) and problems({"relay": True})
+
+
+def test_for_all_users_the_files_are_the_machine_s_and_all_else_each_person_s(tmp_path: Path) -> None:
+    owner = machine_owner()
+    options = options_for(scope="machine", agents=["gemini"], relay="auto", carried=relay_archive.carried())
+    found = {os.path.basename(one.path): one for one in Relay().wanted(owner, options)}
+    assert {os.path.dirname(one.path) for one in found.values()} == {owner.data}
+    assert {name: one.mode for name, one in found.items()} == {
+        "relay.pyz": 0o755,
+        "relay.json": 0o644,
+        "relay-client": 0o755,
+    }
+    script = found["relay-client"].values[WHOLE]
+    assert '\nhere="$HOME"/.local/state/fmapi-coding-agents/relay\n' in script
+    (tmp_path / ".local/state/fmapi-coding-agents/relay").mkdir(parents=True)
+    command = ["/bin/sh", "-c", script, "relay-client", "session-end"]
+    done = subprocess.run(
+        command, env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    with pytest.raises(OperatorError, match="one person's"):
+        Relay().wanted(owner, {**options, "relay": "service"})
+
+
+def test_with_a_certificate_agents_are_told_to_trust_it_and_the_command_asks_by_tls(host: Host, tmp_path: Path) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.cert_chain_pems[0].write_to_path(cert)
+    certificate.private_key_pem.write_to_path(key)
+    own = {"relay_tls_cert": str(cert), "relay_tls_key": str(key)}
+    told = agent_options(host.owner, host.options(**own), "gemini")
+    assert told.base_urls["gemini"].startswith("https://127.0.0.1:") and told.ca_file == str(cert)
+    host.roll_out(**own)
+    found = host.start()
+    status = json.loads(host.command("relay", "status", "--json").stdout)
+    assert (status["pid"], status["url"], status["status"]) == (found.pid, found.url, "ok")
+    assert host.command("relay", "stop").returncode == 0 and _ends(found.pid)

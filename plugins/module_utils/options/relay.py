@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ..places import MACHINE
 from ..relay.settings import DEFAULT_IDLE_MINUTES, DEFAULT_PORT, SERVICE, SESSION
-from .values import PREFIX, Spec, allowed, as_boolean, as_list, by_kind, registry, shown
+from .values import PREFIX, Spec, allowed, as_list, by_kind, registry, shown
 
 OFF, AUTO = "off", "auto"
 
@@ -41,7 +41,7 @@ USE = {"relay": "usual", "relay_clients": "usual"}
 
 def life_of(value: Any) -> str:
     """One of the choices. In YAML, ``off`` without quotes is a boolean."""
-    return OFF if not value or as_boolean(value) is False else str(value)
+    return str(value) if value else OFF
 
 
 def _life(value: Any, variable: str) -> list[str]:
