@@ -34,6 +34,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.options.relay 
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts import relay_service, relaying
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.context import agent_options
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.relay import Relay
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.parts.wanted_state import SECRETS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.places import How
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.platforms import PLATFORMS
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay import clients, control, running
@@ -60,7 +61,7 @@ class Host:
             "relay": "auto",
             "relay_port": relay_archive.free_port(),
             "parts": BROUGHT,
-            "carried": {**carried(), **relay_archive.carried()},
+            "carried": {**carried(), **relay_archive.carried(), "forgotten": SECRETS},
         }
 
     def options(self, **own: Any) -> dict[str, Any]:
@@ -179,6 +180,19 @@ def test_a_host_that_lacks_it_says_so_before_anything_is_changed(host: Host) -> 
     looked = host.look(carried=told)
     assert "lacks_relay" not in looked and not looked["drifted"]
     assert not host.roll_out(carried=told)["changed"]
+
+
+def test_the_person_can_repair_all_but_the_program_which_the_control_node_makes(host: Host) -> None:
+    host.roll_out()
+    data = Path(host.config.data_directory)
+    (data / "relay-client").unlink()
+    done = host.command("repair")
+    assert done.returncode == 0 and (data / "relay-client").exists(), done.stderr
+    assert host.command("status", "--json").returncode == 0
+    (data / "relay.pyz").unlink()
+    done = host.command("repair")
+    assert done.returncode == 1 and "playbook repair" in done.stderr
+    assert json.loads(host.command("status", "--json").stdout)["rollout"]["state"] == "drifted"
 
 
 def test_nobody_s_work_begins_while_one_of_them_lacks_it(
@@ -463,7 +477,7 @@ def test_with_a_certificate_agents_are_told_to_trust_it_and_the_command_asks_by_
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.cert_chain_pems[0].write_to_path(cert)
     certificate.private_key_pem.write_to_path(key)
-    own = {"relay_tls_cert": str(cert), "relay_tls_key": str(key)}
+    own: dict[str, Any] = {"relay_tls_cert": str(cert), "relay_tls_key": str(key)}
     told = agent_options(host.owner, host.options(**own), "gemini")
     assert told.base_urls["gemini"].startswith("https://127.0.0.1:") and told.ca_file == str(cert)
     host.roll_out(**own)
