@@ -23,6 +23,7 @@ SHIPPED = (
     "playbooks/*.yml",
     *(
         "plugins/plugin_utils/locks.json",
+        "plugins/plugin_utils/relay_requirements.txt",
         "plugins/*/*.py",
         "plugins/module_utils/*/*.py",
         "plugins/module_utils/*/*/*.py",
