@@ -61,6 +61,7 @@ MAY_IMPORT: dict[str, str] = {
 MORE = {
     "modules/host_call.py": "module",
     "module_utils/relay/libraries.py": "anyio certifi h11 httpcore uvicorn",
+    "module_utils/relay/web/libraries.py": "protego",
     "modules/run_report.py": "ansible",
     "plugin_utils/reports/upgrade.py": "yaml",
     "plugin_utils/models_query.py": "jmespath",

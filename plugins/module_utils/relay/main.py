@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``relay.pyz --settings FILE serve``: the relay of whoever starts it."""
+"""``relay.pyz --settings FILE serve``: the relay of whoever starts it. ``mcp-web``: its web tools alone, for one agent."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
             f"{options.settings}, or the configuration that it names, cannot be used ({error}). Run the rollout again"
         )
     host_program.use_proxy(config)
+    if options.verb == "mcp-web":
+        from .web import mcp
+
+        return mcp.serve(settings, config)
     return _serve(settings, config, options.replace)
 
 
@@ -45,6 +49,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     serve = verbs.add_parser("serve", help="serve until it is told to end, or nobody needs it any more")
     serve.add_argument("--replace", action="store_true", help="even where such a relay serves already")
+    verbs.add_parser(
+        "mcp-web", help="answer an agent that asks for web search and pages, by the Model Context Protocol"
+    )
     return parser.parse_args(words)
 
 

@@ -8,9 +8,9 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from plugins.module_utils.relay.settings import Settings
-from plugins.module_utils.relay.web.backends import Memory
-from plugins.module_utils.relay.web.found import Found, Page, WebError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.settings import Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.backends import Memory
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.found import Found, Page, WebError
 
 ON = Settings(config="/c", upstreams={}, web_search="duckduckgo")
 OFF = ON._replace(web_search=None)
@@ -48,8 +48,8 @@ def streamed(blocks: Sequence[Mapping[str, Any]], reason: str = "end_turn", end:
             delta = {"type": kind, key: whole[at : at + 7]}
             events.append({"type": "content_block_delta", "index": index, "delta": delta})
         events.append({"type": "content_block_stop", "index": index})
-    delta = {"stop_reason": reason, "stop_sequence": None}
-    events.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 20}})
+    ended = {"stop_reason": reason, "stop_sequence": None}
+    events.append({"type": "message_delta", "delta": ended, "usage": {"output_tokens": 20}})
     events.append({"type": "message_stop"})
     return b"".join(frame(event, end) for event in events)
 

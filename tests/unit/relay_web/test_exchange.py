@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.rewriting import Exchange
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.rounds import MOST_INPUT
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.sse import MOST_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugins.module_utils.relay.web.rewriting import Exchange
-from plugins.module_utils.relay.web.rounds import MOST_INPUT
-from plugins.module_utils.relay.web.sse import MOST_BYTES
 from tests.unit.relay_web.said import (
     BASH,
     FETCH_TOOL,

@@ -9,13 +9,13 @@ import gzip
 import ssl
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.asking import Asking
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.fetch import Fetching
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.found import Page, WebError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.guard import Guard
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.reading import Reader
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.robots import simple
 
-from plugins.module_utils.relay.web.asking import Asking
-from plugins.module_utils.relay.web.fetch import Fetching
-from plugins.module_utils.relay.web.found import Page, WebError
-from plugins.module_utils.relay.web.guard import Guard
-from plugins.module_utils.relay.web.reading import Reader
-from plugins.module_utils.relay.web.robots import simple
 from tests.unit.relay_web.web_site import Reply, Site
 
 PAGE = """<!doctype html><html><head><title>A  page</title><style>p {color: red}</style></head><body>

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import pytest
 import trustme
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.asking import Asking
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.fetch import Fetching
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.found import WebError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.guard import Guard, is_refused, networks
 
-from plugins.module_utils.relay.web.asking import Asking
-from plugins.module_utils.relay.web.fetch import Fetching
-from plugins.module_utils.relay.web.found import WebError
-from plugins.module_utils.relay.web.guard import Guard, is_refused, networks
 from tests.unit.relay_web.web_site import Reply, Site, web_site
 
 REFUSED = {

@@ -8,9 +8,10 @@ import asyncio
 import json
 from typing import Any
 
-from plugins.module_utils.relay.web.backends import Memory
-from plugins.module_utils.relay.web.history import rewritten
-from plugins.module_utils.relay.web.rewriting import Exchange
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.backends import Memory
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.history import rewritten
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.rewriting import Exchange
+
 from tests.unit.relay_web.said import (
     BASH,
     ON,
@@ -162,3 +163,16 @@ def test_an_answer_of_ours_comes_back_as_what_the_model_was_told() -> None:
     later = Exchange(ON, Web())
     told = json.loads(later.request(request(SEARCH_TOOL, BASH, messages=[ASKED, _said(*answer["content"]), THANKS])))
     assert told["messages"] == [*model.asked[0]["messages"], _said(text("There is news.")), THANKS]
+
+
+def test_a_request_that_offers_no_server_tool_any_more_is_rewritten_too() -> None:
+    exchange = Exchange(ON, Web())
+    body = request(BASH, messages=[ASKED, _said(USE, FOUND, text("News.")), THANKS])
+    assert "server_tool_use" not in exchange.request(body).decode()
+    assert exchange.active, "what was rewritten is what has to be sent"
+    answer = streamed([text("Hello")])
+
+    async def passed() -> bytes:
+        return b"".join([part async for part in exchange.stream(chunks(answer))])
+
+    assert asyncio.run(passed()) == answer

@@ -13,22 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.settings import Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.mcp import PROTOCOLS, Server
 
-from plugins.module_utils.host_program.config import Config
-from plugins.module_utils.relay.settings import Settings
-from plugins.module_utils.relay.web.mcp import PROTOCOLS, Server
 from tests.unit.relay_web.said import UNAVAILABLE, Web
 from tests.unit.relay_web.web_site import Reply, Site
 
 ROOT = Path(__file__).parents[3]
-_PROGRAM = """
-import sys
-from plugins.module_utils.host_program.config import Config
-from plugins.module_utils.relay.settings import Settings
-from plugins.module_utils.relay.web.mcp import serve
-settings = Settings.load(sys.argv[1])
-sys.exit(serve(settings, Config.load(settings.config)))
-"""
+_PROGRAM = "import sys; from plugins.module_utils.relay.main import main; sys.exit(main(sys.argv[1:]))"
 HELLO = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
@@ -42,7 +35,7 @@ def _started(home: Path, **settings: Any) -> subprocess.Popen[bytes]:
     told = home / "relay.json"
     told.write_text(Settings(config=str(config), upstreams={}, **settings).to_json())
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(told)],
+        [sys.executable, "-c", _PROGRAM, "--settings", str(told), "mcp-web"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

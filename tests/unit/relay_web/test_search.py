@@ -12,14 +12,14 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.places import Places
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.settings import Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.asking import Asking
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.backends import Backends
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.found import Found, WebError
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.search import Searching
 
-from plugins.module_utils.host_program.config import Config
-from plugins.module_utils.relay.places import Places
-from plugins.module_utils.relay.settings import Settings
-from plugins.module_utils.relay.web.asking import Asking
-from plugins.module_utils.relay.web.backends import Backends
-from plugins.module_utils.relay.web.found import Found, WebError
-from plugins.module_utils.relay.web.search import Searching
 from tests.unit.relay_web.web_site import Reply, Site
 
 RESULT = """<div class="result results_links web-result"><h2 class="result__title">

@@ -18,9 +18,6 @@ from typing import TYPE_CHECKING, Any, Union
 from ..libraries import AnyIOBackend, httpcore
 from .found import NOT_ACCESSIBLE, NOT_ALLOWED, WebError
 
-if TYPE_CHECKING:
-    from httpcore import AsyncNetworkStream
-
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -122,7 +119,7 @@ class GuardedConnections(_Backend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> AsyncNetworkStream:
+    ) -> httpcore.AsyncNetworkStream:
         """Raises WebError, httpcore.ConnectError, httpcore.ConnectTimeout."""
         *others, last = await self._guard.addresses(host, port)
         for address in others:

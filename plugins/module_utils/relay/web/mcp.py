@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 
 from ...host_program.config import Config
-from ...host_program.main import use_proxy
 from ...version import VERSION
 from ..settings import Settings
 from .backends import Backends, Web
@@ -175,7 +174,6 @@ def serve(settings: Settings, config: Config) -> int:
             "coding-agents: web search is not switched on here: the operator sets coding_agents_web_search\n"
         )
         return 1
-    use_proxy(config)
     try:
         web = Backends.of(settings, config)
     except (OSError, ValueError) as error:

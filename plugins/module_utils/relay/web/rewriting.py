@@ -33,11 +33,8 @@ class Exchange:
         self._is_on = settings.web_search is not None
         self._again = again
         self._conversation = Conversation(backends)
-
-    @property
-    def active(self) -> bool:
-        """Whether a tool was rewritten, so that the answer may need it, too."""
-        return bool(self._conversation.offers)
+        self.active = False
+        """Whether the request was rewritten, so that the answer may have to be, too."""
 
     def request(self, body: bytes) -> bytes:
         """The request as a gateway takes it: the very same object where nothing is to do."""
@@ -48,6 +45,7 @@ class Exchange:
         except (ValueError, RecursionError):
             return body
         changed = self._conversation.open(told) if isinstance(told, dict) else None
+        self.active = changed is not None
         return body if changed is None else changed
 
     def betas(self, header: str) -> str:
