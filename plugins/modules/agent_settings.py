@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.workspace
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.relay
+  - fmapi.coding_agents.web
   - fmapi.coding_agents.skills
 attributes:
   check_mode:
@@ -100,7 +101,7 @@ documents:
 """
 
 from ..module_utils import by_action
-from ..module_utils.options import agent_settings, databricks_oauth, owner, relay, skills, verbs, workspace
+from ..module_utils.options import agent_settings, databricks_oauth, owner, relay, skills, verbs, web, workspace
 from ..module_utils.options.values import Spec
 
 SPEC: Spec = {
@@ -110,6 +111,7 @@ SPEC: Spec = {
     "token_ttl_minutes": databricks_oauth.SPEC["token_ttl_minutes"],
     **agent_settings.SPEC,
     **relay.SPEC,
+    **web.SPEC,
     **skills.SPEC,
 }
 

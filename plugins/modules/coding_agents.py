@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.relay
+  - fmapi.coding_agents.web
   - fmapi.coding_agents.skills
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
@@ -141,6 +142,7 @@ from ..module_utils.options import (
     toolchain,
     uninstall,
     verbs,
+    web,
     workspace,
 )
 from ..module_utils.options.values import Spec
@@ -154,6 +156,7 @@ SPEC: Spec = {
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
     **relay.SPEC,
+    **web.SPEC,
     **skills.SPEC,
     **agent_cli.SPEC,
     **toolchain.SPEC,

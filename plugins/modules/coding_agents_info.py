@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - fmapi.coding_agents.databricks_oauth
   - fmapi.coding_agents.agent_settings
   - fmapi.coding_agents.relay
+  - fmapi.coding_agents.web
   - fmapi.coding_agents.skills
   - fmapi.coding_agents.agent_cli
   - fmapi.coding_agents.toolchain
@@ -130,6 +131,7 @@ from ..module_utils.options import (
     skills,
     toolchain,
     verbs,
+    web,
     workspace,
 )
 from ..module_utils.options.values import Spec
@@ -141,6 +143,7 @@ SPEC: Spec = {
     **databricks_oauth.SPEC,
     **agent_settings.SPEC,
     **relay.SPEC,
+    **web.SPEC,
     **skills.SPEC,
     **agent_cli.SPEC,
     **toolchain.SPEC,

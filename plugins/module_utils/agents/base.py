@@ -60,6 +60,8 @@ class AgentOptions(NamedTuple):
     ca_file: str | None = None
     proxy: str | None = None
     no_proxy: str | None = None
+    searches: bool = False
+    """Whether its search of the web works, because the relay does it."""
     own: Mapping[str, Any] = {}
     """This agent's own options (:attr:`Agent.own_options`), without its name in front."""
     session_command: str = ""
@@ -164,6 +166,8 @@ class Agent:
     """By choice of a model: what it is for, in one sentence."""
     reasons: Mapping[KeyPath, str] = {}
     """Why each key of its documents is written, for the documentation."""
+    searches_by_vendor = False
+    """Whether it has a tool that its model's vendor would run, and that the relay can run in its place."""
     reads_token_once = False
     """Whether it comes to no new token by itself: then its sessions end with the token, unless there is a relay."""
     renewal = ""

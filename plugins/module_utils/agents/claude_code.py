@@ -173,6 +173,7 @@ class ClaudeCode(Agent):
     }
 
     owns_machine_file = True
+    searches_by_vendor = True
     machine_scope = (
         "It reads C(managed-settings.d/50-fmapi-coding-agents.json) for every user; that wins over a user's own settings. "
         "Before its first session in a terminal, it asks each user for a theme."
@@ -199,7 +200,8 @@ class ClaudeCode(Agent):
             values=self._values(options),
             as_good={("env", _MODEL_VARIABLES[slot]): name for slot, name in options.other_names.items()},
             elements={
-                ("permissions", "deny"): ("WebSearch",),  # only the bare name removes the tool, which gateways refuse
+                # Only the bare name removes the tool, which gateways refuse.
+                **({} if options.searches else {("permissions", "deny"): ("WebSearch",)}),
                 **_session_hooks(options.session_command),
             },
             superseded=tuple(("env", name) for name in self._superseded(options)),

@@ -68,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("agent", metavar="AGENT", help="its command, such as claude")
     run.add_argument("arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="all of them go to the agent")
     _add_relay(verbs)
+    mcp = verbs.add_parser("mcp", help="what agents start to get more tools (Model Context Protocol)")
+    mcp.add_subparsers(dest="action", metavar="SERVER", required=True).add_parser("web", help="web search, and pages")
     uninstall = verbs.add_parser("uninstall", help="give back this person's files as they were found")
     uninstall.add_argument("--user", action="store_true", required=True, help="of this person alone")
     uninstall.add_argument("--check", action="store_true", help="say what would be done, and change nothing")

@@ -250,6 +250,15 @@ def _run(here: Here, options: argparse.Namespace) -> int:
     os.execv(program, [program, *options.arguments])  # noqa: S606
 
 
+def _mcp(here: Here, options: argparse.Namespace) -> int:
+    """In place of this process: its standard output is the protocol's."""
+    from ..relay import control
+
+    control.load(here.config)  # raises OperatorError where there is no relay
+    command = control.web_command(here.config)
+    os.execve(command[0], command, control.environment(here.config, os.environ))  # noqa: S606
+
+
 def _version(here: Here, options: argparse.Namespace) -> int:
     output.write(f"fmapi.coding_agents {VERSION} (Python {sys.version.split()[0]}, {here.config.program})")
     return OK
@@ -261,6 +270,7 @@ _VERBS: dict[str, Callable[[Here, argparse.Namespace], int]] = {
     "models": _models,
     "logout": _logout,
     "relay": relay.run,
+    "mcp": _mcp,
     "show": show.run,
     "repair": _repair,
     "uninstall": _uninstall,

@@ -26,6 +26,7 @@ from . import (
     toolchain,
     uninstall,
     verbs,
+    web,
     workspace,
 )
 from .values import PREFIX, Spec, allowed, as_mapping, by_kind
@@ -35,6 +36,7 @@ GROUPS = (
     databricks_oauth,
     agent_settings,
     relay,
+    web,
     skills,
     agent_cli,
     toolchain,

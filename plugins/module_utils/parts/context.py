@@ -111,6 +111,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
         return found
     relay = relaying.settings_of(here, options)
     return found._replace(
+        searches=relaying.searches(options, name),
         base_urls=relaying.base_urls(relay, agent.dialects),
         token_helper=os.path.join(here.data_directory, relaying.COMMAND_NAME),
         ca_file=ca_file or relay.tls_cert,

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from .. import careful
 from ..engine import files, traces
+from ..engine.documents.whole_file import WHOLE
 from ..engine.ledger import Ledger
 from ..engine.owner import Owner
-from ..engine.ownership import Wanted, whole_file
+from ..engine.ownership import PRIVATE, Wanted, whole_file
 from ..errors import OperatorError
 from ..host_program.browser import here
 from ..host_program.config import Config
@@ -56,6 +57,7 @@ class Relay(Part):
             whole_file(path, self.name, content, summary, mode)
             for path, content, summary, mode in _files(owner, options)
         ]
+        found += _search_key(self.name, owner, options)
         if relaying.life(options) != SERVICE:
             return found
         if owner.is_machine:
@@ -131,6 +133,17 @@ class Relay(Part):
             traces.whole_file(ledger, self.name, path)
         if not ledger.owner.is_machine:
             relay_service.trace(ledger, self.name)
+        traces.whole_file(ledger, self.name, relaying.search_key_file(config))
+
+
+def _search_key(part: str, owner: Owner, options: Options) -> list[Wanted]:
+    """The search service's key, where one is used: for the person alone."""
+    key = options.get("web_search_key")
+    if relaying.life(options) == relaying.OFF or not options.get("web_search") or not key:
+        return []
+    path = relaying.search_key_file(bare_config(owner))
+    wanted = whole_file(path, part, f"{key}\n".encode(), "key of the search service", PRIVATE)
+    return [wanted.replaced(masked=frozenset({WHOLE}))]
 
 
 def _command(config: Config) -> str:

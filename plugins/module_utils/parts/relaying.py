@@ -1,16 +1,18 @@
 # Copyright: (c) 2026, fmapi.coding_agents contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an owner has a relay, who uses it, and what it is told: all from the options. Pure."""
+"""Whether an owner has a relay, who uses it, and what it is told: all from the options."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
+from .. import careful
 from ..agents import AGENTS
 from ..host_program.config import Config
-from ..relay.settings import SERVICE, SESSION, Settings
+from ..relay.settings import SERVICE, SESSION, WEB_KEY_NAME, Settings
 from ..routing import DIALECTS, base_url, named_base_urls, normalize_workspace_url
 
 OFF, AUTO = "off", "auto"
@@ -51,9 +53,14 @@ def _users(options: Mapping[str, Any]) -> list[str]:
     return [
         name
         for name in options["agents"]
-        if (AGENTS[name].reads_token_once or name in clients)
+        if (AGENTS[name].reads_token_once or name in clients or searches(options, name))
         and not named_base_urls(AGENTS[name].dialects, named.get(name))
     ]
+
+
+def searches(options: Mapping[str, Any], name: str) -> bool:
+    """Whether an agent's own search, which is its vendor's, is done by the relay."""
+    return AGENTS[name].searches_by_vendor and bool(options.get("web_search"))
 
 
 def settings_of(config: Config, options: Mapping[str, Any]) -> Settings:
@@ -66,7 +73,23 @@ def settings_of(config: Config, options: Mapping[str, Any]) -> Settings:
         idle_minutes=options["relay_idle_minutes"],
         tls_cert=options["relay_tls_cert"] or None,
         tls_key=options["relay_tls_key"] or None,
+        web_search=options["web_search_backend"] if options["web_search"] else None,
+        web_search_url=options["web_search_url"] or None,
+        web_fetch_bytes=options["web_fetch_bytes"],
+        web_allowed_addresses=tuple(options["web_allowed_addresses"]),
     )
+
+
+def search_key_file(config: Config) -> str:
+    return os.path.join(config.data_directory, WEB_KEY_NAME)
+
+
+def search_key(config: Config) -> str | None:
+    """The search service's key that stands on this host, if one does."""
+    try:
+        return careful.read(search_key_file(config)).decode("ascii").strip() or None
+    except (OSError, ValueError):
+        return None
 
 
 def _upstreams(options: Mapping[str, Any]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from ..errors import OperatorError
 from ..host_program import profile
 from ..host_program.token import TokenError
 from ..version import VERSION
+from . import relaying
 from .base import Options, Part
 from .context import CA_NAME, agent_options, bare_config, config_of
 from .examination import ROLL_OUT
@@ -38,8 +39,8 @@ PRIVATE_NAME = "wanted-private.json"
 """What may hold something that is the owner's alone: agents' extra settings, and URLs, which may name a user and a password."""
 
 _PRIVATE_OPTIONS = ("extra_settings", "mirror", "npm_registry", "pip_index")
-SECRETS = ("client_secret", "pat")
-"""Options that stand in the profile, and nowhere else."""
+SECRETS = ("client_secret", "pat", "web_search_key")
+"""Options that stand in the profile, or in a file of their own, and nowhere else."""
 
 
 class Remembered(NamedTuple):
@@ -143,6 +144,7 @@ def options_of(
     if not may_change:
         return options
     config = config_of(owner, options)
+    options["web_search_key"] = relaying.search_key(config)
     try:
         if config.identity == "service_principal":
             options["client_secret"] = profile.client_secret(config)

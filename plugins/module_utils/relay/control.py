@@ -121,9 +121,19 @@ def _request(
 
 
 def command(config: Config, again: bool = False) -> list[str]:
-    """argv of a relay in the foreground. ``-I -S``: nothing of the person's own Python is in it."""
-    found = [sys.executable, "-I", "-S", program(config), "--settings", settings_file(config), "serve"]
+    """argv of a relay in the foreground."""
+    found = [*_command(config), "serve"]
     return [*found, "--replace"] if again else found
+
+
+def web_command(config: Config) -> list[str]:
+    """argv of its web tools alone, for an agent that speaks to them by the Model Context Protocol."""
+    return [*_command(config), "mcp-web"]
+
+
+def _command(config: Config) -> list[str]:
+    """``-I -S``: nothing of the person's own Python is in it."""
+    return [sys.executable, "-I", "-S", program(config), "--settings", settings_file(config)]
 
 
 def environment(config: Config, given: Mapping[str, str]) -> dict[str, str]:

@@ -48,11 +48,6 @@ class Places(NamedTuple):
         """A directory: one file for each client that lives (see clients.py)."""
         return os.path.join(self.directory, "clients")
 
-    @property
-    def brave_key(self) -> str:
-        """The secret of a search service, where one is used."""
-        return os.path.join(self.directory, "brave.key")
-
     def make(self) -> None:
         """Make the directory, for its owner alone. Raises OSError."""
         os.makedirs(self.directory, mode=0o700, exist_ok=True)

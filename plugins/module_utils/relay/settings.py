@@ -22,6 +22,9 @@ DEFAULT_PORT = 49153
 DEFAULT_IDLE_MINUTES = 30
 DEFAULT_WEB_FETCH_BYTES = 102400
 
+WEB_KEY_NAME = "web-search-key"
+"""The secret of a search service, beside them, where one is used."""
+
 PREFIXES = ("anthropic", "codex", "openai", "gemini", "mlflow", "otel")
 """First part of a request's path. Each has one upstream, where it is known."""
 
@@ -97,7 +100,7 @@ def _judged(found: Settings) -> dict[str, bool]:
         "tls_cert": both and (found.tls_cert is None or _is_path(found.tls_cert)),
         "tls_key": both and (found.tls_key is None or _is_path(found.tls_key)),
         "web_search": found.web_search is None or found.web_search in WEB_SEARCHES,
-        "web_search_url": found.web_search_url is None or _is_url(found.web_search_url),
+        "web_search_url": found.web_search_url is None or is_url(found.web_search_url),
         "web_fetch_bytes": _is_number(found.web_fetch_bytes, 1, 1 << 31),
         "web_allowed_addresses": _are_networks(found.web_allowed_addresses),
     }
@@ -111,7 +114,8 @@ def _is_path(value: object) -> bool:
     return isinstance(value, str) and os.path.isabs(value) and "\0" not in value
 
 
-def _is_url(value: object) -> bool:
+def is_url(value: object) -> bool:
+    """Whether it is one of a server, that can be asked for as it is."""
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
         return False
     try:
@@ -127,7 +131,7 @@ def _are_upstreams(value: object) -> bool:
 
 def _is_upstream(value: object) -> bool:
     """A token goes there with every request: only what is on the host itself gets it without TLS."""
-    if not isinstance(value, str) or not _is_url(value) or "?" in value or "#" in value or "@" in value:
+    if not isinstance(value, str) or not is_url(value) or "?" in value or "#" in value or "@" in value:
         return False
     parts = urlsplit(value)
     return parts.scheme == "https" or parts.hostname in ("localhost", "::1") or str(parts.hostname).startswith("127.")

@@ -13,8 +13,7 @@ from typing import Protocol
 
 from ... import careful
 from ...host_program.config import Config
-from ..places import Places
-from ..settings import Settings
+from ..settings import WEB_KEY_NAME, Settings
 from .asking import Asking
 from .fetch import Fetching
 from .found import Found, Page
@@ -65,12 +64,12 @@ class Backends:
         tls = ssl.create_default_context()
         if config.ca_file:
             tls.load_verify_locations(cafile=config.ca_file)
-        places = Places(config.home)
+        key_file = os.path.join(config.data_directory, WEB_KEY_NAME)
         searching = Searching(
             settings.web_search or "none",
             settings.web_search_url,
             Asking(tls, None),
-            lambda: _secret(places.brave_key),
+            lambda: _secret(key_file),
         )
         guarded = Asking(tls, Guard(settings.web_allowed_addresses))
         return cls(searching, Fetching(guarded, settings.web_fetch_bytes))
