@@ -97,6 +97,10 @@ _SAYS_MORE = {
     "configure_replace": "configure.md#what-is-written",
     "models_query": "models.md#the-list",
     "self_help_skills": "skills.md",
+    "web_search": "web-search.md",
+    "web_search_backend": "web-search.md#who-searches",
+    "web_search_key": "web-search.md#who-searches",
+    "web_allowed_addresses": "web-search.md#the-address-guard",
     "on_unreadable": "editing.md",
 }
 """Pages that say more of a variable than its row. No variable needs one."""

@@ -112,7 +112,8 @@ class ClaudeCode(Agent):
         (
             "permissions",
             "deny",
-        ): "Gateways refuse the vendor's web search; only the bare name C(WebSearch) removes the tool.",
+        ): "Gateways refuse the vendor's web search; only the bare name C(WebSearch) removes the tool. Left out where the "
+        "relay searches (C(coding_agents_web_search)).",
         **{("hooks", event): "Where it uses the relay: that counts the session." for event, *_rest in _SESSION_HOOKS},
         ("env", "ANTHROPIC_BASE_URL"): "Requests go to the workspace.",
         ("env", "ANTHROPIC_MODEL"): "The model that a session begins with.",
