@@ -13,8 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.places import Places
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.settings import Settings
+from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.settings import WEB_KEY_NAME, Settings
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.asking import Asking
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.backends import Backends
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.found import Found, WebError
@@ -89,9 +88,8 @@ def test_brave_gets_the_key_in_a_header_and_nowhere_else(site: Site) -> None:
 def test_a_key_that_others_can_read_is_no_key(tmp_path: Path, site: Site) -> None:
     config = Config(str(tmp_path), "https://w.example", "p", "user", 15)
     settings = Settings(config="/c", upstreams={}, web_search="brave", web_search_url=site.url("/res"))
-    places = Places(str(tmp_path))
-    places.make()
-    key = Path(places.brave_key)
+    key = Path(config.data_directory, WEB_KEY_NAME)
+    key.parent.mkdir(parents=True)
     key.write_text("the-key\n")
     key.chmod(0o600)
     site.pages["/res"] = Reply(b'{"web": {"results": []}}', "application/json")
@@ -157,3 +155,21 @@ def test_an_operators_service_may_stand_where_pages_may_not(tmp_path: Path, site
     assert caught.value.code == "url_not_allowed"
     allowing = Backends.of(settings._replace(web_allowed_addresses=["127.0.0.0/8"]), config)
     assert asyncio.run(allowing.fetch(found.url)).text == "secret"
+
+
+def test_a_search_that_nobody_waits_for_any_more_ends_at_once_whatever_it_is_at(site: Site) -> None:
+    """At one of these steps it has just connected, where a cancellation is easily lost."""
+    site.is_open.clear()
+
+    async def left_alone(steps: int) -> bool:
+        searching = asyncio.ensure_future(_searching("searxng", site.url()).search("news"))
+        for _step in range(steps):
+            await asyncio.sleep(0)
+        searching.cancel()
+        await asyncio.wait({searching}, timeout=5)
+        return searching.cancelled()
+
+    async def all_steps() -> list[int]:
+        return [steps for steps in range(40) if not await left_alone(steps)]
+
+    assert asyncio.run(all_steps()) == []

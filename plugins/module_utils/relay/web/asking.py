@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 from ...version import VERSION
 from ..libraries import httpcore
+from .connecting import Connections
 from .found import NOT_ACCESSIBLE, NOT_ALLOWED, TOO_LONG, WebError
-from .guard import Guard, GuardedConnections
+from .guard import Guard
 
 PRODUCT = "fmapi-coding-agents"
 """How robots.txt may call us."""
@@ -104,10 +105,10 @@ class Asking:
             parts = urlsplit(proxy)
             auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
             place = f"{parts.scheme}://{parts.hostname}:{parts.port or 80}"
-            return httpcore.AsyncConnectionPool(self._tls, proxy=httpcore.Proxy(place, auth))
-        return httpcore.AsyncConnectionPool(
-            self._tls, network_backend=GuardedConnections(self._guard) if self._guard else None
-        )
+            return httpcore.AsyncConnectionPool(
+                self._tls, proxy=httpcore.Proxy(place, auth), network_backend=Connections(None)
+            )
+        return httpcore.AsyncConnectionPool(self._tls, network_backend=Connections(self._guard))
 
     @staticmethod
     async def _judge_name(url: str, guard: Guard) -> None:

@@ -13,9 +13,8 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Union
+from typing import Union
 
-from ..libraries import AnyIOBackend, httpcore
 from .found import NOT_ACCESSIBLE, NOT_ALLOWED, WebError
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -50,9 +49,6 @@ _PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
 _REFUSED_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """How a network without IPv4 reaches it: what counts is the address at the end of such a one."""
-
-_CONNECT_SECONDS = 3.0
-"""For each address where a name has several: one that does not answer must not use up the time of the others."""
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -97,37 +93,3 @@ class Guard:
         if refused or not found:
             raise WebError(NOT_ALLOWED, f"{host} leads to an address that is not on the public internet")
         return list(found)
-
-
-if TYPE_CHECKING:
-    _Backend = httpcore.AsyncNetworkBackend
-else:
-    _Backend = object
-
-
-class GuardedConnections(_Backend):
-    """How httpcore connects: to an address that the guard let through. TLS still asks for the name."""
-
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
-        self._plain = AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Raises WebError, httpcore.ConnectError, httpcore.ConnectTimeout."""
-        *others, last = await self._guard.addresses(host, port)
-        for address in others:
-            try:
-                return await self._plain.connect_tcp(address, port, _CONNECT_SECONDS, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._plain.connect_tcp(last, port, timeout, local_address, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
