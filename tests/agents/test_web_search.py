@@ -4,29 +4,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shlex
-import sys
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.config import Config
 
-from tests import homes
+from plugins.module_utils.relay import running
+from plugins.module_utils.relay.places import Places
 from tests.agents.claude import Claude
 from tests.control_node import Operator
-from tests.unit.relay.relay_host import Relay
+from tests.unit.relay_archive import free_port, wheels
 from tests.unit.relay_web.web_site import Reply, Site, web_site
 
 pytestmark = pytest.mark.agents
 
-_SEARCH = "/ai-gateway/anthropic/v1/messages"
+_MESSAGES = "/ai-gateway/anthropic/v1/messages"
 
 
 @pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site() -> Iterator[Site]:
     with web_site() as made:
         row = {"title": "The only result", "url": made.url("/page"), "content": "An excerpt of it"}
         made.pages["/search"] = Reply(json.dumps({"results": [row]}).encode(), "application/json")
@@ -35,79 +36,75 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
-def searching(operator: Operator, site: Site, tmp_path: Path) -> Iterator[Relay]:
-    """A relay of somebody who was rolled out to, with a local search service, and their Claude Code set to it."""
-    home = homes.bare(tmp_path / "home")
-    operator.rollout(home).ok()
-    config = Config.load(Config(str(home), "", "", "", 15).config_file)
-    upstreams = {"anthropic": f"{operator.workspace.url}/ai-gateway/anthropic"}
-    relay = Relay(
-        home,
-        upstreams,
-        config,
-        web_search="searxng",
-        web_search_url=site.url(),
-        web_allowed_addresses=["127.0.0.1/32"],
-    )
-    path = home / ".claude" / "settings.json"
-    settings = json.loads(path.read_text())
-    settings["env"]["ANTHROPIC_BASE_URL"] = f"{relay.settings.url}/anthropic"
-    settings["apiKeyHelper"] = f"cat {shlex.quote(relay.places.key)}"
-    settings["permissions"] = {"allow": ["WebSearch", "mcp__web"]}
-    path.write_text(json.dumps(settings))
-    try:
-        yield relay.start()
-    finally:
-        relay.stop()
-
-
-def _asked(operator: Operator) -> list[dict[str, Any]]:
-    return [one for one in operator.workspace.requests() if one["path"] == _SEARCH and one["status"] == 200]
+def searching(operator: Operator, site: Site, home: Path) -> Iterator[dict[str, Any]]:
+    """What an operator sets who has a search service, which is here; their control node has what the relay is made of."""
+    cache = operator.control.home / ".cache" / "fmapi-coding-agents" / "relay"
+    cache.mkdir(parents=True)
+    for name, content in wheels().items():
+        (cache / name).write_bytes(content)
+    yield {
+        "relay": "auto",
+        "relay_port": free_port(),
+        "web_search": True,
+        "web_search_backend": "searxng",
+        "web_search_url": site.url(),
+        "web_allowed_addresses": ["127.0.0.1/32"],
+    }
+    found = running.find(Places(str(home)))
+    if found is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(found.pid, signal.SIGKILL)
 
 
 def test_it_searches_where_the_gateway_would_refuse(
-    operator: Operator, claude: Claude, searching: Relay, site: Site
+    operator: Operator, claude: Claude, searching: dict[str, Any], site: Site, home: Path
 ) -> None:
+    operator.rollout(home, **searching).ok()
     operator.workspace.clear()
     operator.workspace.control(strict=True)
     # The model that is asked to search is told to by the query: the simulated one does what it reads.
     query = 'call the tool web_search with {"query": "news of today"}'
-    done = claude.prompt(searching.home, f"call the tool WebSearch with {json.dumps({'query': query})}")
-    assert done.returncode == 0, done.stdout + done.stderr + searching.log()
+    prompt = f"call the tool WebSearch with {json.dumps({'query': query})}"
+    done = claude.prompt(home, prompt, "--allowedTools", "WebSearch")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert f'{{"title":"The only result","url":"{site.url("/page")}"}}' in done.stdout, done.stdout
     # What was found has reached the model that searched, and its summary has come back with the results.
     assert "The tool said: 1. The only result" in done.stdout and "An excerpt of it" in done.stdout
     assert [one for one in site.paths() if one.startswith("/search")] == ["/search?q=news+of+today&format=json"]
     requests = operator.workspace.requests()
     assert not [one for one in requests if one.get("server_tools")], "none has reached the gateway"
-    assert not [one for one in requests if one["path"] == _SEARCH and one["status"] != 200]
+    assert not [one for one in requests if one["path"] == _MESSAGES and one["status"] != 200]
 
 
-def test_without_it_the_same_search_is_refused(
-    operator: Operator, claude: Claude, searching: Relay, site: Site
+def test_the_same_search_is_refused_where_the_relay_only_passes_it(
+    operator: Operator, claude: Claude, searching: dict[str, Any], site: Site, home: Path
 ) -> None:
-    """The counter-proof: what the relay passes unchanged, the gateway refuses."""
-    searching.stop()
-    searching.configure(web_search=None)
-    searching.start()
+    """The counter-proof: without the rewriting, and with the tool, the gateway gets what it refuses."""
+    operator.rollout(home, **{**searching, "web_search": False, "relay_clients": ["claude_code"]}).ok()
+    settings = home / ".claude" / "settings.json"
+    told = json.loads(settings.read_text())
+    assert told["permissions"].pop("deny") == ["WebSearch"]
+    settings.write_text(json.dumps(told))
     operator.workspace.clear()
     operator.workspace.control(strict=True)
-    done = claude.prompt(searching.home, 'call the tool WebSearch with {"query": "news of today"}')
+    prompt = 'call the tool WebSearch with {"query": "news of today"}'
+    done = claude.prompt(home, prompt, "--allowedTools", "WebSearch")
     assert "The only result" not in done.stdout
-    assert [one["server_tools"] for one in operator.workspace.requests() if one["status"] == 400] == [
-        ["web_search_20250305"]
-    ]
+    refused = [one["server_tools"] for one in operator.workspace.requests() if one["status"] == 400]
+    assert refused == [["web_search_20250305"]]
     assert site.asked == []
 
 
 def test_it_reads_a_page_by_the_model_context_protocol(
-    operator: Operator, claude: Claude, searching: Relay, site: Site
+    operator: Operator, claude: Claude, searching: dict[str, Any], site: Site, home: Path
 ) -> None:
-    command, *arguments = [*searching.command()[:-1], "mcp-web"]
-    assert command == sys.executable
-    servers = {"mcpServers": {"web": {"command": command, "args": arguments}}}
+    operator.rollout(home, **searching).ok()
+    command = f"{home}/.local/share/fmapi-coding-agents/coding-agents"
+    servers = json.dumps({"mcpServers": {"web": {"command": command, "args": ["mcp", "web"]}}})
     prompt = f"call the tool mcp__web__web_fetch with {json.dumps({'url': site.url('/page')})}"
-    done = claude.prompt(searching.home, prompt, "--strict-mcp-config", "--mcp-config", json.dumps(servers))
+    done = claude.prompt(
+        home, prompt, "--strict-mcp-config", "--mcp-config", servers, "--allowedTools", "mcp__web__web_fetch"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "What only this page says" in done.stdout
     assert site.paths() == ["/robots.txt", "/page"]
