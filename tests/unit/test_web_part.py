@@ -43,7 +43,7 @@ def _told(host: Host) -> dict[str, Any]:
 
 
 def test_on_claude_code_goes_through_the_relay_and_its_search_is_not_denied_any_more(host: Host) -> None:
-    before = manifest(host.home)
+    before = manifest(str(host.home))
     host.roll_out(relay="off")
     assert _claude(host)["permissions"]["deny"] == ["WebSearch"]
     foretold = host.roll_out(CHECK, web_search=True)
@@ -58,7 +58,7 @@ def test_on_claude_code_goes_through_the_relay_and_its_search_is_not_denied_any_
     assert _claude(host)["permissions"]["deny"] == ["WebSearch"], "what is off is denied again"
     host.roll_out(web_search=True)
     host.uninstall()
-    assert not differences(before, manifest(host.home))
+    assert not differences(before, manifest(str(host.home)))
 
 
 def test_an_agent_that_has_a_url_of_its_own_is_denied_it_still(host: Host) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_tokens_are_counted_of_what_would_be_sent(serving: Relay, upstream: Upst
 
 def test_what_an_earlier_answer_left_is_rewritten_though_nothing_is_offered(serving: Relay, upstream: Upstream) -> None:
     use = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "news"}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": [use, text("News.")]},
         {"role": "user", "content": "thanks"},
