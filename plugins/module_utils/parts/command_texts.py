@@ -83,6 +83,9 @@ Print the key that it takes from agents.
 .BR "relay session\-start" ", " "relay session\-end"
 What an agent calls as a session begins and ends.
 .TP
+.B mcp web
+Serve web search and pages to an agent that starts this (Model Context Protocol, on standard input and output).
+.TP
 .BR uninstall " " \-\-user " [" \-\-check "] [" \-\-yes ]
 Give back this person's files as they were found.
 .TP
