@@ -73,9 +73,9 @@ class Exchange:
             except Exception:
                 if before is None or events.next_index != began:
                     raise
-            if events.held is None:
+            if events.held is None or self._again is None:
                 break
-            before, chunks = events.held, self._ask_again(current)
+            before, chunks = events.held, self._again(self._conversation.next_body(current))
         if before is not None and events.next_index == began and not events.has_ended:
             # The model could not be asked again: what was found has to do.
             yield events.end(before)
@@ -91,10 +91,11 @@ class Exchange:
         while True:
             current = self._conversation.next_round()
             content += await self._blocks(last, current)
-            is_unfinished = self._again and self._conversation.is_unfinished(last.get("stop_reason"), current)
-            following = await self._whole_again(current) if is_unfinished else None
-            if following is None:
+            if self._again is None or not self._conversation.is_unfinished(last.get("stop_reason"), current):
                 break
+            following = await _whole(self._again(self._conversation.next_body(current)))
+            if following is None:
+                break  # what was found has to do
             last = following
         if not self._conversation.has_called:
             return body
@@ -123,16 +124,13 @@ class Exchange:
                 found.append(await self._conversation.call(offer, block, given, current))
         return found
 
-    def _ask_again(self, current: Round) -> AsyncIterator[bytes]:
-        assert self._again is not None
-        return self._again(self._conversation.next_body(current))
 
-    async def _whole_again(self, current: Round) -> dict[str, Any] | None:
-        """The next answer; None where there is none: what was found has to do then."""
-        try:
-            return _message(b"".join([part async for part in self._ask_again(current)]))
-        except Exception:
-            return None
+async def _whole(parts: AsyncIterator[bytes]) -> dict[str, Any] | None:
+    """The message that comes; None where none does."""
+    try:
+        return _message(b"".join([part async for part in parts]))
+    except Exception:
+        return None
 
 
 async def _frames(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
