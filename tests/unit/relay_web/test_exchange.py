@@ -289,13 +289,12 @@ def test_a_page_is_fetched_that_the_conversation_names_and_no_other() -> None:
 def test_what_a_search_has_found_may_be_fetched_and_what_the_model_made_up_may_not() -> None:
     web = Web()
     found = streamed([call("web_fetch", {"url": "https://one.example/a"}, 2)], "tool_use")
-    made_up = streamed(
-        [text("https://mine.example/"), call("web_fetch", {"url": "https://mine.example/"}, 3)], "tool_use"
-    )
-    exchange = Exchange(ON, web, Model(found, made_up, TOLD))
+    writes_it = streamed([text("https://mine.example/"), call("web_search", {"query": "more"}, 3)], "tool_use")
+    made_up = streamed([call("web_fetch", {"url": "https://mine.example/"}, 4)], "tool_use")
+    exchange = Exchange(ON, web, Model(found, writes_it, made_up, TOLD))
     exchange.request(request(SEARCH_TOOL, FETCH_TOOL))
     _streamed(exchange, SEARCHED)
-    assert web.asked == ["news", "https://one.example/a"]
+    assert web.asked == ["news", "https://one.example/a", "more"]
 
 
 def test_an_answer_in_one_piece_gets_the_same_blocks() -> None:
@@ -347,6 +346,7 @@ def test_it_does_not_matter_where_chunks_are_cut(cuts: list[int], end: str) -> N
     whole = Exchange(ON, Web())
     whole.request(request(SEARCH_TOOL))
     expected = _streamed(whole, searched)
+    assert _kinds(message_of(expected)) == ["text", "server_tool_use", "web_search_tool_result", "text"]
     cut = Exchange(ON, Web())
     cut.request(request(SEARCH_TOOL))
     assert _streamed(cut, *_cut(searched, cuts)) == expected

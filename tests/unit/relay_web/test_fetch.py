@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import tracemalloc
 
 import pytest
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.web.asking import Asking
@@ -89,7 +90,12 @@ def test_a_packed_page_is_unpacked_within_bounds(site: Site) -> None:
     assert _fetch(site.url("/a")).text == "packed"
     bomb = gzip.compress(b"x" * (100 << 20), 9)
     site.pages["/bomb"] = Reply(bomb, "text/plain", headers={"Content-Encoding": "gzip"})
-    assert len(_fetch(site.url("/bomb")).text) < 11_000
+    tracemalloc.start()
+    try:
+        assert len(_fetch(site.url("/bomb")).text) < 11_000
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20, "it is not unpacked further than it is read"
+    finally:
+        tracemalloc.stop()
     site.pages["/odd"] = Reply(b"??", headers={"Content-Encoding": "br"})
     assert _refusal(site.url("/odd")) == "url_not_accessible"
 
@@ -100,6 +106,12 @@ def test_three_redirects_are_followed_and_a_fourth_is_not(site: Site) -> None:
     site.pages["/4"] = Reply(b"<p>there</p>")
     assert _fetch(site.url("/1")) == Page(site.url("/4"), "", "there")
     assert _refusal(site.url("/0")) == "url_not_accessible"
+
+
+@pytest.mark.parametrize("where", ["ftp://site.example/", "https://user:word@site.example/", "http://[::1", "data:,x"])
+def test_a_redirect_to_what_is_no_page_is_refused(site: Site, where: str) -> None:
+    site.pages["/a"] = Reply(status=302, headers={"Location": where})
+    assert _refusal(site.url("/a")) == "url_not_allowed"
 
 
 @pytest.mark.parametrize(

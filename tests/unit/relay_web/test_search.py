@@ -27,7 +27,7 @@ A <b>page</b> &amp; more</a></h2>
 <a class="result__url" href="x">site.example</a>
 <a class="result__snippet" href="x">What it <b>says</b>.</a></div>"""
 ADVERTISEMENT = """<div class="result result--ad">
-<a class="result__a" href="//duckduckgo.com/y.js?ad_domain=shop.example&amp;u3=x">Buy</a>
+<a class="result__a" href="//duckduckgo.com/y.js?ad_domain=shop.example&amp;uddg=https%3A%2F%2Fshop.example%2F">Buy</a>
 <a class="result__snippet" href="x">An advertisement</a></div>"""
 
 

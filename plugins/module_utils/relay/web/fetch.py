@@ -57,7 +57,7 @@ class Fetching:
         if kind not in _HTML:
             return Page(here, "", _within(text, self._budget, answer.is_cut))
         read = await asyncio.to_thread(Reader(here).read, text)
-        return Page(here, read.title[:300], _within(read.text, self._budget, answer.is_cut))
+        return Page(here, read.title, _within(read.text, self._budget, answer.is_cut))
 
     async def _follow(self, url: str, most: int, with_robots: bool) -> tuple[str, Answer]:
         """The answer after redirects. Each new address is judged as the first one was."""

@@ -55,7 +55,7 @@ def rewritten(messages: list[Any], offered: Collection[str], memory: Memory) -> 
             found.append({**message, "content": said})
     if waiting:
         found.append({"role": "user", "content": waiting})
-    return _joined(found)
+    return found
 
 
 def _is_ours(block: Mapping[str, Any]) -> bool:
@@ -156,14 +156,3 @@ def _with_results(message: Mapping[str, Any], waiting: list[dict[str, Any]], mem
                 one.clear()
                 one.update(given)
     return {**message, "content": [*waiting, *theirs]} if changed else dict(message)
-
-
-def _joined(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours of one role as one message."""
-    found: list[dict[str, Any]] = []
-    for message in messages:
-        if found and found[-1].get("role") == message.get("role"):
-            found[-1] = {**found[-1], "content": [*_blocks(found[-1]), *_blocks(message)]}
-        else:
-            found.append(message)
-    return found

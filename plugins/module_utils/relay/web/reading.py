@@ -29,6 +29,7 @@ _VOID = frozenset(
 _PART = 16 * 1024
 _LONGEST_TAG = 64 * 1024
 _SECONDS = 2.0
+_LONGEST_TITLE = 300
 
 
 def feed(parser: HTMLParser, source: str) -> None:
@@ -111,7 +112,7 @@ class Reader(HTMLParser):
         if self._unseen:
             return
         if self._in_title:
-            self.title = " ".join(f"{self.title} {data}".split())
+            self.title = " ".join(f"{self.title} {data}".split())[:_LONGEST_TITLE]
         elif self._pre:
             self._parts.append(data)
         else:

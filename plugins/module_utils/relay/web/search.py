@@ -173,7 +173,7 @@ class _ResultsPage(HTMLParser):
         try:
             there = urljoin(self._url, href)
             parts = urlsplit(there)
-            found = parse_qs(parts.query).get("uddg", [there] if not parts.path.endswith("/y.js") else [""])[0]
+            found = "" if parts.path.endswith("/y.js") else parse_qs(parts.query).get("uddg", [there])[0]
         except ValueError:
             return ""
-        return found if _is_web(found) and not urlsplit(found).path.endswith("/y.js") else ""
+        return found if _is_web(found) else ""
