@@ -41,7 +41,7 @@ USE = {"relay": "usual", "relay_clients": "usual"}
 
 def life_of(value: Any) -> str:
     """One of the choices. In YAML, ``off`` without quotes is a boolean."""
-    return str(value) if value else OFF
+    return OFF if value is None or value is False or value == "" else str(value)
 
 
 def _life(value: Any, variable: str) -> list[str]:
