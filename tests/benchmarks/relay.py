@@ -192,8 +192,11 @@ def _measured(home: Path, port: int, requests: int) -> list[Row]:
                         f"{without:.2f}, {by:.2f}, {by - without:.2f} ms",
                     )
                 )
+        before = _cpu(one.process_id)
         rates = [asyncio.run(_at_once(target, 16, requests * 2)) for target in (direct, through)]
+        used = (_cpu(one.process_id) - before) / requests / 2
         rows.append(("requests in a second, 16 clients: direct, relay", "", "{:.0f}, {:.0f}".format(*rates)))
+        rows.append(("a request: the relay's processor time", "", f"{1000 * used:.2f} ms"))
         plain = asyncio.run(_streams(direct))
         before = _cpu(one.process_id)
         by = asyncio.run(_streams(through))

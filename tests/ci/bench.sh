@@ -9,6 +9,6 @@
 "$ROOT/tests/ci/bootstrap.sh" --system test bench
 cd "$ROOT"
 PATH=$WORK/venv/test/bin:$PATH
-# Editing and tokens need no hosts; they are measured when everything is.
-[ $# -gt 0 ] || { python -m tests.benchmarks.editing && python -m tests.benchmarks.tokens; }
+# Editing, tokens and the relay need no hosts; they are measured when everything is.
+[ $# -gt 0 ] || { python -m tests.benchmarks.editing && python -m tests.benchmarks.tokens && python -m tests.benchmarks.relay; }
 exec python -m tests.benchmarks "$@"

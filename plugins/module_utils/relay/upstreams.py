@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..host_program import https
 from ..host_program.token import TokenError
+from .connections import Connections, Stream
 from .libraries import AnyIOBackend, httpcore
 from .refusals import Refusal
 from .routes import Origin, Route
@@ -24,7 +25,6 @@ from .routes import Origin, Route
 CONNECT_SECONDS = 15.0
 _IDLE_SECONDS = 45.0
 """A server in between may forget a connection after a minute."""
-_IDLE_CONNECTIONS = 32
 _SLEPT_SECONDS = 5.0
 _STALE_SECONDS = 5.0
 
@@ -52,7 +52,7 @@ class Reply(NamedTuple):
 
     status: int
     headers: list[tuple[bytes, bytes]]
-    stream: Any
+    stream: Stream
     network: Any
     """The connection itself, where the other side has agreed to speak something else on it."""
 
@@ -64,7 +64,7 @@ class Upstreams:
         """Raises TokenError for a file of authorities that cannot be used."""
         self._ca_file = ca_file
         self._tls = https.tls(ca_file)
-        self._pools: dict[Origin, Any] = {}
+        self._kept: dict[Origin, Connections] = {}
         self._clock = _Clock()
 
     async def send(
@@ -75,74 +75,41 @@ class Upstreams:
         body: Sendable,
     ) -> Reply:
         """Send a request and return as soon as the answer begins. Raises Refusal where none does."""
-        pool = self._pool(route.origin)
+        connections = self._connections(route.origin)
         if self._clock.has_slept():
-            for one in self._pools.values():
-                await _close_idle(one)
-        attempt = _Attempt(route, method, headers, body)
+            for one in self._kept.values():
+                await one.close_idle()
+        begin, kept = time.monotonic(), await connections.take()
         try:
             try:
-                return await attempt.send(pool)
+                return await _sent(connections, kept, route, method, headers, body)
             except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError):
-                # A connection that was kept may be dead without our having been told: after a sleep, behind another network.
-                if not attempt.was_stale or not body.can_be_sent_again:
+                # One that was kept may be dead without our having been told, behind another network for example. What fails later may
+                # have been heard, and be answered at some cost.
+                if kept is None or time.monotonic() - begin > _STALE_SECONDS or not body.can_be_sent_again:
                     raise
-            await _close_idle(pool)
-            return await attempt.send(pool)
+            await connections.close_idle()
+            return await _sent(connections, None, route, method, headers, body)
         except httpcore.LocalProtocolError as error:
             raise Refusal(400, f"The request cannot be sent on ({error})") from None
         except _failures() as error:
             raise unreachable(route.origin.url, error, self._ca_file) from None
 
     async def close(self) -> None:
-        for pool in self._pools.values():
-            await pool.aclose()
+        """Those that are in use are left to who uses them."""
+        for one in self._kept.values():
+            await one.close_idle()
 
-    def _pool(self, origin: Origin) -> Any:
-        if origin not in self._pools:
-            self._pools[origin] = _new_pool(origin, self._tls)
-        return self._pools[origin]
+    def _connections(self, origin: Origin) -> Connections:
+        if origin not in self._kept:
+            pool, there = _pool(origin, self._tls), httpcore.Origin(*origin)
+            self._kept[origin] = Connections(lambda: pool.create_connection(there))
+        return self._kept[origin]
 
 
 def _failures() -> tuple[type[Exception], ...]:
     """What no answer comes with."""
     return (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.ProxyError)
-
-
-class _Attempt:
-    """A request, and what is known of the connection that it last went through."""
-
-    def __init__(self, route: Route, method: bytes, headers: list[tuple[bytes, bytes]], body: Sendable) -> None:
-        self._route = route
-        self._method = method
-        self._headers = headers
-        self._body = body
-        self._was_new = False
-        self._begin = 0.0
-
-    @property
-    def was_stale(self) -> bool:
-        """Whether one that was kept has failed at once. What fails later may have been heard, and be answered at some cost."""
-        return not self._was_new and time.monotonic() - self._begin < _STALE_SECONDS
-
-    async def send(self, pool: Any) -> Reply:
-        self._was_new, self._begin = False, time.monotonic()
-        origin = self._route.origin
-        request = httpcore.Request(
-            self._method,
-            httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=self._route.target),
-            headers=self._headers,
-            content=self._body.content,
-            extensions={"timeout": {"connect": CONNECT_SECONDS}, "trace": self._trace},
-        )
-        response = await pool.handle_async_request(request)
-        return Reply(
-            response.status, list(response.headers), response.stream, response.extensions.get("network_stream")
-        )
-
-    async def _trace(self, name: str, _told: dict[str, Any]) -> None:
-        if name == "connection.connect_tcp.started":
-            self._was_new = True
 
 
 class _Backend(AnyIOBackend):
@@ -175,11 +142,30 @@ class _Clock:
         return slept
 
 
-def _new_pool(origin: Origin, tls: ssl.SSLContext) -> Any:
+async def _sent(
+    connections: Connections,
+    kept: Any,
+    route: Route,
+    method: bytes,
+    headers: list[tuple[bytes, bytes]],
+    body: Sendable,
+) -> Reply:
+    origin = route.origin
+    request = httpcore.Request(
+        method,
+        httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target=route.target),
+        headers=headers,
+        content=body.content,
+        extensions={"timeout": {"connect": CONNECT_SECONDS}},
+    )
+    answer, stream = await connections.send(request, kept)
+    return Reply(answer.status, list(answer.headers), stream, answer.extensions.get("network_stream"))
+
+
+def _pool(origin: Origin, tls: ssl.SSLContext) -> Any:
+    """What makes connections as they are made from here to there."""
     how: dict[str, Any] = {
         "ssl_context": tls,
-        "max_connections": None,
-        "max_keepalive_connections": _IDLE_CONNECTIONS,
         "keepalive_expiry": _IDLE_SECONDS,
         "network_backend": _Backend(),
     }
@@ -204,12 +190,6 @@ def _proxy_credentials(proxy: urllib.parse.SplitResult) -> Iterator[tuple[bytes,
     if proxy.username is not None:
         words = (urllib.parse.unquote_to_bytes(one or "") for one in (proxy.username, proxy.password))
         yield b"Proxy-Authorization", b"Basic " + base64.b64encode(b":".join(words))
-
-
-async def _close_idle(pool: Any) -> None:
-    for connection in pool.connections:
-        if connection.is_idle():
-            await connection.aclose()
 
 
 def unreachable(url: str, error: Exception, ca_file: str | None) -> Refusal:

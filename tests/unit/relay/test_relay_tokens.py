@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from ansible_collections.fmapi.coding_agents.plugins.module_utils.host_program.t
 from ansible_collections.fmapi.coding_agents.plugins.module_utils.relay.tokens import Tokens
 
 from tests.proxy import Proxy
-from tests.unit.relay.relay_host import TOKEN, Relay, relay
+from tests.unit.relay.relay_host import TOKEN, Relay, relay, wait_until
 from tests.unit.relay.upstream import Exchange, Upstream
 from tests.workspace.client import Workspace
 
@@ -96,6 +98,35 @@ def test_a_streamed_answer_of_the_workspace_passes(serving: Relay) -> None:
     answer = serving.ask("POST", "/anthropic/v1/messages", json.dumps(body), {"content-type": "application/json"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert b"event: message_stop" in answer.body
+
+
+def test_clients_that_come_and_go_hold_nobody_up(serving: Relay) -> None:
+    """Given up at every moment: while a connection is being made, before the answer begins, while it comes."""
+    path, kind = "/anthropic/v1/messages", {"content-type": "application/json"}
+    body = json.dumps({**DIALECTS[path], "stream": True})
+    assert prompt(serving).status == 200
+    statuses: list[int] = []
+    ended: list[int] = []
+
+    def client(number: int) -> None:
+        chance = random.Random(number)
+        for _request in range(40):
+            if chance.random() < 0.6:
+                statuses.append(serving.ask("POST", path, body, kind).status)
+                continue
+            with contextlib.closing(serving.connection()) as connection:
+                connection.request("POST", path, body, {**kind, "x-api-key": serving.key})
+        ended.append(number)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(ended) == [0, 1, 2, 3, 4, 5]
+    assert set(statuses) == {200}
+    assert prompt(serving).status == 200
+    wait_until(lambda: serving.ask("GET", "/health").json["active"] == 0)
 
 
 def test_many_requests_at_once_ask_for_one_token(serving: Relay, workspace: Workspace) -> None:
