@@ -110,7 +110,7 @@ def test_clients_that_come_and_go_hold_nobody_up(serving: Relay) -> None:
 
     def client(number: int) -> None:
         chance = random.Random(number)
-        for _request in range(40):
+        for _request in range(60):
             if chance.random() < 0.6:
                 statuses.append(serving.ask("POST", path, body, kind).status)
                 continue
