@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from .refusals import Refusal
 
-_DOTS = re.compile(rb"(?i)(?:\.|%2e){1,2}")
+_STEPS = re.compile(rb"[/\\]")
+_DOTS = (b".", b"..")
 _VERSION = b"v1"
 
 
@@ -55,7 +56,7 @@ def route(path: bytes, query: bytes, upstreams: Mapping[str, str]) -> Route:
     empty, _slash, rest = path.partition(b"/")
     name, slash, rest = rest.partition(b"/")
     prefix = name.decode("ascii", "replace")
-    if empty or prefix not in upstreams or any(_DOTS.fullmatch(one) for one in rest.split(b"/")):
+    if empty or prefix not in upstreams or _leads_out(rest):
         known = ", ".join(f"/{one}" for one in upstreams) or "none"
         raise Refusal(404, "The relay does not know this path", f"It serves what begins with one of: {known}")
     rest = slash + rest
@@ -68,6 +69,12 @@ def route(path: bytes, query: bytes, upstreams: Mapping[str, str]) -> Route:
             base = urlsplit(upstreams["codex"])
     target = base.path.rstrip("/").encode() + rest or b"/"
     return Route(prefix, origin_of(base.geturl()), target + (b"?" + query if query else b""))
+
+
+def _leads_out(rest: bytes) -> bool:
+    """Whether some server behind could take a part of it for a step up, out of what the prefix stands for."""
+    parts = _STEPS.split(unquote_to_bytes(rest))
+    return any(part.partition(b";")[0] in _DOTS for part in parts)
 
 
 def prefix_of(path: bytes) -> str:

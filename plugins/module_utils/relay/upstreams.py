@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..host_program import https
 from ..host_program.token import TokenError
+from .connecting import connected
 from .connections import Connections, Stream
 from .libraries import AnyIOBackend, httpcore
 from .refusals import Refusal
@@ -125,7 +126,7 @@ class _Backend(AnyIOBackend):
     ) -> Any:
         probes = [(level, getattr(socket, name), value) for level, name, value in _PROBES if hasattr(socket, name)]
         options = [*(socket_options or ()), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *probes]
-        return await super().connect_tcp(host, port, timeout, local_address, options)
+        return await connected(super().connect_tcp(host, port, timeout, local_address, options))
 
 
 class _Clock:

@@ -85,6 +85,9 @@ def test_a_path_leads_to_the_upstream_of_its_prefix_byte_for_byte(path: bytes, q
         b"/anthropic/../api/2.0/secrets",
         b"/anthropic/%2e%2E/api",
         b"/anthropic/.%2e/api",
+        b"/anthropic/..%2f..%2Fapi",
+        b"/anthropic/..%5capi",
+        b"/anthropic/..;x/api",
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused_with_the_prefixes_there_are(path: bytes) -> None:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..connecting import connected
 from ..libraries import AnyIOBackend, httpcore
 from .guard import Guard
 
@@ -35,7 +35,7 @@ class Connections(_Backend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+    ) -> Any:
         """Raises WebError, httpcore.ConnectError, httpcore.ConnectTimeout."""
         *others, last = await self._guard.addresses(host, port) if self._guard else [host]
         for address in others:
@@ -45,22 +45,8 @@ class Connections(_Backend):
                 continue
         return await self._connect(last, port, timeout)
 
-    async def _connect(self, address: str, port: int, timeout: float | None) -> httpcore.AsyncNetworkStream:
-        """In a task of its own: anyio, which tries addresses side by side, loses a cancellation that comes as it has connected."""
-        connecting = asyncio.ensure_future(self._plain.connect_tcp(address, port, timeout))
-        try:
-            await asyncio.wait({connecting})
-        except asyncio.CancelledError:
-            connecting.cancel()
-            connecting.add_done_callback(_drop)
-            raise
-        return connecting.result()
+    async def _connect(self, address: str, port: int, timeout: float | None) -> Any:
+        return await connected(self._plain.connect_tcp(address, port, timeout))
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-def _drop(connecting: asyncio.Future[httpcore.AsyncNetworkStream]) -> None:
-    """Close a connection that nobody waits for any more."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.get_loop().create_task(connecting.result().aclose())
+        await self._plain.sleep(seconds)
