@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from .refusals import Refusal
 
-_STEPS = re.compile(rb"[/\\]")
+_BETWEEN = re.compile(rb"[/\\]")
 _DOTS = (b".", b"..")
 _VERSION = b"v1"
 
@@ -56,7 +56,7 @@ def route(path: bytes, query: bytes, upstreams: Mapping[str, str]) -> Route:
     empty, _slash, rest = path.partition(b"/")
     name, slash, rest = rest.partition(b"/")
     prefix = name.decode("ascii", "replace")
-    if empty or prefix not in upstreams or _leads_out(rest):
+    if empty or prefix not in upstreams or _climbs(rest):
         known = ", ".join(f"/{one}" for one in upstreams) or "none"
         raise Refusal(404, "The relay does not know this path", f"It serves what begins with one of: {known}")
     rest = slash + rest
@@ -71,10 +71,14 @@ def route(path: bytes, query: bytes, upstreams: Mapping[str, str]) -> Route:
     return Route(prefix, origin_of(base.geturl()), target + (b"?" + query if query else b""))
 
 
-def _leads_out(rest: bytes) -> bool:
-    """Whether some server behind could take a part of it for a step up, out of what the prefix stands for."""
-    parts = _STEPS.split(unquote_to_bytes(rest))
-    return any(part.partition(b";")[0] in _DOTS for part in parts)
+def _climbs(path: bytes) -> bool:
+    """Whether a server may take it for a place outside of the prefix: some decode it, or drop what stands behind a semicolon."""
+    decoded = path
+    for _time in range(3):
+        if any(one.partition(b";")[0].strip() in _DOTS for one in _BETWEEN.split(decoded)):
+            return True
+        decoded = unquote_to_bytes(decoded)
+    return False
 
 
 def prefix_of(path: bytes) -> str:

@@ -67,6 +67,8 @@ UPSTREAMS = {
         (b"/openai/responsesque", b"", "https://w.example:8443/ai-gateway/mlflow/v1/responsesque"),
         (b"/gemini/v1beta/models/m:generateContent", b"", "https://w.example/v1beta/models/m:generateContent"),
         (b"/gemini", b"", "https://w.example/"),
+        (b"/anthropic/a..b/.c/...;d", b"", "https://w.example/ai-gateway/anthropic/a..b/.c/...;d"),
+        (b"/anthropic/v1", b"to=../..", "https://w.example/ai-gateway/anthropic/v1?to=../.."),
         (b"/anthropic/a%2Fb//c", b"x=%zz&y='", "https://w.example/ai-gateway/anthropic/a%2Fb//c?x=%zz&y='"),
     ],
 )
@@ -85,9 +87,15 @@ def test_a_path_leads_to_the_upstream_of_its_prefix_byte_for_byte(path: bytes, q
         b"/anthropic/../api/2.0/secrets",
         b"/anthropic/%2e%2E/api",
         b"/anthropic/.%2e/api",
-        b"/anthropic/..%2f..%2Fapi",
-        b"/anthropic/..%5capi",
+        b"/anthropic/..%2f..%2fapi",
+        b"/anthropic/v1/..%2Fapi",
+        b"/anthropic/..\\api",
+        b"/anthropic/v1%5c..%5capi",
         b"/anthropic/..;x/api",
+        b"/anthropic/%2e%2e%3bx=1/api",
+        b"/anthropic/%252e%252e/api",
+        b"/anthropic/v1/..",
+        b"/anthropic/./api",
     ],
 )
 def test_a_path_that_leads_nowhere_is_refused_with_the_prefixes_there_are(path: bytes) -> None:
