@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable
-from typing import Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from ..host_program.token import TokenError
 from . import headers as heads
@@ -18,10 +18,14 @@ from .ends import ClientGone, Cut
 from .judging import Judged
 from .libraries import httpcore
 from .refusals import Refusal
-from .rewriting import Exchange, Exchanges, rewrites
+from .rewriting import rewrites
 from .routes import Route
 from .tokens import Tokens, must_sign_in
 from .upstreams import Upstreams
+
+if TYPE_CHECKING:
+    from .rewriting import Exchanges
+    from .web.rewriting import Exchange
 
 Send = Callable[[Any], Awaitable[None]]
 

@@ -5,46 +5,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from importlib import import_module
-from typing import Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional
 
 from ..host_program.config import Config
 from .routes import Route
 from .settings import Settings
 
+if TYPE_CHECKING:
+    from .web.rewriting import Again, Exchange
+
+    Exchanges = Callable[[Optional[Again]], Exchange]
+
 _MESSAGES = (b"/v1/messages", b"/v1/messages/count_tokens")
-
-
-class Exchange(Protocol):
-    """One prompt and its answer."""
-
-    active: bool
-    """Whether the request was rewritten: only then is the answer looked into."""
-
-    def request(self, body: bytes) -> bytes: ...
-
-    def betas(self, value: str) -> str: ...
-
-    def stream(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]: ...
-
-    async def answer(self, body: bytes) -> bytes: ...
-
-
-Again = Callable[[bytes], AsyncIterator[bytes]]
-"""Sends another body in place of the first, and has what comes of it."""
-
-Exchanges = Callable[[Optional[Again]], Exchange]
-"""Begins one."""
 
 
 def exchanges(settings: Settings, config: Config) -> Exchanges | None:
     """None where nothing is to be rewritten."""
     if settings.web_search is None:
         return None
-    backends: Any = import_module(f"{__package__}.web.backends").Backends.of(settings, config)
-    kind: Any = import_module(f"{__package__}.web.rewriting").Exchange
-    return lambda again: kind(settings, backends, again)
+    # Few want it, and it takes its time to import.
+    from .web.backends import Backends
+    from .web.rewriting import Exchange
+
+    backends = Backends.of(settings, config)
+    return lambda again: Exchange(settings, backends, again)
 
 
 def rewrites(route: Route, method: str) -> bool:

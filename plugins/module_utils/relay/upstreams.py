@@ -12,11 +12,12 @@ import ssl
 import time
 import urllib.error
 import urllib.parse
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from ..host_program import https
 from ..host_program.token import TokenError
+from .bodies import Body, Whole
 from .connecting import connected
 from .connections import Connections, Stream
 from .libraries import AnyIOBackend, httpcore
@@ -36,16 +37,6 @@ _PROBES = (
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
 )
 """A model may think for many minutes without a byte: so it is the system that finds out when the other side is gone."""
-
-
-class Sendable(Protocol):
-    """A body."""
-
-    @property
-    def content(self) -> bytes | AsyncIterator[bytes]: ...
-
-    @property
-    def can_be_sent_again(self) -> bool: ...
 
 
 class Reply(NamedTuple):
@@ -73,7 +64,7 @@ class Upstreams:
         route: Route,
         method: bytes,
         headers: list[tuple[bytes, bytes]],
-        body: Sendable,
+        body: Body | Whole,
     ) -> Reply:
         """Send a request and return as soon as the answer begins. Raises Refusal where none does."""
         connections = self._connections(route.origin)
@@ -149,7 +140,7 @@ async def _sent(
     route: Route,
     method: bytes,
     headers: list[tuple[bytes, bytes]],
-    body: Sendable,
+    body: Body | Whole,
 ) -> Reply:
     origin = route.origin
     request = httpcore.Request(
