@@ -24,13 +24,13 @@ begin=$SECONDS
 part setup 300 "$ROOT/tests/ci/bootstrap.sh" --system test lint
 part lint 180 "$ROOT/tests/ci/lint.sh"
 part sanity 180 "$ROOT/tests/ci/sanity.sh"
-part molecule 840 "$ROOT/tests/ci/molecule.sh"
-part matrix 800 "$ROOT/tests/ci/matrix.sh" --ci
+part molecule 600 "$ROOT/tests/ci/molecule.sh"
+part matrix 700 "$ROOT/tests/ci/matrix.sh" --ci
 part demo 240 "$ROOT/tests/ci/demo.sh"
 # One pytest for the rest, so that its summary counts every test: unit, workspace, hosts, integration, agents.
 # Two files at a time: many tests wait, for a token to end or a host to answer. In their order, agents and integration first: those take
 # longest, and one file alone at the end would keep a processor waiting.
-part pytest 1300 "$ROOT/tests/ci/pytest.sh" -m "not soak" --durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+part pytest 1800 "$ROOT/tests/ci/pytest.sh" -m "not soak" --durations=15 --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 printf '\n'
 printf '%s\n' "${TIMES[@]}"

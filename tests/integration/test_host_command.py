@@ -114,7 +114,7 @@ def test_a_person_lists_and_validates_models_and_asks_for_help(person: Person) -
     assert "Use one of: claude, codex" in person.types("run", "gemini").stderr
     assert person.types("logout").stdout.startswith("Nobody is signed in here")
     assert person.types("complete", "run", "c").stdout.split() == ["claude", "codex"]
-    assert person.types("complete", "re").stdout.split() == ["repair"]
+    assert person.types("complete", "rep").stdout.split() == ["repair"]
     for shell in ("bash", "zsh", "fish"):
         assert "coding-agents complete" in person.types("completions", shell).stdout
 
