@@ -17,7 +17,7 @@ from ..agents import AGENTS, AgentOptions
 from ..engine.owner import Owner
 from ..errors import OperatorError
 from ..host_program.config import Config
-from ..relay.settings import SESSION
+from ..relay.settings import HOST, SESSION
 from ..routing import base_urls, model_service_of, normalize_workspace_url
 from . import relaying
 
@@ -116,7 +116,7 @@ def agent_options(owner: Owner, options: Mapping[str, Any], name: str) -> AgentO
         token_helper=os.path.join(here.data_directory, relaying.COMMAND_NAME),
         ca_file=ca_file or relay.tls_cert,
         session_command=f"{shlex.quote(here.front)} relay" if relay.life == SESSION else "",
-        no_proxy=",".join(one for one in (found.no_proxy, relaying.LOOPBACK) if one) if found.proxy else found.no_proxy,
+        no_proxy=",".join(one for one in (found.no_proxy, HOST) if one) if found.proxy else found.no_proxy,
     )
 
 

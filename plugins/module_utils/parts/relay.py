@@ -26,7 +26,7 @@ from ..host_program.browser import here
 from ..host_program.config import Config
 from ..relay import control, running
 from ..relay.places import Places, read_key
-from ..relay.settings import SERVICE, Settings
+from ..relay.settings import HOST, SERVICE, Settings
 from ..version import VERSION
 from . import relay_service, relaying
 from .base import NOTHING, Done, Options, Part
@@ -233,9 +233,8 @@ def _listening(config: Config, settings: Settings, places: Places) -> Check:
             return Check(*check, FAIL, "does not run, as it should", f"Run: {command} start")
         if not who:
             return Check(*check, PASS, "starts when an agent needs it")
-        whose = "the relay of somebody else" if who == "relay" else "another program"
-        fix = "End that program, or set coding_agents_relay_port to another one and run the rollout"
-        return Check(*check, FAIL, f"port {settings.port} of 127.0.0.1 is in use by {whose}", fix)
+        said = f"port {settings.port} of {HOST} is in use by {control.called(who)}"
+        return Check(*check, FAIL, said, control.FREE_THE_PORT)
     try:
         answer = control.ask(settings, places, "GET", "/health")
     except (OSError, ValueError) as error:

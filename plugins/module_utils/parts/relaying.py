@@ -18,7 +18,6 @@ from ..routing import DIALECTS, base_url, named_base_urls, normalize_workspace_u
 OFF, AUTO = "off", "auto"
 COMMAND_NAME = "relay-client"
 """The command in the data directory by which agents get the relay's key, where they would have the token helper."""
-LOOPBACK = "127.0.0.1"
 
 _PREFIXES = {"anthropic": "anthropic", "responses": "codex", "chat": "mlflow", "gemini": "gemini"}
 """By wire dialect, the relay's path to it."""

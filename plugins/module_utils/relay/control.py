@@ -24,14 +24,12 @@ from ..errors import OperatorError
 from ..host_program.config import Config
 from . import clients, running
 from .places import Places, own_key, read_key
-from .settings import FILE_NAME, PROGRAM_NAME, Settings
+from .settings import FILE_NAME, HOST, PROGRAM_NAME, TOOL, Settings
 
-TOOL = "fmapi.coding_agents relay"
-"""How a relay calls itself in its answer to /health."""
+FREE_THE_PORT = "End that program, or set coding_agents_relay_port to another one and run the rollout"
 START_SECONDS = 10.0
 _ASK_SECONDS = 2.0
 _GLANCE_SECONDS = 0.02
-_LOOPBACK = "127.0.0.1"
 _TAIL_LINES = 5
 _MOST_LOG = 1 << 21
 
@@ -80,7 +78,7 @@ def holder(settings: Settings) -> str:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(_ASK_SECONDS)
-        if probe.connect_ex((_LOOPBACK, settings.port)) != 0:
+        if probe.connect_ex((HOST, settings.port)) != 0:
             return ""
     try:
         answer = _request(settings, settings.port, "GET", "/health", {}, None)
@@ -101,9 +99,9 @@ def _request(
         # Its process is known by what only its user can write; which authority its certificate is of is not.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = HTTPSConnection(_LOOPBACK, port, timeout=_ASK_SECONDS, context=context)
+        connection = HTTPSConnection(HOST, port, timeout=_ASK_SECONDS, context=context)
     else:
-        connection = HTTPConnection(_LOOPBACK, port, timeout=_ASK_SECONDS)
+        connection = HTTPConnection(HOST, port, timeout=_ASK_SECONDS)
     sent = {**headers, **({"Content-Type": "application/json"} if body is not None else {})}
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, sent)
@@ -185,12 +183,14 @@ def _require_free(settings: Settings) -> None:
     who = holder(settings)
     if not who:
         return
-    whose = "the relay of somebody else" if who == "relay" else "another program"
     raise OperatorError(
-        f"is in use by {whose}, which is left alone",
-        f"port {settings.port} of {_LOOPBACK}",
-        "End that program, or set coding_agents_relay_port to another one and run the rollout",
+        f"is in use by {called(who)}, which is left alone", f"port {settings.port} of {HOST}", FREE_THE_PORT
     )
+
+
+def called(who: str) -> str:
+    """Whoever :func:`holder` has found, in words."""
+    return "the relay of somebody else" if who == "relay" else "another program"
 
 
 def _spawn(config: Config, places: Places, again: bool) -> subprocess.Popen[bytes]:

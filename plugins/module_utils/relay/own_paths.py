@@ -12,11 +12,10 @@ from ..version import VERSION
 from .access import Headers, has_key
 from .lives import Lives
 from .refusals import Answer, Refusal, json_answer
-from .settings import Settings
+from .settings import TOOL, Settings
 from .tokens import Tokens
 
 HEALTH, STOP = b"/health", b"/stop"
-NAME = "fmapi.coding_agents relay"
 
 
 class OwnPaths:
@@ -31,7 +30,7 @@ class OwnPaths:
 
     async def health(self, headers: Headers) -> Answer:
         """That it lives, to all; how it is, to who brings the key. No activity: who asks this needs nothing of the workspace."""
-        told: dict[str, Any] = {"tool": NAME, "status": "draining" if self._lives.is_draining else "ok"}
+        told: dict[str, Any] = {"tool": TOOL, "status": "draining" if self._lives.is_draining else "ok"}
         if has_key(headers, self._key):
             told = {
                 **told,

@@ -18,6 +18,11 @@ FILE_NAME = "relay.json"
 """In the data directory of the host program's configuration, as the next one."""
 PROGRAM_NAME = "relay.pyz"
 
+TOOL = "fmapi.coding_agents relay"
+"""How a relay calls itself in its answer to /health."""
+HOST = "127.0.0.1"
+"""The only address that it listens at."""
+
 DEFAULT_PORT = 49153
 DEFAULT_IDLE_MINUTES = 30
 DEFAULT_WEB_FETCH_BYTES = 102400
@@ -58,7 +63,7 @@ class Settings(NamedTuple):
     @property
     def url(self) -> str:
         """The root of what it serves."""
-        return f"{'https' if self.tls_cert else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{HOST}:{self.port}"
 
     def base_url(self, prefix: str) -> str:
         """What an agent is given in place of that upstream."""

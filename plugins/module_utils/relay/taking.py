@@ -14,10 +14,9 @@ import urllib.request
 from .. import web
 from .places import Places
 from .running import Found, find
-from .settings import Settings
+from .settings import HOST, Settings
 from .strangers import holder
 
-HOST = "127.0.0.1"
 _WAIT_SECONDS = 5.0
 """For one that has been asked to end."""
 _BEGIN_SECONDS = 1.5
